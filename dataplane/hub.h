@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_DATAPLANE_HUB_H
+#define PATCHBAY_DATAPLANE_HUB_H
+
+/*
+ * A hub: one layer-2 broadcast domain (reference/hub.md 1). Ports join it, frames enter through
+ * hub_input() and leave through port_ops.tx_burst().
+ *
+ * Members of a hub may live on any worker. Each worker keeps the list of its own members, touched by
+ * nobody else; all that is shared is one word that says which workers have any. A unicast frame whose
+ * port transmits on this worker never crosses a ring. A flood gives one mbuf reference to each other
+ * worker that has members, which fans it out to its own: cost between cores grows with workers, not with
+ * members.
+ *
+ * The name, users and settings of a hub are the control plane's business (controlplane/directory.h).
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/fdb.h"
+#include "dataplane/frame.h"
+#include "dataplane/port.h"
+#include "dataplane/stats.h"
+
+struct hub_conf {
+	uint32_t max_macs;  /* bound of the MAC table, default 65536 */
+	uint32_t mac_age_s; /* default 600 */
+};
+
+struct hub;
+
+/* NULL with errno. Control thread, after lcore_init(). The hub starts offline. */
+struct hub *hub_create(const struct hub_conf *conf);
+/*
+ * Starts the end of a hub that has no members: done(arg) runs on the control thread after a grace period,
+ * the hub is freed by then. -EBUSY while ports are joined. Control thread.
+ */
+int hub_destroy(struct hub *hub, void (*done)(void *arg), void *arg);
+
+/* Offline: frames in are dropped as hub_down. (Ending sessions is the control plane's part.) */
+void hub_set_online(struct hub *hub, bool online);
+bool hub_online(const struct hub *hub);
+
+/* Makes the port reachable: publishes it, adds it to its worker's members. Home worker. */
+void hub_port_join(struct lcore *lc, struct port *port);
+/* Takes it away and makes its MAC entries dead in the same moment. Home worker. Idempotent. */
+void hub_port_leave(struct lcore *lc, struct port *port);
+
+/*
+ * Frames received on `port`, in order. Worker that owns the receive queue. n <= FRAME_BURST. Consumes
+ * backed frames' references; borrowed bytes are read until it returns, never written, never kept.
+ */
+void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsigned n);
+
+/* Counts a frame in that was dropped before it became a frame (malformed block): books stay balanced. */
+void hub_count_drop_in(struct lcore *lc, struct port *port, enum stats_drop_in reason, unsigned n);
+
+/* For drivers, from tx_burst and later: copies given, sent, dropped; on port, hub and lcore level. */
+void hub_count_copies(struct lcore *lc, struct port *port, unsigned n);
+void hub_count_sent(struct lcore *lc, struct port *port, const struct stats_traffic *t);
+void hub_count_drop_out(
+	struct lcore *lc, struct port *port, enum stats_drop_out reason, unsigned n);
+
+/* Arrivals from other workers' rings (called by the lcore loop only). */
+void hub_relay_unicast(struct lcore *lc, struct hub *hub, uint32_t idx, uint16_t gen,
+	struct rte_mbuf **m, unsigned n);
+void hub_relay_flood(struct lcore *lc, struct hub *hub, uint32_t source_idx, struct rte_mbuf *m);
+
+/* ---- control thread ---- */
+
+struct fdb *hub_fdb(struct hub *hub);
+/* Deletes one MAC now (admin). -ENOENT. */
+int hub_mac_delete(struct hub *hub, uint64_t mac, uint16_t vlan);
+/* Sum over workers. */
+void hub_stats(const struct hub *hub, struct stats_block *out);
+/* Ports joined at this moment (sum over workers). */
+unsigned hub_members(const struct hub *hub);
+/* One slice of housekeeping for this hub's MAC table (fdb_sweep), and port_table_swept(). */
+void hub_housekeep(struct hub *hub, unsigned slots);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_DATAPLANE_PORT_H
+#define PATCHBAY_DATAPLANE_PORT_H
+
+/*
+ * The contract behind which every driver stands.
+ *
+ * Everything that plugs into a hub is a port: a VPN session, a cascade, a local bridge, SecureNAT, a
+ * layer-3 switch interface. The hub knows ports and frames and never asks what a port is, apart from
+ * the flags declared here.
+ *
+ * Life: the control thread calls port_reserve() (an index in the port table, invisible), fills the
+ * struct in, and sends it to the home worker, which calls hub_port_join() (hub.h): from then on frames
+ * reach it. The home worker calls hub_port_leave() to end it: the generation of the index moves on, so
+ * that every MAC entry that names the port is dead at once (no walk), and in-flight relays that name it
+ * are dropped as `port_gone`. The object itself goes back to the control thread, which frees it after a
+ * grace period; port_release() makes the index reusable once the hub's MAC sweeper has passed it.
+ *
+ * Reference and thread rules: `struct port` is embedded in the driver's own object. Fields above the
+ * line are written before publication and read by every worker; below it, only the home worker writes.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "dataplane/frame.h"
+#include "dataplane/stats.h"
+
+#define PORT_MAX      65536u /* port table slots; index 0 is never used */
+#define PORT_GEN_BITS 12u    /* generation as stored in a MAC entry (fdb.h) */
+#define LCORE_MAX     64u    /* workers; a hub's set of workers is one 64-bit word */
+
+struct hub;
+struct lcore;
+struct port;
+
+/* What the hub has to know about a port. */
+#define PORT_F_RECEIVE_ONLY (1u << 0) /* monitoring: injects nothing, is never learned on */
+#define PORT_F_MIRROR	    (1u << 1) /* gets a copy of every frame of the hub, no floods */
+#define PORT_F_FLOOD_QUOTA  (1u << 2) /* floods to it count against the flood quota */
+#define PORT_F_CHECK_MAC    (1u << 3) /* refuse a MAC seen elsewhere within 13 s (hub.md 4) */
+
+struct port_ops {
+	const char *kind; /* "session", "bridge", ... in lists */
+	/*
+	 * Delivers copies. Called on a worker for which tx_lcore[] names itself, inside the turn.
+	 * Consumes each frame: bytes must be copied (borrowed, or shared mbuf) or the mbuf reference
+	 * kept; after return the caller touches neither. Never blocks. Counts every copy it is given as
+	 * `copies` and each one as sent or as a drop, with port_count_*(). n <= FRAME_BURST.
+	 */
+	void (*tx_burst)(
+		struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n);
+};
+
+struct port {
+	const struct port_ops *ops;
+	struct hub *hub;
+	uint32_t idx;	  /* 1 .. PORT_MAX-1 */
+	uint16_t gen;	  /* generation under which this port was reserved */
+	uint16_t home;	  /* worker index: owner, and the one that fans floods out to it */
+	uint32_t flags;	  /* PORT_F_* */
+	uint32_t max_len; /* longest frame it takes, bytes; FRAME_MAX_BYTES for sessions */
+	/* For each worker: the worker that can transmit on this port for it (itself, or by ring). */
+	uint8_t tx_lcore[LCORE_MAX];
+	/* One block per worker that may touch the port; sessions: only stats[home] is non-NULL. */
+	struct stats_block *stats[LCORE_MAX];
+
+	/* ---- home worker only ---- */
+	TAILQ_ENTRY(port) member __attribute__((aligned(64))); /* hub_local.members */
+	bool joined;
+};
+
+/*
+ * Port table: one process-wide array, read by workers under QSBR.
+ */
+struct port_slot {
+	_Atomic(struct port *) port; /* NULL unless joined. Writer: home worker */
+	_Atomic uint32_t gen; /* current generation, PORT_GEN_BITS wide. Writer: home worker */
+};
+
+extern struct port_slot port_table[PORT_MAX];
+
+/* Generations alone, indexed like port_table, for fdb.h (dense: many share a cache line). */
+extern _Atomic uint16_t port_gens[PORT_MAX];
+
+/*
+ * Takes a free index and stamps idx and gen into `port`. The port stays invisible until it joins.
+ * Control thread. -ENOSPC when all indices are in use or waiting for a sweep.
+ */
+int port_reserve(struct port *port);
+
+/*
+ * Gives the index back. The caller says that a grace period has passed since the port left its hub (or
+ * that it never joined). The index is handed out again only after the MAC table it was learned in has
+ * been swept completely (port_table_swept()). Control thread.
+ */
+void port_release(struct port *port);
+
+/* Told by the hub's sweeper: `hub`'s table has completed `passes` full passes. Control thread. */
+void port_table_swept(const struct hub *hub, uint64_t passes);
+
+/* Forgets quarantined indices of a hub that no longer exists (its table is gone). Control thread. */
+void port_table_hub_gone(const struct hub *hub);
+
+/* Joined port at `idx` if its generation is still `gen`, else NULL. Worker (online reader). */
+static inline struct port *port_get(uint32_t idx, uint16_t gen)
+{
+	/* Pairs with the release store in hub_port_join(): a port seen here is completely filled in. */
+	struct port *p = atomic_load_explicit(&port_table[idx].port, memory_order_acquire);
+
+	return p != NULL && p->gen == gen ? p : NULL;
+}
+
+#endif

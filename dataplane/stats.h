@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_DATAPLANE_STATS_H
+#define PATCHBAY_DATAPLANE_STATS_H
+
+/*
+ * Counters of the data path.
+ *
+ * One shape, `struct stats_block`, serves three levels: an lcore, a hub (one block per worker) and a
+ * port (one block per worker that may touch it). A block is written by exactly one worker with plain
+ * adds, never reset, and read by anybody with relaxed loads; a reader sums blocks and subtracts a
+ * baseline of its own where somebody asks for "since".
+ *
+ * The books must balance at all three levels and over their sum, whenever nothing is in flight:
+ *
+ *   in_frames = switched + flooded + sum(drop_in)
+ *   copies    = sent + sum(drop_out)           (+ what waits in a queue at this moment: `queued`)
+ *
+ * A *frame in* is counted by the worker that received it, on the port it came from. A *copy* is one
+ * attempt to give a frame to one port; it is counted by the worker that owns the receiving port, in
+ * that port's block, so that per port and per lcore the second line stands by itself. A hand-over
+ * between workers that fails (ring full, no mbuf) is counted as one copy and one drop by the worker
+ * that tried, on the hub and lcore level, even where the relay would have fanned out to several ports.
+ */
+
+#include <stdint.h>
+#include <string.h>
+
+/* Why a received frame went nowhere: X(symbol, name in CLI and metrics, sentence for people). */
+#define STATS_DROP_IN_LIST(X)                                                                     \
+	X(SHORT, "short", "shorter than 14 bytes")                                                \
+	X(LONG, "long", "longer than 1600 bytes (or the port's configured limit)")                \
+	X(BAD_SOURCE, "bad_source", "source MAC all zero, all ones, or equal to the destination") \
+	X(RECEIVE_ONLY, "receive_only", "sent by a port that may only receive (monitoring)")      \
+	X(OWN_PORT, "own_port", "destination is known on the port the frame came from")           \
+	X(MALFORMED, "malformed", "block did not decode to a frame")                              \
+	X(HUB_DOWN, "hub_down", "hub is offline or going away")
+
+/* Why a copy did not leave: the same columns. */
+#define STATS_DROP_OUT_LIST(X)                                                                \
+	X(RING_FULL, "ring_full", "ring to the worker that owns the port was full")           \
+	X(NO_MBUF, "no_mbuf", "no mbuf to carry the frame to another worker or a device")     \
+	X(PORT_GONE, "port_gone", "port left the hub while the copy was on its way")          \
+	X(STAGING_FULL, "staging_full", "port's staging queue was at its hard bound")         \
+	X(STAGING_FLOOD, "staging_flood", "flooded copy, staging queue above its soft bound") \
+	X(STAGING_POOL, "staging_pool", "worker's staging memory was used up")                \
+	X(SESSION_END, "session_end", "copy still waited when its session ended")             \
+	X(NO_CONNECTION, "no_connection", "session had no connection to send on")             \
+	X(OVERSIZE, "oversize", "longer than the receiving port can carry")                   \
+	X(DEVICE, "device", "device or kernel did not take the frame")
+
+enum stats_drop_in {
+#define X(sym, name, text) STATS_DROP_IN_##sym,
+	STATS_DROP_IN_LIST(X)
+#undef X
+	STATS_DROP_IN_CNT
+};
+
+enum stats_drop_out {
+#define X(sym, name, text) STATS_DROP_OUT_##sym,
+	STATS_DROP_OUT_LIST(X)
+#undef X
+	STATS_DROP_OUT_CNT
+};
+
+/* Unicast/broadcast split as reference/hub.md section 10: broadcast = I/G bit of the destination. */
+struct stats_traffic {
+	uint64_t unicast_frames;
+	uint64_t unicast_bytes; /* frame lengths without FCS */
+	uint64_t broadcast_frames;
+	uint64_t broadcast_bytes;
+};
+
+struct stats_block {
+	struct stats_traffic in;  /* accepted from ports, before any drop decision */
+	struct stats_traffic out; /* copies that left (sent) */
+	uint64_t switched;	  /* frames in with exactly one destination port */
+	uint64_t flooded;	  /* frames in given to every other member */
+	uint64_t copies;	  /* attempts to give a frame to a port */
+	uint64_t drop_in[STATS_DROP_IN_CNT];
+	uint64_t drop_out[STATS_DROP_OUT_CNT];
+};
+
+/* Name as it stands in CLI, JSON and metrics; never NULL for a valid reason. Any thread. */
+const char *stats_drop_in_name(enum stats_drop_in reason);
+const char *stats_drop_out_name(enum stats_drop_out reason);
+/* The sentence for people. Any thread. */
+const char *stats_drop_in_text(enum stats_drop_in reason);
+const char *stats_drop_out_text(enum stats_drop_out reason);
+
+/*
+ * Adds a block that another thread may be writing to `sum` (private to the caller), word by word with
+ * relaxed loads. Any thread.
+ */
+void stats_fold(struct stats_block *sum, const struct stats_block *live);
+
+static inline uint64_t stats_in_frames(const struct stats_block *b)
+{
+	return b->in.unicast_frames + b->in.broadcast_frames;
+}
+
+static inline uint64_t stats_sent_frames(const struct stats_block *b)
+{
+	return b->out.unicast_frames + b->out.broadcast_frames;
+}
+
+#endif
