@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_CONTROLPLANE_LISTENER_H
+#define PATCHBAY_CONTROLPLANE_LISTENER_H
+
+/*
+ * TCP listeners, IPv4 and IPv6, each equal to the others. A port that cannot be opened is reported and
+ * skipped. Out of file descriptors or memory pauses accepting and resumes it (architecture.md 6.8).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+
+/* Counters of everything before login, one per reason; names stand in CLI and metrics. */
+#define LISTENER_COUNTER_LIST(X)                                                              \
+	X(accepted, "connections accepted")                                                   \
+	X(refused_total, "closed at once: too many unestablished connections")                \
+	X(refused_source, "closed at once: too many unestablished connections of one source") \
+	X(refused_handshakes, "closed: too many handshakes under way")                        \
+	X(accept_paused, "accepting paused: out of descriptors or memory")                    \
+	X(not_tls, "closed: first bytes are not TLS")                                         \
+	X(handshake_failed, "TLS handshake failed")                                           \
+	X(timeout, "no login in time")                                                        \
+	X(bytes_exceeded, "too many bytes before login")                                      \
+	X(http_malformed, "closed: malformed HTTP")                                           \
+	X(http_unrelated, "HTTP requests that are not ours, answered")                        \
+	X(http_too_many, "closed: too many unrelated requests")                               \
+	X(protocol_error, "malformed or unexpected PACK")                                     \
+	X(peer_closed, "peer left before login")                                              \
+	X(login_ok, "logins accepted")                                                        \
+	X(login_failed, "logins refused")                                                     \
+	X(additional_ok, "additional connections accepted")                                   \
+	X(additional_failed, "additional connections refused")                                \
+	X(enum_hub, "hub lists given")
+
+struct listener_counters {
+#define X(name, text) uint64_t name;
+	LISTENER_COUNTER_LIST(X)
+#undef X
+};
+extern struct listener_counters listener_counters; /* writer: control thread */
+
+struct listener_info {
+	uint16_t port;
+	bool enabled;
+	bool open; /* enabled and listening */
+	int error; /* errno of the failed open, 0 */
+	uint64_t accepted;
+};
+
+/*
+ * Opens all configured listeners; reports each port that is taken. Number open, or -EADDRINUSE when none
+ * could be opened. Control thread.
+ */
+int listener_start(const struct config *config);
+/* Stops accepting (sessions and connections live on). */
+void listener_stop(void);
+unsigned listener_cnt(void);
+bool listener_get(unsigned index, struct listener_info *out);
+
+#endif
