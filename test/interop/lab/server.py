@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The server under test: Patchbay, or Debian's SoftEther server to keep the tests honest.
+
+Both offer the same few operations, so that a test says what a VPN server must do and not whose it
+is. What only one of them has is told apart with `server.kind`.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import re
+import signal
+
+from . import pack
+from .netns import LabError, wait_for, children
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SOFTETHER = "/usr/libexec/softether"
+STOCK_FOLDERS = ("lib", "log", "run")
+
+
+@dataclasses.dataclass
+class User:
+    """A user of a hub; no password means anonymous."""
+    name: str
+    password: str | None = None
+
+
+@dataclasses.dataclass
+class Hub:
+    """A virtual hub as the tests want it."""
+    name: str
+    users: list
+    online: bool = True
+
+
+def default_hubs():
+    """What most tests use."""
+    users = [User("alice", "alicepw"), User("bob", "bobpw"), User("guest")]
+    return [Hub("DEFAULT", users), Hub("SECOND", users), Hub("CLOSED", users, online=False)]
+
+
+def stock_binds(folder):
+    """The three folders of the stock programs, private to one node."""
+    return [(f"{folder}/{d}", f"/var/{d}/softether" if d != "run" else "/run/softether")
+            for d in STOCK_FOLDERS]
+
+
+def vpncmd(node, *target_and_commands, commands=(), timeout_s=60.0):
+    """Run vpncmd with a script of commands; its output, LabError if any command failed."""
+    script = node.folder / "vpncmd.in"
+    script.write_text("\n".join(commands) + "\n", encoding="utf-8")
+    done = node.run("vpncmd", *target_and_commands, f"/IN:{script}", timeout_s=timeout_s, check=False)
+    if done.returncode:
+        raise LabError(f"vpncmd {'; '.join(commands)}: {done.stdout[-1500:]}{done.stderr}")
+    return done.stdout
+
+
+class StockServer:
+    """Debian's softether-vpnserver on a node of the lab."""
+
+    kind = "softether"
+    binds = staticmethod(stock_binds)
+
+    def __init__(self, node, hubs=None, ports=(8888, 443, 992)):
+        self.node, self.hubs, self.ports = node, hubs or default_hubs(), tuple(ports)
+        self.process = None
+        self.made = False
+
+    def start(self, timeout_s=20.0):
+        """Start and wait until it can be logged in to."""
+        self.process = self.node.spawn(f"{SOFTETHER}/vpnserver/vpnserver", "execsvc", log="server.log")
+        wait_for("vpnserver: control port", lambda: self.node.run(
+            "vpncmd", "localhost:5555", "/SERVER", "/CMD", "About", check=False).returncode == 0, timeout_s)
+        if not self.made:
+            self.configure()
+            self.made = True
+        return self
+
+    def configure(self):
+        """Hubs, users and ports."""
+        do = [f"ListenerCreate {p}" for p in self.ports if p not in (443, 992)] + ["HubDelete DEFAULT"]
+        for hub in self.hubs:
+            do += [f"HubCreate {hub.name} /PASSWORD:adminpw", f"Hub {hub.name}"]
+            for user in hub.users:
+                do += [f"UserCreate {user.name} /GROUP:none /REALNAME:none /NOTE:none"]
+                do += [f"UserPasswordSet {user.name} /PASSWORD:{user.password}" if user.password
+                       else f"UserAnonymousSet {user.name}"]
+            do += [] if hub.online else ["Offline"]
+        self.control(*do)
+
+    def control(self, *commands, csv_out=False):
+        """Commands of vpncmd's server mode."""
+        return vpncmd(self.node, "localhost:5555", "/SERVER", *(["/CSV"] if csv_out else []), commands=commands)
+
+    def table(self, hub, command):
+        """Rows of a vpncmd list as dictionaries."""
+        out = self.control(f"Hub {hub}", command, csv_out=True)
+        lines = out.splitlines()
+        start = max(i for i, line in enumerate(lines) if line.endswith(f">{command}")) + 1
+        return list(csv.DictReader(io.StringIO("\n".join(lines[start:]))))
+
+    def sessions(self, hub):
+        """[{name, user}] of the VPN sessions of a hub."""
+        return [{"name": row["Session Name"], "user": row["User Name"]}
+                for row in self.table(hub, "SessionList")]
+
+    def macs(self, hub):
+        """[{mac, session}], MAC in small letters with colons."""
+        return [{"mac": row["MAC Address"].lower().replace("-", ":"), "session": row["Session Name"]}
+                for row in self.table(hub, "MacTable")]
+
+    def delete_session(self, hub, name):
+        """Remove a session as an administrator does."""
+        self.control(f"Hub {hub}", f"SessionDisconnect {name}")
+
+    def stop(self, timeout_s=10.0):
+        """An orderly end."""
+        self.node.run("vpnserver", "stop", timeout_s=timeout_s)
+        return self.process.wait(timeout_s)
+
+    def kill(self):
+        """SIGKILL, as when the machine's memory ran out."""
+        for pid in [*children(self.process.pid), self.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def log(self):
+        """What the server printed and logged."""
+        return "\n".join(p.read_text("utf-8", "replace")
+                         for p in sorted((self.node.folder / "log").rglob("*.log")))
+
+
+class Patchbay:
+    """patchbayd of this tree on a node of the lab."""
+
+    kind = "patchbay"
+
+    @staticmethod
+    def binds(_folder):
+        """Patchbay needs no folder but the one it is told."""
+        return []
+
+    def __init__(self, node, hubs=None, ports=(8888, 443, 992), settings=None, build=None, state=None):
+        self.node, self.ports = node, tuple(ports)
+        self.hubs = default_hubs() if hubs is None else hubs
+        self.settings = settings or {}
+        build = pathlib.Path(build or os.environ.get("PATCHBAY_BUILD") or ROOT / "build")
+        self.daemon = build / "controlplane/patchbayd"
+        self.ctl_path = build / "controlplane/patchbayctl"
+        if not self.daemon.exists():
+            raise LabError(f"{self.daemon}: not built (ninja -C {build})")
+        self.state = pathlib.Path(state or node.folder / "state")
+        self.config = node.folder / "patchbay.cfg"
+        self.process = None
+        self.starts = 0
+
+    def write_config(self):
+        """patchbay.cfg from the defaults and `settings`."""
+        self.config.write_text(config_text({"listeners": [{"port": p} for p in self.ports],
+                                            **self.settings}), encoding="utf-8")
+
+    def write_directory(self):
+        """The directory file, written by us only before the very first start."""
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.state / "directory.cfg").write_text(directory_text(self.hubs), encoding="utf-8")
+
+    def start(self, timeout_s=20.0, limit_files=None, wait=True):
+        """Start and wait for the admin socket; the log of each start is a file of its own."""
+        if not self.starts:
+            self.write_config()
+            if self.hubs:
+                self.write_directory()
+        self.starts += 1
+        self.process = self.node.spawn(self.daemon, "--config", self.config, "--state", self.state,
+                                       log=f"patchbayd.{self.starts}.log", limit_files=limit_files)
+        if wait:
+            wait_for("patchbayd: ready", self.ready, timeout_s)
+        return self
+
+    def ready(self):
+        """Whether the daemon answers; LabError if it has ended instead."""
+        if self.process.poll() is not None:
+            raise LabError(f"patchbayd ended with {self.process.poll()}:\n{self.log()[-3000:]}")
+        return self.ctl_run("status").returncode == 0
+
+    def ctl_run(self, *argv, as_json=True):
+        """Run patchbayctl and return the CompletedProcess."""
+        return self.node.run(self.ctl_path, "--socket", self.state / "admin.sock",
+                             *(["--json"] if as_json else []), *argv, check=False)
+
+    def ctl(self, *argv):
+        """A command's JSON, LabError if it failed."""
+        done = self.ctl_run(*argv)
+        if done.returncode:
+            raise LabError(f"patchbayctl {' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+    def stop(self, timeout_s=10.0):
+        """SIGTERM; the exit code."""
+        self.process.signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+    def kill(self):
+        """SIGKILL, as when the machine's memory ran out."""
+        self.process.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def log(self):
+        """What all starts printed."""
+        return "\n".join(p.read_text("utf-8", "replace")
+                         for p in sorted(self.node.folder.glob("patchbayd.*.log")))
+
+
+def config_text(value, indent=0):
+    """Python values as libconfig text: dict group, list list, str, bool, int."""
+    pad = "\t" * indent
+    if isinstance(value, dict):
+        return "".join(f"{pad}{k} = {config_value(v, indent)};\n" for k, v in value.items())
+    return config_value(value, indent)
+
+
+def config_value(value, indent=0):
+    """One value of config_text."""
+    pad = "\t" * indent
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, dict):
+        return "{\n" + config_text(value, indent + 1) + pad + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(config_value(v, indent) for v in value) + "]"
+    return "(" + ", ".join(config_value(v, indent) for v in value) + ")"
+
+
+def directory_text(hubs):
+    """The directory file with these hubs and users."""
+    return config_text({"hubs": [
+        {"name": h.name, "online": h.online, "users": [
+            {"name": u.name, **({"auth": "password", "password": pack.hashed_password(u.name, u.password).hex()}
+                                if u.password else {"auth": "anonymous"})}
+            for u in h.users]} for h in hubs]})
+
+
+KINDS = {"patchbay": Patchbay, "softether": StockServer}
+
+
+def mac_text(mac):
+    """Six bytes as small letters with colons."""
+    return re.sub("(..)(?!$)", r"\1:", mac.hex())
