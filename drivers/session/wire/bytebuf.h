@@ -19,8 +19,8 @@ struct bytebuf {
 	size_t len;	    /* bytes written */
 	size_t cap;	    /* bytes available at `data` */
 	size_t limit_bytes; /* never grows past this */
-	int error;	    /* 0, -ENOMEM (heap) or -EMSGSIZE (limit or span too small); sticky */
-	bool fixed;	    /* `data` belongs to the caller and never moves */
+	int error;  /* 0, -ENOMEM (heap), -EMSGSIZE (too small), or a builder's own; sticky */
+	bool fixed; /* `data` belongs to the caller and never moves */
 };
 
 /** Start an empty buffer that grows on the heap up to limit_bytes. Allocates nothing yet.
