@@ -24,7 +24,8 @@ struct rte_mbuf;
 
 struct frame {
 	uint8_t *data;	    /* first byte of the destination MAC; read-only if the mbuf is shared */
-	struct rte_mbuf *m; /* NULL: borrowed. Else the reference travels with the frame */
+	struct rte_mbuf *m; /* NULL: borrowed. Else the reference travels with the frame, the mbuf
+			     * has one segment, data == rte_pktmbuf_mtod(m), len == m->data_len */
 	uint16_t len;	    /* bytes, linear in `data` */
 	uint16_t flags;	    /* FRAME_F_* */
 };

@@ -35,7 +35,8 @@ struct hub;
 struct hub *hub_create(const struct hub_conf *conf);
 /*
  * Starts the end of a hub that has no members: done(arg) runs on the control thread after a grace period,
- * the hub is freed by then. -EBUSY while ports are joined. Control thread.
+ * the hub is freed by then. -EBUSY while ports are joined. The caller knows that no join is under way
+ * and that every port of the hub has been released or never will be. Control thread.
  */
 int hub_destroy(struct hub *hub, void (*done)(void *arg), void *arg);
 
@@ -50,14 +51,18 @@ void hub_port_leave(struct lcore *lc, struct port *port);
 
 /*
  * Frames received on `port`, in order. Worker that owns the receive queue. n <= FRAME_BURST. Consumes
- * backed frames' references; borrowed bytes are read until it returns, never written, never kept.
+ * backed frames' references; borrowed bytes are read until it returns, never written, never kept. The
+ * structs in frames[] are used as scratch space. Never from within a tx_burst (port.h).
  */
 void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsigned n);
 
 /* Counts a frame in that was dropped before it became a frame (malformed block): books stay balanced. */
 void hub_count_drop_in(struct lcore *lc, struct port *port, enum stats_drop_in reason, unsigned n);
 
-/* For drivers, from tx_burst and later: copies given, sent, dropped; on port, hub and lcore level. */
+/*
+ * For drivers, from tx_burst and later: copies given, sent, dropped; on port, hub and lcore level. Also
+ * after hub_port_leave(), until the port goes back to the control thread. Once per burst, not per frame.
+ */
 void hub_count_copies(struct lcore *lc, struct port *port, unsigned n);
 void hub_count_sent(struct lcore *lc, struct port *port, const struct stats_traffic *t);
 void hub_count_drop_out(
@@ -66,7 +71,8 @@ void hub_count_drop_out(
 /* Arrivals from other workers' rings (called by the lcore loop only). */
 void hub_relay_unicast(struct lcore *lc, struct hub *hub, uint32_t idx, uint16_t gen,
 	struct rte_mbuf **m, unsigned n);
-void hub_relay_flood(struct lcore *lc, struct hub *hub, uint32_t source_idx, struct rte_mbuf *m);
+void hub_relay_flood(
+	struct lcore *lc, struct hub *hub, uint32_t source_idx, struct rte_mbuf **m, unsigned n);
 
 /* ---- control thread ---- */
 

@@ -90,7 +90,7 @@ void lcore_fd_del(struct lcore *lc, struct lcore_fd *lfd);
 
 /* Run in step 2 of the next turn; the worker does not sleep while one waits. Idempotent. */
 struct lcore_task {
-	STAILQ_ENTRY(lcore_task) entry;
+	TAILQ_ENTRY(lcore_task) entry;
 	void (*run)(struct lcore *lc, struct lcore_task *task);
 	bool queued;
 };
@@ -99,7 +99,7 @@ void lcore_task_cancel(struct lcore *lc, struct lcore_task *task);
 
 /* Run in step 6 of this turn, once however often it was asked for. Idempotent. */
 struct lcore_flush {
-	STAILQ_ENTRY(lcore_flush) entry;
+	TAILQ_ENTRY(lcore_flush) entry;
 	void (*flush)(struct lcore *lc, struct lcore_flush *fl);
 	bool queued;
 };
@@ -139,20 +139,8 @@ unsigned lcore_index(const struct lcore *lc); /* 0 .. lcore_count()-1 */
 struct rte_mempool *lcore_pool(struct lcore *lc);
 struct stats_block *lcore_stats(struct lcore *lc);
 
-/* A frame that borrowed bytes, copied into a fresh mbuf; NULL (counted by the caller) if there is none. */
+/* The bytes of a frame, copied into a fresh mbuf; NULL (counted by the caller) if there is none. */
 struct rte_mbuf *lcore_mbuf_copy(struct lcore *lc, const struct frame *f);
-
-/* ---- frames to other workers ----------------------------------------------------------------- */
-
-/*
- * Hands a frame to the worker that may transmit on port (idx, gen), resp. one reference of a flood to a
- * worker that has members of `hub`. Consumes the mbuf reference. Collected and sent in step 7; ring full
- * = freed and counted ring_full on this lcore and hub. Order per source worker is kept.
- */
-void lcore_relay_unicast(struct lcore *lc, unsigned to, struct hub *hub, uint32_t idx, uint16_t gen,
-	struct rte_mbuf *m);
-void lcore_relay_flood(
-	struct lcore *lc, unsigned to, struct hub *hub, uint32_t source_idx, struct rte_mbuf *m);
 
 /* ---- life and view: control thread ----------------------------------------------------------- */
 
@@ -164,9 +152,14 @@ enum lcore_poll_mode {
 struct lcore_conf {
 	unsigned workers; /* 1 .. LCORE_MAX; must equal the EAL worker lcores */
 	enum lcore_poll_mode poll;
-	unsigned ring_size; /* entries per ordered pair of workers, power of two */
-	unsigned mbufs;	    /* in the one pool per socket */
+	unsigned ring_size; /* entries per ordered pair of workers, power of two; 0 = 1024 */
+	unsigned mbufs;	    /* in the one pool per socket; 0 = what rings and bursts can hold, at
+			     * least 16383 (2 KiB buffers: about 38 MiB). Devices come on top */
+	unsigned spin_us; /* adaptive: how long an idle worker looks again before it blocks. 0 = it
+			     * blocks at once, which costs least CPU per byte and some latency */
 };
+
+#define LCORE_SPIN_US_DEFAULT 10u
 
 /* Allocates workers, rings, pool, grace periods. After rte_eal_init(). -ENOMEM, -EINVAL. */
 int lcore_init(const struct lcore_conf *conf);

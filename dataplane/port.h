@@ -41,14 +41,23 @@ struct port;
 #define PORT_F_MIRROR	    (1u << 1) /* gets a copy of every frame of the hub, no floods */
 #define PORT_F_FLOOD_QUOTA  (1u << 2) /* floods to it count against the flood quota */
 #define PORT_F_CHECK_MAC    (1u << 3) /* refuse a MAC seen elsewhere within 13 s (hub.md 4) */
+#define PORT_F_MBUF	    (1u << 4) /* a device: wants mbufs, see tx_burst */
 
 struct port_ops {
 	const char *kind; /* "session", "bridge", ... in lists */
 	/*
 	 * Delivers copies. Called on a worker for which tx_lcore[] names itself, inside the turn.
-	 * Consumes each frame: bytes must be copied (borrowed, or shared mbuf) or the mbuf reference
-	 * kept; after return the caller touches neither. Never blocks. Counts every copy it is given as
-	 * `copies` and each one as sent or as a drop, with port_count_*(). n <= FRAME_BURST.
+	 * n <= FRAME_BURST. What it is given depends on the port's flags:
+	 *   PORT_F_MBUF      every frame is backed and its reference now belongs to the port: it
+	 *                    sends the mbuf or frees it. The mbuf may be shared (a flood): with
+	 *                    rte_mbuf_refcnt_read(m) > 1 its bytes are read-only.
+	 *   without          every frame is borrowed (m == NULL): the bytes must be copied or
+	 *                    written out before returning.
+	 * The frame structs themselves are shared between receivers: never written. No frame is longer
+	 * than max_len (the hub drops those as oversize). Counts all n as copies and each one as sent
+	 * or as a drop, with hub_count_*(), now or when it leaves the port's own queue. Never blocks,
+	 * never calls hub_input(): what has to answer queues it and adds a task (lcore.h). It may make
+	 * its own port leave the hub.
 	 */
 	void (*tx_burst)(
 		struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n);
@@ -68,7 +77,7 @@ struct port {
 	struct stats_block *stats[LCORE_MAX];
 
 	/* ---- home worker only ---- */
-	TAILQ_ENTRY(port) member __attribute__((aligned(64))); /* hub_local.members */
+	TAILQ_ENTRY(port) member __attribute__((aligned(64))); /* the worker's list in the hub */
 	bool joined;
 };
 
@@ -77,12 +86,14 @@ struct port {
  */
 struct port_slot {
 	_Atomic(struct port *) port; /* NULL unless joined. Writer: home worker */
-	_Atomic uint32_t gen; /* current generation, PORT_GEN_BITS wide. Writer: home worker */
 };
 
 extern struct port_slot port_table[PORT_MAX];
 
-/* Generations alone, indexed like port_table, for fdb.h (dense: many share a cache line). */
+/*
+ * Current generation per index, PORT_GEN_BITS wide, indexed like port_table; an array of its own
+ * because fdb.h reads it per lookup (dense: 32 ports share a cache line). Writer: home worker.
+ */
 extern _Atomic uint16_t port_gens[PORT_MAX];
 
 /*
@@ -93,8 +104,9 @@ int port_reserve(struct port *port);
 
 /*
  * Gives the index back. The caller says that a grace period has passed since the port left its hub (or
- * that it never joined). The index is handed out again only after the MAC table it was learned in has
- * been swept completely (port_table_swept()). Control thread.
+ * that it never joined, then the index is free at once). port->hub must still exist. The index is handed
+ * out again only after two more full passes over the MAC table it was learned in (port_table_swept()).
+ * Control thread.
  */
 void port_release(struct port *port);
 

@@ -31,6 +31,7 @@
 	X(LONG, "long", "longer than 1600 bytes (or the port's configured limit)")                \
 	X(BAD_SOURCE, "bad_source", "source MAC all zero, all ones, or equal to the destination") \
 	X(RECEIVE_ONLY, "receive_only", "sent by a port that may only receive (monitoring)")      \
+	X(MAC_CONFLICT, "mac_conflict", "source MAC was in use on another port within 13 s")      \
 	X(OWN_PORT, "own_port", "destination is known on the port the frame came from")           \
 	X(MALFORMED, "malformed", "block did not decode to a frame")                              \
 	X(HUB_DOWN, "hub_down", "hub is offline or going away")
@@ -92,6 +93,18 @@ const char *stats_drop_out_text(enum stats_drop_out reason);
  * relaxed loads. Any thread.
  */
 void stats_fold(struct stats_block *sum, const struct stats_block *live);
+
+/* Sums over all reasons: the last term of each line of the books. */
+uint64_t stats_drop_in_sum(const struct stats_block *b);
+uint64_t stats_drop_out_sum(const struct stats_block *b);
+
+static inline void stats_traffic_add(struct stats_traffic *sum, const struct stats_traffic *t)
+{
+	sum->unicast_frames += t->unicast_frames;
+	sum->unicast_bytes += t->unicast_bytes;
+	sum->broadcast_frames += t->broadcast_frames;
+	sum->broadcast_bytes += t->broadcast_bytes;
+}
 
 static inline uint64_t stats_in_frames(const struct stats_block *b)
 {
