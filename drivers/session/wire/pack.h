@@ -34,7 +34,7 @@
  * 3855 for the 65536 bytes a client may send (wire.md 1.7). */
 #define PACK_INDEX_FOR_BYTES(bytes) ((bytes) / 17)
 
-/* Enough for any message before login (the stock login PACK has 62), and small enough to sit in a
+/* Enough for any message before login (the stock login PACK has 78), and small enough to sit in a
  * connection's state. */
 #define PACK_LOGIN_ELEMENTS 256
 
