@@ -17,7 +17,9 @@ struct config;
 	X(accepted, "connections accepted")                                                   \
 	X(refused_total, "closed at once: too many unestablished connections")                \
 	X(refused_source, "closed at once: too many unestablished connections of one source") \
-	X(refused_handshakes, "closed: too many handshakes under way")                        \
+	X(handshakes_delayed, "handshakes that waited: too many under way")                   \
+	X(accept_failed, "connections lost at accept")                                        \
+	X(no_memory, "closed: out of memory")                                                 \
 	X(accept_paused, "accepting paused: out of descriptors or memory")                    \
 	X(not_tls, "closed: first bytes are not TLS")                                         \
 	X(handshake_failed, "TLS handshake failed")                                           \
@@ -32,7 +34,9 @@ struct config;
 	X(login_failed, "logins refused")                                                     \
 	X(additional_ok, "additional connections accepted")                                   \
 	X(additional_failed, "additional connections refused")                                \
-	X(enum_hub, "hub lists given")
+	X(enum_hub, "hub lists given")                                                        \
+	X(not_supported, "methods asked for that we do not offer")                            \
+	X(closed_by_admin, "closed before login by an administrator or at the end")
 
 struct listener_counters {
 #define X(name, text) uint64_t name;
@@ -50,8 +54,8 @@ struct listener_info {
 };
 
 /*
- * Opens all configured listeners; reports each port that is taken. Number open, or -EADDRINUSE when none
- * could be opened. Control thread.
+ * Opens all configured listeners (after access_init()); reports each port that is taken. Number open, or
+ * -EADDRINUSE when none could be opened. Control thread.
  */
 int listener_start(const struct config *config);
 /* Stops accepting (sessions and connections live on). */

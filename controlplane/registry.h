@@ -23,6 +23,7 @@
 
 #define REGISTRY_KEY_BYTES 20u
 
+struct negotiation;
 struct stream;
 struct vpn_session;
 
@@ -46,6 +47,7 @@ struct connection {
 	char client_product[256];    /* client_str, as told by the peer */
 	uint32_t client_version;
 	uint32_t client_build;
+	struct negotiation *negotiation;       /* until it is established or closing */
 	TAILQ_ENTRY(connection) entry;	       /* all */
 	TAILQ_ENTRY(connection) session_entry; /* of its session */
 };
@@ -76,10 +78,14 @@ struct vpn_session {
 	uint16_t listener_port;
 	struct connections connections;
 	uint32_t connection_cnt;
-	uint32_t tls_version; /* of the first connection, SSL_version() */
+	int tls_version; /* of the first connection, SSL_version() */
 	char tls_cipher[64];
 	bool ending;
+	bool abandoned;
+	/* Indexes; registry's own. */
 	TAILQ_ENTRY(vpn_session) entry;
+	LIST_ENTRY(vpn_session) key_entry;
+	LIST_ENTRY(vpn_session) name_entry;
 };
 TAILQ_HEAD(vpn_sessions, vpn_session);
 
@@ -100,5 +106,42 @@ struct vpn_session *registry_session_by_port(uint32_t port_idx);
 int registry_connection_close(const char *name);
 /* Ends a session: its connections are closed, later additional_connect gets error 13. -ENOENT. */
 int registry_session_delete(const struct directory_hub *hub, const char *name);
+/* Sessions of a worker, for choosing the one with the fewest. */
+uint32_t registry_worker_sessions(unsigned worker);
+
+/* ---- for the way in (access.h) only --------------------------------------------------------- */
+
+struct config;
+struct session_conf;
+
+/* -ENOMEM, -EIO. */
+int registry_init(const struct config *config);
+/* Forgets everything; sessions must have ended or their workers stopped. */
+void registry_fini(void);
+
+/* A new connection in state HANDSHAKE with its CID. NULL with ENOMEM. */
+struct connection *registry_connection_add(
+	const struct sockaddr *peer, const struct sockaddr *local, uint16_t listener_port);
+/* Removes and frees it; NULL is fine. */
+void registry_connection_remove(struct connection *c);
+/* The stream goes to linger.h, the connection is CLOSING meanwhile and then removed. */
+void registry_connection_linger(struct connection *c, struct stream *stream);
+
+/*
+ * Enters a session of `hub` under the name, key and worker that the caller filled in, with the callbacks of
+ * the driver bound to it: conf->cb and conf->ctx are set here, then session_create(). Takes the object on
+ * success. -errno of session_create().
+ */
+int registry_session_add(struct vpn_session *vs, struct session_conf *conf);
+/* Undoes it, when the welcome could not be written. Frees it. */
+void registry_session_abandon(struct vpn_session *vs);
+/* Hands the connection's stream over: established. The first opens the session; others may fail, -EAGAIN. */
+void registry_session_open(struct vpn_session *vs, struct connection *c, struct stream *stream);
+int registry_session_join(struct vpn_session *vs, struct connection *c, struct stream *stream);
+
+/* Ends all sessions, and all connections before login. The answers come by and by. */
+void registry_shutdown(void);
+/* No connection and no session left. */
+bool registry_quiet(void);
 
 #endif

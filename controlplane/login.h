@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_CONTROLPLANE_LOGIN_H
+#define PATCHBAY_CONTROLPLANE_LOGIN_H
+
+/*
+ * Who may in, and with what: the checks of reference/policy.md section 7 in their order, the values granted
+ * (wire.md 4.2), and the hand-over to a worker (architecture.md 6.2).
+ *
+ * login_decide() decides and does nothing else; login_open() reserves, login_welcome() writes. Control
+ * thread only.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "drivers/session/wire/login.h"
+#include "drivers/session/wire/welcome.h"
+
+struct connection;
+struct directory_hub;
+struct directory_user;
+struct pack_writer;
+struct vpn_session;
+
+/* What the decision needs to know beside the request and the directory. */
+struct login_facts {
+	const uint8_t *random; /* the 20 bytes of this connection's hello */
+	bool same_host;	       /* the peer's address is one of ours (wire.md 4.2.1) */
+	int64_t now_ms;	       /* since 1970 */
+	uint32_t sessions;     /* on this server */
+	uint32_t sessions_max; /* of this server */
+};
+
+struct login_verdict {
+	enum wire_error error;	     /* WIRE_ERROR_OK: the rest is filled in */
+	const char *reason;	     /* for the log: a constant word, never told to the peer */
+	struct directory_hub *hub;   /* also with an error, as far as found */
+	struct directory_user *user; /* likewise, once authenticated */
+	bool no_save_password;	     /* for the error PACK, wire.md 4.3 */
+	struct policy_wire policy;   /* the session's own copy, adjusted (policy.md 1) */
+	bool bridge_mode;
+	bool monitor_mode;
+	/* Granted: max_connection, timeout, modes. Names and keys come with login_open(). */
+	struct welcome welcome;
+};
+
+/* Reads the directory, changes nothing. Writes the whole verdict. */
+void login_decide(
+	struct login_verdict *v, const struct login_request *r, const struct login_facts *facts);
+
+/*
+ * Makes the session of an accepted login: name, keys, worker, its place in the registry, the driver's
+ * reservations (session_create()). Fills v->welcome. WIRE_ERROR_OK and *out; WIRE_ERROR_TOO_MANY_SESSIONS
+ * when worker or port table are full; WIRE_ERROR_INTERNAL without memory. Undo: registry_session_abandon().
+ */
+enum wire_error login_open(struct login_verdict *v, const struct login_request *r,
+	struct connection *c, struct vpn_session **out);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_CONTROLPLANE_NEGOTIATION_H
+#define PATCHBAY_CONTROLPLANE_NEGOTIATION_H
+
+/*
+ * A connection between accept and login (wire.md 1.3-1.7, 3, 4): first byte, TLS handshake, HTTP preamble,
+ * signature, hello, one PACK with a method, its answer. One state machine per connection, driven by its
+ * socket and one absolute deadline; nothing a peer does before login makes it hold more than one PACK's
+ * body, send it a frame, or reach a worker.
+ *
+ * Control thread only.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct connection;
+struct event_base;
+struct negotiation;
+struct ssl_ctx_st;
+
+#define NEGOTIATION_PRODUCT	 "Patchbay VPN Server"
+#define NEGOTIATION_WIRE_VERSION 501u /* what peers see in the hello (wire.md 3.1) */
+#define NEGOTIATION_WIRE_BUILD	 9674u
+#define NEGOTIATION_FAREWELL_MS	 5000u /* after an answer that ends the connection, wire.md 4.3 */
+
+/* `config` and `ctx` outlive negotiation_fini(). -ENOMEM. */
+int negotiation_init(struct event_base *base, const struct config *config, struct ssl_ctx_st *ctx);
+void negotiation_fini(void);
+
+/*
+ * Starts with an accepted, non-blocking socket, which it owns from here on (also on error: closed, counted).
+ * Checks the limits of limits.h first.
+ */
+void negotiation_start(int fd, uint16_t listener_port);
+
+/* Ends it with close_notify where TLS is up. The object may be gone when this returns. */
+void negotiation_close(struct negotiation *n);
+
+/* Connections that are neither established nor closing. */
+unsigned negotiation_cnt(void);
+
+#endif
