@@ -18,7 +18,13 @@
  * stream is *parked*: it holds only what is unfinished (part of a record in, unsent bytes out), so an
  * idle connection costs OpenSSL's object and little else.
  *
- * One thread at a time owns a stream; ownership moves by message. All calls: the owner only.
+ * One thread at a time owns a stream; ownership moves by message. All calls: the owner only. A call for
+ * another stream parks the one whose bytes stand in the scratch; so explicit parking is needed only
+ * before a stream changes threads, and at the end of a turn to see its errors.
+ *
+ * Any call that reads may leave something to send (alert, answer to a KeyUpdate): look at
+ * stream_unsent() after reading. TLS is not told of EOF: it shows in stream_fill(), and close_notify can
+ * still be made then.
  */
 
 #include <stdbool.h>
@@ -53,14 +59,17 @@ struct stream *stream_tls_connect(struct ssl_ctx_st *ctx, int fd, const char *sn
  */
 int stream_handshake(struct stream *s, struct stream_io *io);
 
-/* One recv() into scratch behind what was parked. Bytes received; 0 at EOF; -EAGAIN; other -errno. */
+/* One recv() into scratch behind what was parked. Bytes received; 0 at EOF; -EAGAIN; -ENOBUFS when the
+ * scratch is full of what nobody read; other -errno. */
 ssize_t stream_fill(struct stream *s, struct stream_io *io);
 /* Bytes received and not yet taken by TLS. A first byte for "is this TLS at all" can be looked at. */
 size_t stream_peek(const struct stream *s, const uint8_t **bytes);
 
 /*
- * Plaintext of at most one record. Bytes; -EAGAIN when what was received holds no further record; 0 after
- * the peer's close_notify; -EPROTO for anything TLS does not allow (also too many KeyUpdates).
+ * Plaintext of at most one record. Bytes; -EAGAIN when what was received holds no further whole record; 0
+ * after the peer's close_notify; -EPROTO for anything TLS does not allow (also too many KeyUpdates).
+ * Give `size` >= STREAM_RECORD_BYTES: what is left of a record otherwise stays inside OpenSSL until the
+ * next call.
  */
 ssize_t stream_read(struct stream *s, struct stream_io *io, void *buf, size_t size);
 
