@@ -26,9 +26,9 @@ struct config {
 	char *admin_socket; /* default <state_dir>/admin.sock */
 
 	/* eal */
-	char *eal_options; /* "" = decided by us: no NIC, hugepages if there are any */
-	unsigned memory_mb;
-	bool hugepages; /* auto: used when reserved */
+	char *eal_options;  /* "" = decided by us: no NIC, hugepages if there are any (eal.h) */
+	unsigned memory_mb; /* 0 = what workers and mbufs need */
+	bool hugepages;	    /* true: used when enough are free; false: never */
 
 	/* lcores */
 	unsigned workers;
@@ -50,6 +50,7 @@ struct config {
 	unsigned login_timeout_ms; /* accept to welcome, absolute */
 	unsigned login_bytes;	   /* received before login, per connection */
 	unsigned handshake_threads;
+	unsigned slow_threads;
 	unsigned sessions_max;
 	uint64_t staging_bytes;	     /* per session */
 	uint64_t staging_pool_bytes; /* per worker */
@@ -60,7 +61,7 @@ struct config {
 
 	/* log */
 	char *log_file; /* "" = stderr */
-	int log_level;	/* LOG_* of log.h */
+	int log_level;	/* enum log_level of log.h */
 };
 
 /*
@@ -69,6 +70,25 @@ struct config {
  */
 struct config *config_load(
 	const char *path, void (*report)(void *ctx, const char *line), void *ctx);
+/*
+ * The same for `--check`, which goes on to the directory: returns what could be understood (defaults for the
+ * rest) and the number of errors. NULL only when out of memory.
+ */
+struct config *config_check(
+	const char *path, void (*report)(void *ctx, const char *line), void *ctx, unsigned *errors);
+/* Replaces the state directory (`--state`), and with it the default of what lies in it. -ENOMEM. */
+int config_set_state_dir(struct config *config, const char *path);
 void config_free(struct config *config);
+
+/* One key, as documentation and tests want it. */
+struct config_key_info {
+	const char *group; /* NULL: top level */
+	const char *name;
+	const char *type;      /* for people: "integer", "string", ... */
+	char default_text[64]; /* as it would stand in the file */
+	char range_text[96];   /* "1 .. 64", "adaptive | always", ""; */
+};
+/* The index-th key of the table; false behind the last. */
+bool config_key_info(unsigned index, struct config_key_info *out);
 
 #endif

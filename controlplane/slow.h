@@ -17,9 +17,13 @@ struct slow_job {
 
 /* -errno. Control thread, before the loop runs. */
 int slow_init(unsigned threads);
-/* Queues the job (embedded in the caller's object; no bound needed since each object queues once). */
+/*
+ * Queues the job (embedded in the caller's object; no bound needed since each object queues once). While no
+ * helper runs - before slow_init() and from slow_fini() on - work() and done() run at once in the caller.
+ * Control thread.
+ */
 void slow_submit(struct slow_job *job);
-/* Finishes what is queued, joins. */
+/* Finishes what is queued, joins, runs the done() that are due. Before control_fini(). */
 void slow_fini(void);
 
 #endif

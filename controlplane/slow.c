@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The pool of slow helpers (slow.h): a queue in, a queue of finished jobs out, and an eventfd that wakes the
+ * control thread's loop for the latter.
+ */
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "controlplane/control.h"
+#include "controlplane/slow.h"
+
+#define SLOW_THREADS_MAX 32u
+
+struct slow_queue {
+	struct slow_job *head;
+	struct slow_job **tail;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	pthread_t threads[SLOW_THREADS_MAX];
+	unsigned thread_cnt;
+	bool stop;
+	struct slow_queue todo;
+	struct slow_queue finished;
+	int done_fd;
+	struct event *done_event;
+} slow = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .done_fd = -1};
+
+static void queue_init(struct slow_queue *q)
+{
+	q->head = NULL;
+	q->tail = &q->head;
+}
+
+static void queue_put(struct slow_queue *q, struct slow_job *job)
+{
+	job->next = NULL;
+	*q->tail = job;
+	q->tail = &job->next;
+}
+
+static struct slow_job *queue_take(struct slow_queue *q)
+{
+	struct slow_job *job = q->head;
+
+	if (job != NULL) {
+		q->head = job->next;
+		if (q->head == NULL)
+			q->tail = &q->head;
+	}
+	return job;
+}
+
+static void *slow_thread(void *)
+{
+	pthread_mutex_lock(&slow.lock);
+	for (;;) {
+		struct slow_job *job = queue_take(&slow.todo);
+
+		if (job == NULL) {
+			if (slow.stop)
+				break;
+			pthread_cond_wait(&slow.more, &slow.lock);
+			continue;
+		}
+		pthread_mutex_unlock(&slow.lock);
+		job->work(job);
+		pthread_mutex_lock(&slow.lock);
+		queue_put(&slow.finished, job);
+		eventfd_write(slow.done_fd, 1);
+	}
+	pthread_mutex_unlock(&slow.lock);
+	return NULL;
+}
+
+static void run_finished(void)
+{
+	struct slow_job *job;
+
+	for (;;) {
+		pthread_mutex_lock(&slow.lock);
+		job = queue_take(&slow.finished);
+		pthread_mutex_unlock(&slow.lock);
+		if (job == NULL)
+			return;
+		job->done(job);
+	}
+}
+
+static void done_ready(evutil_socket_t fd, short, void *)
+{
+	eventfd_t n;
+
+	eventfd_read(fd, &n);
+	run_finished();
+}
+
+int slow_init(unsigned threads)
+{
+	sigset_t all, old;
+	int rc = 0;
+
+	if (threads == 0 || threads > SLOW_THREADS_MAX)
+		return -EINVAL;
+	queue_init(&slow.todo);
+	queue_init(&slow.finished);
+	slow.stop = false;
+	slow.done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (slow.done_fd < 0)
+		return -errno;
+	slow.done_event =
+		event_new(control_base(), slow.done_fd, EV_READ | EV_PERSIST, done_ready, NULL);
+	if (slow.done_event == NULL || event_add(slow.done_event, NULL) < 0) {
+		slow_fini();
+		return -ENOMEM;
+	}
+
+	/* Signals belong to the control thread's loop. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (slow.thread_cnt = 0; slow.thread_cnt < threads && rc == 0;) {
+		char name[16];
+
+		rc = pthread_create(&slow.threads[slow.thread_cnt], NULL, slow_thread, NULL);
+		if (rc != 0)
+			break;
+		snprintf(name, sizeof(name), "pb-slow-%u", slow.thread_cnt % 100);
+		pthread_setname_np(slow.threads[slow.thread_cnt], name);
+		slow.thread_cnt++;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		slow_fini();
+	return -rc;
+}
+
+void slow_submit(struct slow_job *job)
+{
+	if (slow.thread_cnt == 0) {
+		job->work(job);
+		job->done(job);
+		return;
+	}
+	pthread_mutex_lock(&slow.lock);
+	queue_put(&slow.todo, job);
+	pthread_cond_signal(&slow.more);
+	pthread_mutex_unlock(&slow.lock);
+}
+
+void slow_fini(void)
+{
+	pthread_mutex_lock(&slow.lock);
+	slow.stop = true;
+	pthread_cond_broadcast(&slow.more);
+	pthread_mutex_unlock(&slow.lock);
+	for (unsigned i = 0; i < slow.thread_cnt; i++)
+		pthread_join(slow.threads[i], NULL);
+	slow.thread_cnt = 0;
+	if (slow.done_fd < 0)
+		return;
+	run_finished(); /* their owners still want their answer */
+	if (slow.done_event != NULL)
+		event_free(slow.done_event);
+	slow.done_event = NULL;
+	close(slow.done_fd);
+	slow.done_fd = -1;
+}
