@@ -28,7 +28,7 @@ struct vector vector_copy(const void *data, size_t size_bytes)
 
 	if (!v.data)
 		die("copy", "no memory");
-	if (size_bytes)
+	if (data && size_bytes)
 		memcpy(v.data, data, size_bytes);
 	return v;
 }

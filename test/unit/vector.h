@@ -24,7 +24,7 @@ struct vector vector_load(const char *name);
 /** Copy of the bytes behind the first empty line: the body of a captured HTTP message. */
 struct vector vector_load_body(const char *name);
 
-/** Exact-size heap copy of a span. */
+/** Exact-size heap copy of a span; data NULL leaves the bytes unset. */
 struct vector vector_copy(const void *data, size_t size_bytes);
 
 /** Bytes of a hex string of even length. */

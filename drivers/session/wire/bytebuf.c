@@ -47,9 +47,11 @@ static int bytebuf_grow(struct bytebuf *b, size_t need)
 
 	if (need > b->limit_bytes || b->fixed)
 		return -EMSGSIZE;
+	if (cap > b->limit_bytes)
+		cap = b->limit_bytes;
 	while (cap < need)
 		cap = cap > b->limit_bytes / 2 ? b->limit_bytes : cap * 2;
-	data = malloc(cap);
+	data = malloc(cap ? cap : 1);
 	if (!data)
 		return -ENOMEM;
 	if (b->data) {
