@@ -57,6 +57,7 @@ class Connection:
         self.end = None
         self.lock = threading.RLock()
         self.raw = False
+        self.link = None
         self.unread = b""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -217,8 +218,15 @@ class Connection:
                     return "reset"
         return None
 
+    def stop_link(self):
+        """Stop the data phase's thread, if there is one, before the socket goes."""
+        if self.link and self.link is not threading.current_thread():
+            self.link.stopping.set()
+            self.link.join(5)
+
     def close(self, notify=True):
         """Orderly end; without `notify` as stock peers do it, a FIN alone."""
+        self.stop_link()
         try:
             with self.lock:
                 if notify and not self.raw:
@@ -234,6 +242,7 @@ class Connection:
 
     def reset(self):
         """End with a RST, as a network that lost its state does."""
+        self.stop_link()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
@@ -387,11 +396,8 @@ class Session:
 
     def close(self, notify=True):
         """Close all connections; the server keeps the session until its time-out."""
-        for link in self.links:
-            link.stop()
-            link.conn.close(notify)
-        if not self.links:
-            self.conn.close(notify)
+        for conn in [link.conn for link in self.links] or [self.conn]:
+            conn.close(notify)
 
 
 class Link(threading.Thread):
@@ -405,6 +411,7 @@ class Link(threading.Thread):
         self.reading = reading
         self.error = None
         self.stopping = threading.Event()
+        conn.link = self
         self.start()
 
     def run(self):
@@ -463,11 +470,6 @@ class Link(threading.Thread):
             with self.session.cond:
                 self.session.frames.extend(frames)
                 self.session.cond.notify_all()
-
-    def stop(self):
-        """Stop the thread; the connection stays as it is."""
-        self.stopping.set()
-        self.join(5)
 
     def wait_end(self, timeout_s=5.0):
         """How the server ended this connection, None if it did not in time."""
