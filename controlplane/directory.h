@@ -18,6 +18,13 @@
 
 #define DIRECTORY_NAME_BYTES 256u /* hub and user names: 1..255 bytes + NUL */
 #define DIRECTORY_HASH_BYTES 20u
+#define DIRECTORY_TEXT_BYTES 4096u /* real name and note */
+
+/* hub.md section 2; reference limits of the product. */
+#define DIRECTORY_HUBS_MAX  4096u
+#define DIRECTORY_USERS_MAX 10000u /* per hub */
+#define DIRECTORY_MACS_MIN  16u	   /* what fdb.h takes */
+#define DIRECTORY_MACS_MAX  16777216u
 
 struct hub;
 
@@ -38,6 +45,7 @@ struct directory_user {
 	int64_t updated_ms;
 	int64_t expires_ms; /* 0 = never */
 	TAILQ_ENTRY(directory_user) entry;
+	struct directory_user *index_next; /* directory's own */
 };
 
 struct directory_hub {
@@ -48,8 +56,11 @@ struct directory_hub {
 	uint32_t max_macs;     /* bound of the MAC table */
 	int64_t created_ms;
 	uint32_t user_cnt;
-	TAILQ_HEAD(, directory_user) users;
+	TAILQ_HEAD(directory_users, directory_user) users;
 	TAILQ_ENTRY(directory_hub) entry;
+	struct directory_hub *index_next;   /* directory's own, and so the next two */
+	struct directory_user **user_index; /* by name, chained */
+	uint32_t user_index_size;	    /* power of two, or 0 */
 
 	struct hub *hub;	 /* the data path's object; made by directory_start() */
 	uint32_t session_serial; /* next n of SID-<USER>-<n>; never goes back while the hub lives */
@@ -64,19 +75,39 @@ struct directory_hub *directory_hub_find(const char *name);
 struct directory_user *directory_user_find(struct directory_hub *hub, const char *name);
 
 /*
- * Parses a directory file. 0, or -EINVAL after reporting every error as "file:line: key: text". `text`
- * replaces what was loaded only when it is right as a whole.
+ * Parses a directory file. 0, or -EINVAL after reporting every error as "file:line: key: text". It replaces
+ * what was loaded only when it is right as a whole. Not while hubs are started.
  */
 int directory_load(const char *path, void (*report)(void *ctx, const char *line), void *ctx);
 /* The whole directory as file text (malloc'ed, NUL-terminated; length in *size). NULL with ENOMEM. */
 char *directory_serialise(size_t *size);
 
-/* Creates in memory; the caller saves. -EEXIST, -EINVAL (name, see admin-rpc.md 4.4/4.5), -ENOMEM. */
+/*
+ * What is wrong with a name, in words for people, or NULL. Hub: 1..255 of ASCII letters, digits, space and
+ * -_().,+=@#!&~ , no dot or space at either end. User: 1..255 bytes of UTF-8 without control characters,
+ * none of the reserved names (hub.md section 1).
+ */
+const char *directory_hub_name_wrong(const char *name);
+const char *directory_user_name_wrong(const char *name);
+
+/*
+ * Creates in memory; the caller saves. -EEXIST, -EINVAL (name, see above), -ENOSPC (as many as there may be),
+ * -ENOMEM. A new hub is online, without limit of its own; a new user's auth is anonymous until a password
+ * is set.
+ */
 int directory_hub_create(const char *name, struct directory_hub **out);
 int directory_user_create(struct directory_hub *hub, const char *name, struct directory_user **out);
+/* Makes it a password user. The caller saves. */
+void directory_user_set_password(struct directory_user *user, const char *password);
 
-/* Makes the data path's hubs for all (after lcore_init()). */
+/* Makes the data path's hubs for all (after lcore_init()). -errno of hub_create(). */
 int directory_start(void);
+/* Lets them go (no port joined any more); memory comes back by grace_poll(). */
+void directory_stop(void);
+/* Forgets everything. After directory_stop(). */
 void directory_clear(void);
+
+/* Milliseconds since 1970, UTC. Any thread. */
+int64_t directory_now_ms(void);
 
 #endif

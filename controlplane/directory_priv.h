@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_CONTROLPLANE_DIRECTORY_PRIV_H
+#define PATCHBAY_CONTROLPLANE_DIRECTORY_PRIV_H
+
+/*
+ * What directory.c (memory and index) and directory_file.c (text) share: a directory that is being read
+ * stands beside the one in force until it has proved right as a whole.
+ */
+
+#include <stdbool.h>
+
+#include "controlplane/directory.h"
+
+struct directory {
+	struct directory_hubs hubs;
+	uint32_t hub_cnt;
+	struct directory_hub **hub_index; /* by name, chained */
+	uint32_t hub_index_size;	  /* power of two, or 0 */
+};
+
+extern struct directory directory_now; /* in force */
+
+void directory_init(struct directory *d);
+void directory_free(struct directory *d);
+struct directory_hub *directory_find_hub(const struct directory *d, const char *name);
+/* As directory_hub_create(), in `d`. */
+int directory_add_hub(struct directory *d, const char *name, struct directory_hub **out);
+
+/* Strict UTF-8 (no overlong forms, no surrogates) without control characters; `lines` allows \n and \t. */
+bool directory_text_ok(const char *text, bool lines);
+
+#endif
