@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A hub's life, its members, and what the control thread asks of it. */
+
+#include "dataplane/hub.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "dataplane/hub_priv.h"
+
+/* Control thread writes, workers read while online (hub_by_ref()). */
+static struct {
+	_Atomic(struct hub *) hub[HUB_MAX];
+	uint16_t gen[HUB_MAX]; /* control thread: of the hub that is there or comes next */
+	uint32_t rotor;	       /* where the search for a free slot goes on */
+} hubs;
+
+/* ---- life: control thread --------------------------------------------------------------------- */
+
+static int hub_publish(struct hub *hub)
+{
+	for (uint32_t k = 0; k < HUB_MAX; k++) {
+		uint32_t idx = (hubs.rotor + k) % HUB_MAX;
+
+		if (atomic_load_explicit(&hubs.hub[idx], memory_order_relaxed) != NULL)
+			continue;
+		hubs.rotor = idx + 1;
+		hub->ref = idx | (uint32_t)hubs.gen[idx] << 16;
+		/* Release: a worker that finds the hub finds it filled in. */
+		atomic_store_explicit(&hubs.hub[idx], hub, memory_order_release);
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static void hub_unpublish(struct hub *hub)
+{
+	uint32_t idx = hub->ref & 0xffff;
+
+	hubs.gen[idx]++;
+	atomic_store_explicit(&hubs.hub[idx], NULL, memory_order_release);
+}
+
+struct hub *hub_by_ref(uint32_t ref)
+{
+	struct hub *hub = atomic_load_explicit(&hubs.hub[ref & 0xffff], memory_order_acquire);
+
+	return hub != NULL && hub->ref == ref ? hub : NULL;
+}
+
+struct hub *hub_create(const struct hub_conf *conf)
+{
+	struct fdb_conf fdb = {
+		.max_entries = conf->max_macs != 0 ? conf->max_macs : 65536,
+		.age_s = conf->mac_age_s != 0 ? conf->mac_age_s : 600,
+		.socket = -1,
+		.gens = port_gens,
+	};
+	unsigned locals = lcore_count();
+	size_t size_bytes = sizeof(struct hub) + locals * sizeof(struct hub_local);
+	struct hub *hub;
+	int err;
+
+	if (locals == 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (getrandom(fdb.secret, sizeof(fdb.secret), 0) != (ssize_t)sizeof(fdb.secret)) {
+		errno = EIO;
+		return NULL;
+	}
+	hub = aligned_alloc(64, size_bytes);
+	if (hub == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	memset(hub, 0, size_bytes);
+	hub->locals = locals;
+	for (unsigned i = 0; i < locals; i++) {
+		TAILQ_INIT(&hub->local[i].members);
+		TAILQ_INIT(&hub->local[i].mirrors);
+	}
+	hub->fdb = fdb_create(&fdb);
+	if (hub->fdb == NULL) {
+		err = errno;
+		free(hub);
+		errno = err;
+		return NULL;
+	}
+	err = hub_publish(hub);
+	if (err != 0) {
+		fdb_destroy(hub->fdb);
+		free(hub);
+		errno = -err;
+		return NULL;
+	}
+	return hub;
+}
+
+static void hub_free(void *arg)
+{
+	struct hub *hub = arg;
+	void (*done)(void *) = hub->done;
+	void *done_arg = hub->done_arg;
+
+	port_table_hub_gone(hub);
+	fdb_destroy(hub->fdb);
+	free(hub);
+	if (done != NULL)
+		done(done_arg);
+}
+
+int hub_destroy(struct hub *hub, void (*done)(void *arg), void *arg)
+{
+	if (hub_members(hub) != 0)
+		return -EBUSY;
+	hub_set_online(hub, false);
+	hub_unpublish(hub);
+	hub->done = done;
+	hub->done_arg = arg;
+	/*
+	 * A worker reaches a hub through one of its ports (there is none any more) or through a relay,
+	 * which is looked up by hub_by_ref() in the turn that uses it. Both are over after a grace period.
+	 */
+	grace_defer(&hub->grace, hub_free, hub);
+	return 0;
+}
+
+void hub_set_online(struct hub *hub, bool online)
+{
+	atomic_store_explicit(&hub->online, online, memory_order_relaxed);
+}
+
+bool hub_online(const struct hub *hub)
+{
+	return atomic_load_explicit(&hub->online, memory_order_relaxed);
+}
+
+/* ---- members: home worker --------------------------------------------------------------------- */
+
+static void joined_set(struct hub_local *local, uint32_t by)
+{
+	uint32_t n = atomic_load_explicit(&local->joined, memory_order_relaxed);
+
+	atomic_store_explicit(&local->joined, n + by, memory_order_relaxed);
+}
+
+void hub_port_join(struct lcore *lc, struct port *port)
+{
+	struct hub *hub = port->hub;
+	struct hub_local *local = &hub->local[lc->index];
+
+	if (port->joined)
+		return;
+	port->joined = true;
+	joined_set(local, 1);
+	if ((port->flags & PORT_F_MIRROR) != 0) {
+		TAILQ_INSERT_TAIL(&local->mirrors, port, member);
+	} else {
+		if (TAILQ_EMPTY(&local->members))
+			atomic_fetch_or_explicit(
+				&hub->workers, UINT64_C(1) << lc->index, memory_order_relaxed);
+		TAILQ_INSERT_TAIL(&local->members, port, member);
+		local->devices += (port->flags & PORT_F_MBUF) != 0;
+	}
+	/* Release pairs with the acquire in port_get(): who finds the port finds it filled in. */
+	atomic_store_explicit(&port_table[port->idx].port, port, memory_order_release);
+}
+
+void hub_port_leave(struct lcore *lc, struct port *port)
+{
+	struct hub *hub = port->hub;
+	struct hub_local *local = &hub->local[lc->index];
+
+	if (!port->joined)
+		return;
+	port->joined = false;
+	/* From here on every MAC entry that names the port is a miss, on any worker. */
+	atomic_store_explicit(&port_gens[port->idx], (port->gen + 1) & ((1u << PORT_GEN_BITS) - 1),
+		memory_order_release);
+	atomic_store_explicit(&port_table[port->idx].port, NULL, memory_order_release);
+	joined_set(local, -1u);
+	if ((port->flags & PORT_F_MIRROR) != 0) {
+		TAILQ_REMOVE(&local->mirrors, port, member);
+		return;
+	}
+	/* A flood may be walking the list, and this call come from the port it has just served. */
+	if (local->walk_next == port)
+		local->walk_next = TAILQ_NEXT(port, member);
+	TAILQ_REMOVE(&local->members, port, member);
+	local->devices -= (port->flags & PORT_F_MBUF) != 0;
+	if (TAILQ_EMPTY(&local->members))
+		atomic_fetch_and_explicit(
+			&hub->workers, ~(UINT64_C(1) << lc->index), memory_order_relaxed);
+}
+
+/* ---- counting: the worker that touches the port ----------------------------------------------- */
+
+/* The port's block for this worker; the lcore's stands in when a driver gave none. */
+static inline struct stats_block *port_stats(struct lcore *lc, struct port *port)
+{
+	return port->stats[lc->index];
+}
+
+void hub_count_drop_in(struct lcore *lc, struct port *port, enum stats_drop_in reason, unsigned n)
+{
+	struct stats_block *level[] = {
+		port_stats(lc, port), &port->hub->local[lc->index].stats, &lc->stats};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (level[i] == NULL)
+			continue;
+		level[i]->in.unicast_frames += n;
+		level[i]->drop_in[reason] += n;
+	}
+}
+
+void hub_count_copies(struct lcore *lc, struct port *port, unsigned n)
+{
+	struct stats_block *own = port_stats(lc, port);
+
+	if (own != NULL)
+		own->copies += n;
+	port->hub->local[lc->index].stats.copies += n;
+	lc->stats.copies += n;
+}
+
+void hub_count_sent(struct lcore *lc, struct port *port, const struct stats_traffic *t)
+{
+	struct stats_block *own = port_stats(lc, port);
+
+	if (own != NULL)
+		stats_traffic_add(&own->out, t);
+	stats_traffic_add(&port->hub->local[lc->index].stats.out, t);
+	stats_traffic_add(&lc->stats.out, t);
+}
+
+void hub_count_drop_out(struct lcore *lc, struct port *port, enum stats_drop_out reason, unsigned n)
+{
+	struct stats_block *own = port_stats(lc, port);
+
+	if (own != NULL)
+		own->drop_out[reason] += n;
+	port->hub->local[lc->index].stats.drop_out[reason] += n;
+	lc->stats.drop_out[reason] += n;
+}
+
+void hub_count_lost(struct lcore *lc, struct hub *hub, enum stats_drop_out reason, unsigned n)
+{
+	if (hub != NULL) {
+		hub->local[lc->index].stats.copies += n;
+		hub->local[lc->index].stats.drop_out[reason] += n;
+	}
+	lc->stats.copies += n;
+	lc->stats.drop_out[reason] += n;
+}
+
+/* ---- control thread --------------------------------------------------------------------------- */
+
+struct fdb *hub_fdb(struct hub *hub)
+{
+	return hub->fdb;
+}
+
+struct port_quarantine *hub_quarantine(const struct hub *hub)
+{
+	/* The quarantine is the port table's; a hub only keeps it. */
+	return (struct port_quarantine *)(uintptr_t)&hub->quarantine;
+}
+
+int hub_mac_delete(struct hub *hub, uint64_t mac, uint16_t vlan)
+{
+	return fdb_delete(hub->fdb, fdb_key(mac, vlan));
+}
+
+void hub_stats(const struct hub *hub, struct stats_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < hub->locals; i++)
+		stats_fold(out, &hub->local[i].stats);
+}
+
+unsigned hub_members(const struct hub *hub)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < hub->locals; i++)
+		n += atomic_load_explicit(&hub->local[i].joined, memory_order_relaxed);
+	return n;
+}
+
+void hub_housekeep(struct hub *hub, unsigned slots)
+{
+	fdb_sweep(hub->fdb, slots, lcore_clock_s());
+	port_table_swept(hub, fdb_sweep_passes(hub->fdb));
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From "these frames go to this port" to tx_burst: too long ones out, mbufs for those who want mbufs,
+ * plain bytes for all others. Shared by frames received here and frames from other workers.
+ */
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/hub_priv.h"
+
+#define MASK_FOREACH(j, mask)         \
+	for (uint64_t left_ = (mask); \
+		left_ != 0 && ((j) = (unsigned)__builtin_ctzll(left_), true); left_ &= left_ - 1)
+
+static void tx(struct burst *b, struct port *port, struct frame **frames, unsigned n,
+	unsigned oversize, unsigned no_mbuf)
+{
+	if (unlikely(oversize + no_mbuf > 0)) {
+		hub_count_copies(b->lc, port, oversize + no_mbuf);
+		if (oversize > 0)
+			hub_count_drop_out(b->lc, port, STATS_DROP_OUT_OVERSIZE, oversize);
+		if (no_mbuf > 0)
+			hub_count_drop_out(b->lc, port, STATS_DROP_OUT_NO_MBUF, no_mbuf);
+	}
+	if (n > 0)
+		port->ops->tx_burst(port, b->lc, frames, n);
+}
+
+/* ---- unicast ---------------------------------------------------------------------------------- */
+
+/* Makes a frame that is consumed here fit the port; false = there is no mbuf for it. */
+static inline bool fit(struct burst *b, const struct port *port, struct frame *f)
+{
+	if ((port->flags & PORT_F_MBUF) == 0) {
+		burst_bury(b, f);
+		return true;
+	}
+	if (f->m == NULL) {
+		f->m = lcore_mbuf_copy(b->lc, f);
+		if (f->m == NULL)
+			return false;
+		f->data = rte_pktmbuf_mtod(f->m, uint8_t *);
+	}
+	return true;
+}
+
+void burst_to_port(struct burst *b, struct port *port, uint64_t mask)
+{
+	struct frame *vec[FRAME_BURST];
+	unsigned n = 0, oversize = 0, no_mbuf = 0, j;
+
+	/* The usual case between two devices or two sessions: the whole burst as it stands. */
+	if (mask == burst_all(b) && b->max_len <= port->max_len &&
+		((port->flags & PORT_F_MBUF) != 0 ? !b->borrowed : !b->backed)) {
+		port->ops->tx_burst(port, b->lc, b->frame, b->n);
+		return;
+	}
+	MASK_FOREACH(j, mask)
+	{
+		struct frame *f = b->frame[j];
+
+		if (unlikely(f->len > port->max_len)) {
+			burst_bury(b, f);
+			oversize++;
+		} else if (unlikely(!fit(b, port, f))) {
+			no_mbuf++;
+		} else {
+			vec[n++] = f;
+		}
+	}
+	tx(b, port, vec, n, oversize, no_mbuf);
+}
+
+/* ---- floods ----------------------------------------------------------------------------------- */
+
+/*
+ * A flooded frame as ports without PORT_F_MBUF see it is the frame itself, its reference moved to
+ * hold[j]; `backed` is what devices see. Both are shared by all receivers.
+ */
+struct flood_view {
+	uint64_t mask;
+	struct rte_mbuf **hold;
+	struct frame backed[FRAME_BURST];
+};
+
+static void flood_member(struct burst *b, struct flood_view *v, struct port *port, uint64_t unicast)
+{
+	struct frame *vec[FRAME_BURST];
+	unsigned n = 0, oversize = 0, no_mbuf = 0, j;
+	bool device = (port->flags & PORT_F_MBUF) != 0;
+
+	MASK_FOREACH(j, v->mask | unicast)
+	{
+		struct frame *f = b->frame[j];
+		bool flooded = v->mask >> j & 1;
+
+		if (unlikely(f->len > port->max_len)) {
+			/* Of a flooded frame m is NULL by now: nothing is buried. */
+			burst_bury(b, f);
+			oversize++;
+			continue;
+		}
+		if (!flooded) {
+			if (unlikely(!fit(b, port, f))) {
+				no_mbuf++;
+				continue;
+			}
+		} else if (device) {
+			if (unlikely(v->hold[j] == NULL)) {
+				no_mbuf++;
+				continue;
+			}
+			rte_mbuf_refcnt_update(v->hold[j], 1);
+			f = &v->backed[j];
+		}
+		vec[n++] = f;
+	}
+	tx(b, port, vec, n, oversize, no_mbuf);
+}
+
+void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, uint32_t skip_idx,
+	struct rte_mbuf **hold)
+{
+	struct flood_view v;
+	struct port *port;
+	unsigned j;
+
+	v.mask = flood;
+	v.hold = hold;
+	MASK_FOREACH(j, flood)
+	{
+		struct frame *f = b->frame[j];
+
+		hold[j] = f->m;
+		f->m = NULL;
+		f->flags |= FRAME_F_FLOOD;
+		if (b->local->devices == 0)
+			continue;
+		if (hold[j] == NULL)
+			hold[j] = lcore_mbuf_copy(b->lc, f);
+		if (hold[j] != NULL)
+			v.backed[j] = (struct frame){
+				.data = rte_pktmbuf_mtod(hold[j], uint8_t *),
+				.m = hold[j],
+				.len = f->len,
+				.flags = f->flags,
+			};
+	}
+	for (port = TAILQ_FIRST(&b->local->members); port != NULL; port = b->local->walk_next) {
+		struct burst_group *g = NULL;
+		uint64_t unicast = 0;
+
+		b->local->walk_next = TAILQ_NEXT(port, member);
+		if (port->idx == skip_idx)
+			continue;
+		if (groups != NULL && groups->n > 0)
+			g = burst_group_find(groups, port->idx << PORT_GEN_BITS | port->gen);
+		if (g != NULL) {
+			unicast = g->mask;
+			g->mask = 0;
+		}
+		flood_member(b, &v, port, unicast);
+	}
+	b->local->walk_next = NULL;
+}
+
+void burst_end(struct burst *b)
+{
+	if (b->dead_cnt > 0)
+		rte_pktmbuf_free_bulk(b->dead, b->dead_cnt);
+}

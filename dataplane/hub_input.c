@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What happens to frames that a port received: a pipeline over the whole burst (reference/hub.md 3).
+ *
+ *   admit     sanity, keys of source and destination                         steps 1, 7, 10
+ *   lookup    all keys in one bulk call
+ *   learn     only sources that are unknown, elsewhere, or a second old      step 17
+ *   classify  own port: drop; known port: its group; else: flood             step 18
+ *   dispatch  one tx_burst for each port on this worker, a relay for others  steps 22 to 24
+ *   account   once, on port, hub and lcore
+ *
+ * Between two frames of one source to one receiver order is kept, also when a flood stands between
+ * unicast frames: a receiver's frames are merged in order of arrival into one burst.
+ *
+ * Policies, filters and access lists come between admit and lookup and take frames out by the same
+ * mask; a copy for mirrors is taken behind classify, of all that is then switched or flooded (hub.md 3
+ * step 21).
+ */
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "dataplane/hub_priv.h"
+
+#define ETHERTYPE_VLAN	  0x8100u
+#define MAC_EXCLUSIVE_S	  13u /* reference/hub.md 2 */
+#define PREFETCH_DISTANCE 6u
+
+struct input {
+	struct burst b;
+	struct port *port;
+	uint64_t broadcast;		/* mask: I/G bit of the destination */
+	uint64_t keys[2 * FRAME_BURST]; /* source, destination, source, ... of b.frame[] */
+	uint64_t values[2 * FRAME_BURST];
+	struct burst_groups groups;
+	struct stats_traffic in;
+	unsigned dropped;
+	uint32_t drop[STATS_DROP_IN_CNT];
+};
+
+static void drop_frame(struct input *in, struct frame *f, enum stats_drop_in reason)
+{
+	burst_bury(&in->b, f);
+	in->drop[reason]++;
+	in->dropped++;
+}
+
+/* ---- admit ------------------------------------------------------------------------------------ */
+
+static inline uint64_t load_be64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v);
+}
+
+static void admit(struct input *in, struct frame *frames, unsigned n)
+{
+	struct burst *b = &in->b;
+	uint64_t broadcast = 0, bytes = 0, broadcast_bytes = 0;
+	unsigned k = 0, broadcast_cnt = 0;
+	bool backed = false, borrowed = false;
+	uint32_t max_len = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f = &frames[i];
+		uint64_t dst, src, type, tag = FDB_KEY_VALID, group;
+
+		if (i + PREFETCH_DISTANCE < n)
+			rte_prefetch0(frames[i + PREFETCH_DISTANCE].data);
+		bytes += f->len;
+		/* One compare for both ends: below the minimum wraps to a large number. */
+		if (unlikely((uint32_t)f->len - FRAME_MIN_BYTES >
+			    FRAME_MAX_BYTES - FRAME_MIN_BYTES)) {
+			drop_frame(in, f,
+				f->len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT
+							 : STATS_DROP_IN_LONG);
+			continue;
+		}
+		dst = load_be64(f->data);
+		src = load_be64(f->data + 6);
+		type = src & 0xffff;
+		dst >>= 16;
+		src >>= 16;
+		group = dst >> 40 & 1;
+		broadcast_cnt += (unsigned)group;
+		broadcast_bytes += f->len & -group;
+		/* All zero wraps, all ones is the largest: one compare again. */
+		if (unlikely(src - 1 >= UINT64_C(0xfffffffffffe) || src == dst)) {
+			drop_frame(in, f, STATS_DROP_IN_BAD_SOURCE);
+			continue;
+		}
+		if (type == ETHERTYPE_VLAN && f->len >= 16)
+			tag |= (uint64_t)((f->data[14] & 0x0f) << 8 | f->data[15])
+				<< FDB_VLAN_SHIFT;
+		in->keys[2 * k] = tag | src;
+		/* A broadcast is not looked up: its source again, which costs the same line. */
+		in->keys[2 * k + 1] = tag | (group != 0 ? src : dst);
+		broadcast |= group << k;
+		max_len = f->len > max_len ? f->len : max_len;
+		backed |= f->m != NULL;
+		borrowed |= f->m == NULL;
+		b->frame[k++] = f;
+	}
+	b->n = k;
+	b->max_len = max_len;
+	b->backed = backed;
+	b->borrowed = borrowed;
+	in->broadcast = broadcast;
+	in->in.unicast_frames = n - broadcast_cnt;
+	in->in.unicast_bytes = bytes - broadcast_bytes;
+	in->in.broadcast_frames = broadcast_cnt;
+	in->in.broadcast_bytes = broadcast_bytes;
+}
+
+/* ---- learn ------------------------------------------------------------------------------------ */
+
+/* Somebody else's MAC, used by him less than 13 s ago (hub.md 4). */
+static bool conflicts(const struct port *port, uint64_t seen, uint32_t now_s)
+{
+	return seen != 0 && fdb_value_port(seen) != port->idx &&
+		now_s - fdb_value_updated_s(seen) < MAC_EXCLUSIVE_S;
+}
+
+/* Returns the mask of frames that learning refused. */
+static uint64_t learn(struct input *in)
+{
+	struct burst *b = &in->b;
+	struct port *port = in->port;
+	uint32_t now_s = b->lc->now_s;
+	uint64_t refused = 0, last = 0;
+
+	for (unsigned j = 0; j < b->n; j++) {
+		uint64_t key = in->keys[2 * j], seen = in->values[2 * j];
+
+		if (likely(fdb_is_fresh(seen, port->idx, port->gen, now_s)))
+			continue;
+		if ((port->flags & PORT_F_CHECK_MAC) != 0 && conflicts(port, seen, now_s)) {
+			drop_frame(in, b->frame[j], STATS_DROP_IN_MAC_CONFLICT);
+			refused |= UINT64_C(1) << j;
+			continue;
+		}
+		/* A new station's first burst is often all its own. */
+		if (key == last)
+			continue;
+		last = key;
+		fdb_learn(b->hub->fdb, key, seen, port->idx, port->gen, now_s);
+	}
+	return refused;
+}
+
+/* ---- classify --------------------------------------------------------------------------------- */
+
+/* Groups what has one known destination; returns the mask of what is flooded. */
+static uint64_t classify(struct input *in, uint64_t live)
+{
+	struct burst *b = &in->b;
+	uint64_t flood = live & in->broadcast;
+	uint64_t unicast = live & ~in->broadcast;
+	struct burst_group *group = NULL;
+	uint32_t last = 0; /* never a port: index 0 is not used */
+
+	in->groups.n = 0;
+	memset(in->groups.slot, 0, sizeof(in->groups.slot));
+	for (unsigned j = 0; j < b->n; j++) {
+		uint64_t bit = UINT64_C(1) << j;
+		uint32_t dst;
+
+		if ((unicast & bit) == 0)
+			continue;
+		dst = (uint32_t)in->values[2 * j + 1]; /* index and generation, fdb.h */
+		if (dst == 0) {
+			flood |= bit;
+			continue;
+		}
+		if (dst != last) {
+			if (dst >> PORT_GEN_BITS == in->port->idx) {
+				drop_frame(in, b->frame[j], STATS_DROP_IN_OWN_PORT);
+				continue;
+			}
+			group = burst_group_get(&in->groups, dst);
+			last = dst;
+		}
+		group->mask |= bit;
+	}
+	return flood;
+}
+
+/* ---- dispatch --------------------------------------------------------------------------------- */
+
+struct remote {
+	uint64_t mask;		    /* unicast frames for other workers */
+	uint8_t to[FRAME_BURST];    /* which */
+	uint32_t port[FRAME_BURST]; /* index and generation */
+};
+
+static void group_gone(struct burst *b, struct burst_group *g)
+{
+	hub_count_lost(
+		b->lc, b->hub, STATS_DROP_OUT_PORT_GONE, (unsigned)__builtin_popcountll(g->mask));
+	for (uint64_t left = g->mask; left != 0; left &= left - 1)
+		burst_bury(b, b->frame[__builtin_ctzll(left)]);
+	g->mask = 0;
+}
+
+/*
+ * The port behind a group if it transmits on this worker; else the group is emptied: into `remote`, or
+ * as port_gone. A port of another hub cannot stand in this hub's table; that it is checked all the same
+ * keeps hubs apart even if the table were wrong.
+ */
+static struct port *group_port(struct burst *b, struct burst_group *g, struct remote *remote)
+{
+	struct port *port =
+		port_get(g->port >> PORT_GEN_BITS, g->port & ((1u << PORT_GEN_BITS) - 1));
+	unsigned to;
+
+	if (unlikely(port == NULL || port->hub != b->hub)) {
+		group_gone(b, g);
+		return NULL;
+	}
+	to = port->tx_lcore[b->lc->index];
+	if (to == b->lc->index)
+		return port;
+	for (uint64_t left = g->mask; left != 0; left &= left - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(left);
+
+		remote->to[j] = (uint8_t)to;
+		remote->port[j] = g->port;
+	}
+	remote->mask |= g->mask;
+	g->mask = 0;
+	return NULL;
+}
+
+/* One flooded frame to each of `workers`. Takes the reference over. */
+static void relay_flood(struct input *in, uint64_t workers, struct frame *f, struct rte_mbuf *m)
+{
+	struct burst *b = &in->b;
+	unsigned cnt = (unsigned)__builtin_popcountll(workers);
+
+	if (m == NULL)
+		m = lcore_mbuf_copy(b->lc, f);
+	if (unlikely(m == NULL)) {
+		hub_count_lost(b->lc, b->hub, STATS_DROP_OUT_NO_MBUF, cnt);
+		return;
+	}
+	if (cnt > 1)
+		rte_mbuf_refcnt_update(m, (int16_t)(cnt - 1));
+	for (; workers != 0; workers &= workers - 1)
+		lcore_relay_push(b->lc, (unsigned)__builtin_ctzll(workers), m,
+			RELAY_FLOOD | in->port->idx << PORT_GEN_BITS, b->hub->ref);
+}
+
+/* What leaves this worker, in order of arrival. */
+static void relay(struct input *in, const struct remote *remote, uint64_t flood, uint64_t workers,
+	struct rte_mbuf **hold)
+{
+	struct burst *b = &in->b;
+
+	for (uint64_t left = remote->mask | flood; left != 0; left &= left - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(left);
+		struct frame *f = b->frame[j];
+		struct rte_mbuf *m;
+
+		if ((flood >> j & 1) != 0) {
+			relay_flood(in, workers, f, hold[j]);
+			continue;
+		}
+		m = f->m != NULL ? f->m : lcore_mbuf_copy(b->lc, f);
+		if (likely(m != NULL))
+			lcore_relay_push(b->lc, remote->to[j], m, remote->port[j], b->hub->ref);
+		else
+			hub_count_lost(b->lc, b->hub, STATS_DROP_OUT_NO_MBUF, 1);
+	}
+}
+
+static void dispatch(struct input *in, uint64_t flood)
+{
+	struct burst *b = &in->b;
+	struct port *port[FRAME_BURST];
+	struct rte_mbuf *hold[FRAME_BURST];
+	struct remote remote;
+	uint64_t workers = 0;
+
+	remote.mask = 0;
+	for (unsigned i = 0; i < in->groups.n; i++)
+		port[i] = group_port(b, &in->groups.group[i], &remote);
+	if (flood != 0) {
+		workers = atomic_load_explicit(&b->hub->workers, memory_order_relaxed) &
+			~(UINT64_C(1) << b->lc->index);
+		burst_flood(b, flood, &in->groups, in->port->idx, hold);
+	}
+	for (unsigned i = 0; i < in->groups.n; i++) {
+		if (in->groups.group[i].mask != 0)
+			burst_to_port(b, port[i], in->groups.group[i].mask);
+	}
+	if (workers == 0) {
+		for (; flood != 0; flood &= flood - 1) {
+			unsigned j = (unsigned)__builtin_ctzll(flood);
+
+			if (hold[j] != NULL)
+				b->dead[b->dead_cnt++] = hold[j];
+		}
+	}
+	if ((remote.mask | flood) != 0)
+		relay(in, &remote, flood, workers, hold);
+}
+
+/* ---- account ---------------------------------------------------------------------------------- */
+
+static void account(struct input *in, unsigned switched, unsigned flooded)
+{
+	struct burst *b = &in->b;
+	struct stats_block *level[] = {
+		in->port->stats[b->lc->index], &b->local->stats, &b->lc->stats};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct stats_block *s = level[i];
+
+		if (unlikely(s == NULL))
+			continue;
+		stats_traffic_add(&s->in, &in->in);
+		s->switched += switched;
+		s->flooded += flooded;
+		if (unlikely(in->dropped > 0)) {
+			for (unsigned r = 0; r < STATS_DROP_IN_CNT; r++)
+				s->drop_in[r] += in->drop[r];
+		}
+	}
+}
+
+static void drop_all(struct input *in, enum stats_drop_in reason)
+{
+	for (unsigned j = 0; j < in->b.n; j++)
+		drop_frame(in, in->b.frame[j], reason);
+	in->b.n = 0;
+}
+
+void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsigned n)
+{
+	struct input in;
+	struct burst *b = &in.b;
+	uint64_t live, flood;
+	unsigned entered, flooded;
+
+	b->lc = lc;
+	b->hub = port->hub;
+	b->local = &port->hub->local[lc->index];
+	b->dead_cnt = 0;
+	in.port = port;
+	in.dropped = 0;
+	memset(in.drop, 0, sizeof(in.drop));
+
+	admit(&in, frames, n);
+	if (unlikely((port->flags & PORT_F_RECEIVE_ONLY) != 0))
+		drop_all(&in, STATS_DROP_IN_RECEIVE_ONLY);
+	else if (unlikely(!hub_online(b->hub)))
+		drop_all(&in, STATS_DROP_IN_HUB_DOWN);
+	flood = 0;
+	if (likely(b->n > 0)) {
+		fdb_lookup_bulk(b->hub->fdb, in.keys, 2 * b->n, in.values);
+		live = burst_all(b) & ~learn(&in);
+		flood = classify(&in, live);
+	}
+	entered = n - in.dropped;
+	flooded = (unsigned)__builtin_popcountll(flood);
+	/* Before dispatch: a tx_burst that looks at the counters finds the frames it is given. */
+	account(&in, entered - flooded, flooded);
+	if (entered > 0)
+		dispatch(&in, flood);
+	burst_end(b);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_DATAPLANE_HUB_PRIV_H
+#define PATCHBAY_DATAPLANE_HUB_PRIV_H
+
+/*
+ * What hub.c, hub_input.c, hub_deliver.c, hub_relay.c, the port table and the rings between workers know
+ * of a hub, and nobody else.
+ */
+
+#include <assert.h>
+
+#include "dataplane/grace.h"
+#include "dataplane/hub.h"
+#include "dataplane/lcore_priv.h"
+
+#define HUB_MAX 65536u /* hub table slots: index and generation fit one word of a relay */
+
+TAILQ_HEAD(port_list, port);
+
+/* One worker's part of a hub: written by that worker alone. */
+struct hub_local {
+	struct stats_block stats;
+	struct port_list members; /* flood targets: home is this worker */
+	struct port_list mirrors; /* PORT_F_MIRROR: no floods (hub.md 8) */
+	struct port *walk_next;	  /* where a flood under way goes on; moved by hub_port_leave() */
+	unsigned devices;	  /* members with PORT_F_MBUF */
+	_Atomic uint32_t joined;  /* members and mirrors; worker writes, control reads */
+} __attribute__((aligned(64)));
+
+/* Indices of ports that have left, until the MAC table is swept of them. Control thread (port.c). */
+struct port_quarantine {
+	uint32_t first, last; /* chain in order of release; 0 = empty */
+	uint32_t fresh;	      /* from here on: released since port_table_swept() looked */
+};
+
+struct hub {
+	/* Read for every burst; changes with the first join and the last leave on a worker. */
+	struct fdb *fdb;
+	uint32_t ref; /* index | generation << 16: how relays name this hub */
+	_Atomic bool online;
+	_Atomic uint64_t workers; /* bit per worker that has members (not mirrors) */
+	/* Control thread. */
+	struct port_quarantine quarantine __attribute__((aligned(64)));
+	struct grace_node grace;
+	void (*done)(void *arg);
+	void *done_arg;
+	unsigned locals;
+	struct hub_local local[];
+};
+
+/*
+ * The hub a relay names, or NULL if it is gone. Worker, online: the pointer is good until the turn ends,
+ * because hub_destroy() takes it out of the table before its grace period.
+ */
+struct hub *hub_by_ref(uint32_t ref);
+
+struct port_quarantine *hub_quarantine(const struct hub *hub);
+
+/* A hand-over that failed: one copy and one drop each, on hub and lcore level (stats.h). */
+void hub_count_lost(struct lcore *lc, struct hub *hub, enum stats_drop_out reason, unsigned n);
+
+/* ---- delivery: shared by frames that came in here and frames from other workers ----------------- */
+
+/*
+ * A burst on its way through the pipeline, on the worker's stack. `frame[j]` are the n frames that are
+ * still under way, in order of arrival; a set of them is a 64-bit mask.
+ */
+struct burst {
+	struct lcore *lc;
+	struct hub *hub;
+	struct hub_local *local;
+	unsigned n;
+	uint32_t max_len; /* longest frame, or more */
+	bool backed;	  /* some frame has an mbuf */
+	bool borrowed;	  /* some frame has none */
+	unsigned dead_cnt;
+	struct frame *frame[FRAME_BURST];
+	struct rte_mbuf *dead[FRAME_BURST]; /* references to free when all is delivered */
+};
+
+static_assert(FRAME_BURST == 64, "masks over a burst are 64-bit words");
+
+static inline uint64_t burst_all(const struct burst *b)
+{
+	return b->n == FRAME_BURST ? UINT64_MAX : (UINT64_C(1) << b->n) - 1;
+}
+
+/* The burst no longer needs frame j's mbuf: freed at the end, in bulk. */
+static inline void burst_bury(struct burst *b, struct frame *f)
+{
+	if (f->m != NULL) {
+		b->dead[b->dead_cnt++] = f->m;
+		f->m = NULL;
+	}
+}
+
+/* The frames of one destination port within a burst. */
+struct burst_group {
+	uint64_t mask;
+	uint32_t port; /* idx << PORT_GEN_BITS | gen, as in a MAC entry */
+};
+
+/* Groups of a burst, found by a small hash over the port index. */
+struct burst_groups {
+	unsigned n;
+	uint8_t slot[FRAME_BURST]; /* group number + 1, open addressing */
+	struct burst_group group[FRAME_BURST];
+};
+
+static inline struct burst_group *burst_group_find(struct burst_groups *gs, uint32_t port)
+{
+	for (unsigned i = (port >> PORT_GEN_BITS) % FRAME_BURST, k = 0; k < FRAME_BURST; k++) {
+		unsigned at = gs->slot[(i + k) % FRAME_BURST];
+
+		if (at == 0)
+			return NULL;
+		if (gs->group[at - 1].port == port)
+			return &gs->group[at - 1];
+	}
+	return NULL;
+}
+
+/* Never full: a burst has no more groups than frames, and there are as many slots. */
+static inline struct burst_group *burst_group_get(struct burst_groups *gs, uint32_t port)
+{
+	unsigned i = (port >> PORT_GEN_BITS) % FRAME_BURST;
+
+	while (gs->slot[i] != 0) {
+		struct burst_group *g = &gs->group[gs->slot[i] - 1];
+
+		if (g->port == port)
+			return g;
+		i = (i + 1) % FRAME_BURST;
+	}
+	gs->group[gs->n] = (struct burst_group){.port = port};
+	gs->slot[i] = (uint8_t)++gs->n;
+	return &gs->group[gs->n - 1];
+}
+
+/* Unicast: the frames in `mask` to one port that transmits on this worker. Consumes them. */
+void burst_to_port(struct burst *b, struct port *port, uint64_t mask);
+
+/*
+ * Floods to this worker's members except `skip_idx`, merged in order with the unicast frames of the
+ * groups that go to one of them; a group served here gets mask 0. hold[j] takes over frame j's mbuf (it
+ * is made if some device needs one) and the caller disposes of it.
+ */
+void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, uint32_t skip_idx,
+	struct rte_mbuf **hold);
+
+/* Frees what was buried. */
+void burst_end(struct burst *b);
+
+#endif

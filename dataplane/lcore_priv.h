@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_DATAPLANE_LCORE_PRIV_H
+#define PATCHBAY_DATAPLANE_LCORE_PRIV_H
+
+/* The inside of a worker, shared by the lcore_*.c and hub_*.c files and by nobody else. */
+
+#include <assert.h>
+
+#include <rte_ring.h>
+
+#include "dataplane/doorbell.h"
+#include "dataplane/lcore.h"
+#include "dataplane/lcore_timer.h"
+
+#define LCORE_MSG_RING	   1024u
+#define LCORE_MSG_BURST	   32u /* messages per turn: the frames wait behind them */
+#define LCORE_EVENT_RING   1024u
+#define LCORE_EPOLL_BURST  64u
+#define LCORE_POLL_MIN_US  50u	/* first sleep between looks at polled ports ... */
+#define LCORE_POLL_MAX_US  500u /* ... and the longest: the first frame waits less than 1 ms */
+#define LCORE_EPOLL_GAP_US 20u	/* while polled ports are busy, sockets are asked this often */
+#define LCORE_RELAY_BATCH  64u
+
+/* One frame on the way to another worker: 16 bytes, no pointer that could outlive its object. */
+struct relay_item {
+	struct rte_mbuf *m;
+	uint32_t
+		port; /* idx << PORT_GEN_BITS | gen of the target; RELAY_FLOOD | idx << .. of the source */
+	uint32_t hub; /* struct hub.ref */
+};
+#define RELAY_FLOOD (1u << 31)
+static_assert(sizeof(struct relay_item) == 16);
+static_assert(PORT_MAX <= 1u << 19, "a port index leaves room for RELAY_FLOOD");
+
+struct relay_out {
+	struct rte_ring *ring; /* SPSC, this worker -> that one */
+	unsigned n;
+	struct relay_item item[LCORE_RELAY_BATCH];
+};
+
+TAILQ_HEAD(lcore_task_list, lcore_task);
+TAILQ_HEAD(lcore_flush_list, lcore_flush);
+TAILQ_HEAD(lcore_poll_list, lcore_poll);
+
+struct lcore {
+	/* ---- the turn: owner only ---- */
+	unsigned index;
+	unsigned lcore_id;
+	int socket;
+	int epoll_fd;
+	enum lcore_poll_mode mode;
+	uint64_t now_ms;
+	uint32_t now_s;
+	uint64_t mark_tsc;	/* end of the last turn = begin of this one */
+	uint64_t blocked_tsc;	/* spent blocking in this turn */
+	uint64_t worked_tsc;	/* end of the last turn that did something */
+	uint64_t spin_tsc;	/* how long to look again before blocking */
+	uint64_t epoll_tsc;	/* last look at the sockets */
+	uint64_t epoll_gap_tsc; /* while polls are busy */
+	bool may_block;		/* idle decision of the last turn */
+	bool polls_busy;	/* in the last turn */
+	uint32_t poll_sleep_us;
+	struct lcore_task_list tasks;
+	struct lcore_flush_list flushes;
+	struct lcore_poll_list polls;
+	struct lcore_poll *poll_next; /* where the walk goes on; moved by lcore_poll_del() */
+	unsigned task_cnt;
+	unsigned flush_cnt;
+	unsigned epoll_at,
+		epoll_cnt; /* batch being dispatched, so that lcore_fd_del() can blank it */
+	void *epoll_batch;
+	struct rte_mempool *pool;
+	uint64_t relay_mask;   /* workers with something in out[] */
+	struct relay_out *out; /* [workers] */
+	struct rte_ring **in;  /* [workers]; NULL at index */
+	struct rte_ring *msg_ring;
+	struct rte_ring *event_ring;
+	struct lcore_event *deferred_first, **deferred_last;
+	bool events_posted; /* in this turn: one bell at its end */
+	struct lcore_fd bell_fd;
+
+	/* ---- owner writes, control thread reads ---- */
+	struct stats_block stats __attribute__((aligned(64)));
+	struct {
+		uint64_t turns;
+		uint64_t busy_cycles;
+		uint64_t idle_cycles;
+		uint64_t sleeps;
+		uint64_t doorbells;
+		uint64_t events_deferred;
+		uint64_t msgs_done;
+		uint64_t events_made;
+		uint64_t relays_made;
+		uint64_t relays_done; /* received and handled, or lost on the way out */
+		uint32_t polls;
+		uint32_t fds;
+		uint32_t online;
+	} seen __attribute__((aligned(64)));
+	_Atomic uint32_t deferred; /* events wait for room in the ring: control rings back */
+
+	/* ---- others write ---- */
+	struct doorbell bell __attribute__((aligned(64)));
+	_Atomic uint32_t msgs_reserved __attribute__((aligned(64))); /* places of the ring taken */
+	_Atomic uint64_t msgs_made;
+	_Atomic bool stop;
+
+	/* ---- control thread only ---- */
+	struct {
+		uint64_t turns;
+		uint64_t since_ms;
+		uint64_t late;
+	} watch;
+	uint64_t events_done;
+
+	struct wheel wheel __attribute__((aligned(64)));
+};
+
+extern struct lcore *lcore_table[LCORE_MAX];
+extern unsigned lcore_cnt;
+
+/* A counter of `seen`: one writer, readers elsewhere. */
+#define SEEN_ADD(lc, field, n) \
+	__atomic_store_n(&(lc)->seen.field, (lc)->seen.field + (n), __ATOMIC_RELAXED)
+
+/* ---- lcore.c ---- */
+uint64_t lcore_tsc_to_ms(uint64_t tsc);
+void lcore_clock_update(struct lcore *lc, uint64_t tsc);
+
+/* ---- lcore_msg.c ---- */
+int lcore_msg_init(struct lcore *lc);
+void lcore_msg_fini(struct lcore *lc);
+unsigned lcore_msg_run(struct lcore *lc);
+void lcore_event_flush(
+	struct lcore *lc); /* step 9: overflow first, then the control thread's bell */
+int lcore_events_init(void);
+void lcore_events_fini(void);
+
+/* ---- lcore_io.c ---- */
+int lcore_io_init(struct lcore *lc);
+void lcore_io_fini(struct lcore *lc);
+unsigned lcore_task_run(struct lcore *lc);
+unsigned lcore_flush_run(struct lcore *lc);
+unsigned lcore_poll_run(struct lcore *lc);
+unsigned lcore_io_run(struct lcore *lc, bool block);
+
+/* ---- lcore_relay.c ---- */
+int lcore_relay_init(unsigned ring_size);
+void lcore_relay_fini(void);
+unsigned lcore_relay_run(struct lcore *lc);
+void lcore_relay_send(struct lcore *lc, unsigned to);
+void lcore_relay_flush(struct lcore *lc);
+bool lcore_relay_waiting(const struct lcore *lc);
+
+/*
+ * One frame for another worker. Consumes the reference. Leaves with the batch, or in step 7 of the turn;
+ * what the ring cannot take is freed and counted ring_full. Order per worker pair is kept.
+ */
+static inline void lcore_relay_push(
+	struct lcore *lc, unsigned to, struct rte_mbuf *m, uint32_t port, uint32_t hub_ref)
+{
+	struct relay_out *o = &lc->out[to];
+
+	o->item[o->n++] = (struct relay_item){.m = m, .port = port, .hub = hub_ref};
+	lc->relay_mask |= UINT64_C(1) << to;
+	SEEN_ADD(lc, relays_made, 1);
+	if (o->n == LCORE_RELAY_BATCH)
+		lcore_relay_send(lc, to);
+}
+
+#endif
