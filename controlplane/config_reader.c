@@ -76,6 +76,10 @@ void config_reader_error(
 		snprintf(line, sizeof(line), "%s:%u: %s%s%s", file != NULL ? file : r->path,
 			config_setting_source_line(where), key, key[0] != '\0' ? ": " : "", text);
 	}
+	/* Values quoted from the file go to a terminal. */
+	for (char *c = line; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
 	if (r->report != NULL)
 		r->report(r->ctx, line);
 }

@@ -167,6 +167,47 @@ static const char *read_name(struct config_reader *r, const config_setting_t *gr
 	return NULL;
 }
 
+static int read_user_fields(
+	struct config_reader *r, const config_setting_t *group, struct directory_user *user)
+{
+	int rc;
+
+	read_time(r, group, "created", &user->created_ms);
+	user->updated_ms = user->created_ms;
+	read_time(r, group, "updated", &user->updated_ms);
+	read_time(r, group, "expires", &user->expires_ms);
+	read_auth(r, group, user);
+	rc = read_text(r, group, "real_name", &user->real_name);
+	return rc < 0 ? rc : read_text(r, group, "note", &user->note);
+}
+
+static int read_hub_fields(
+	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub);
+
+/*
+ * An element whose name is wrong is read all the same, into something that is thrown away, so that what
+ * else is wrong with it is told in the same run.
+ */
+static int read_nameless(struct config_reader *r, const config_setting_t *group, bool is_hub)
+{
+	struct directory scrap;
+	struct directory_hub *hub;
+	struct directory_user *user;
+	int rc;
+
+	directory_init(&scrap);
+	rc = directory_add_hub(&scrap, "scrap", &hub);
+	if (rc == 0 && is_hub) {
+		rc = read_hub_fields(r, group, hub);
+	} else if (rc == 0) {
+		rc = directory_user_create(hub, "scrap", &user);
+		if (rc == 0)
+			rc = read_user_fields(r, group, user);
+	}
+	directory_free(&scrap);
+	return rc;
+}
+
 static int read_user(
 	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
@@ -183,28 +224,20 @@ static int read_user(
 	config_reader_known(r, group, names);
 	name = read_name(r, group, directory_user_name_wrong);
 	if (name == NULL)
-		return 0;
+		return read_nameless(r, group, false);
 	if (strcmp(name, "*") == 0) {
 		config_reader_error(r, config_reader_member(group, "name"),
 			"is \"*\", which only external authentication may use, should be another");
-		return 0;
+		return read_nameless(r, group, false);
 	}
 	rc = directory_user_create(hub, name, &user);
 	if (rc == -EEXIST) {
 		config_reader_error(r, config_reader_member(group, "name"),
 			"is \"%s\", which an earlier user of this hub has already (capitals do not count)",
 			name);
-		return 0;
+		return read_nameless(r, group, false);
 	}
-	if (rc < 0)
-		return rc;
-	read_time(r, group, "created", &user->created_ms);
-	user->updated_ms = user->created_ms;
-	read_time(r, group, "updated", &user->updated_ms);
-	read_time(r, group, "expires", &user->expires_ms);
-	read_auth(r, group, user);
-	rc = read_text(r, group, "real_name", &user->real_name);
-	return rc < 0 ? rc : read_text(r, group, "note", &user->note);
+	return rc < 0 ? rc : read_user_fields(r, group, user);
 }
 
 static int read_users(
@@ -225,33 +258,11 @@ static int read_users(
 	return rc;
 }
 
-static int read_hub(struct config_reader *r, const config_setting_t *group, struct directory *d)
+static int read_hub_fields(
+	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
-	static const char *const names[] = {
-		"name", "online", "max_sessions", "max_macs", "no_enum", "created", "users", NULL};
-	struct directory_hub *hub;
-	const char *name;
 	int64_t number;
-	int rc;
 
-	if (!config_setting_is_group(group)) {
-		config_reader_error(
-			r, group, "should be a group such as { name = \"DEFAULT\"; ... }");
-		return 0;
-	}
-	config_reader_known(r, group, names);
-	name = read_name(r, group, directory_hub_name_wrong);
-	if (name == NULL)
-		return 0;
-	rc = directory_add_hub(d, name, &hub);
-	if (rc == -EEXIST) {
-		config_reader_error(r, config_reader_member(group, "name"),
-			"is \"%s\", which an earlier hub has already (capitals do not count)",
-			name);
-		return 0;
-	}
-	if (rc < 0)
-		return rc;
 	config_reader_bool(r, group, "online", &hub->online);
 	config_reader_bool(r, group, "no_enum", &hub->no_enum);
 	number = hub->max_sessions;
@@ -262,6 +273,33 @@ static int read_hub(struct config_reader *r, const config_setting_t *group, stru
 	hub->max_macs = (uint32_t)number;
 	read_time(r, group, "created", &hub->created_ms);
 	return read_users(r, group, hub);
+}
+
+static int read_hub(struct config_reader *r, const config_setting_t *group, struct directory *d)
+{
+	static const char *const names[] = {
+		"name", "online", "max_sessions", "max_macs", "no_enum", "created", "users", NULL};
+	struct directory_hub *hub;
+	const char *name;
+	int rc;
+
+	if (!config_setting_is_group(group)) {
+		config_reader_error(
+			r, group, "should be a group such as { name = \"DEFAULT\"; ... }");
+		return 0;
+	}
+	config_reader_known(r, group, names);
+	name = read_name(r, group, directory_hub_name_wrong);
+	if (name == NULL)
+		return read_nameless(r, group, true);
+	rc = directory_add_hub(d, name, &hub);
+	if (rc == -EEXIST) {
+		config_reader_error(r, config_reader_member(group, "name"),
+			"is \"%s\", which an earlier hub has already (capitals do not count)",
+			name);
+		return read_nameless(r, group, true);
+	}
+	return rc < 0 ? rc : read_hub_fields(r, group, hub);
 }
 
 static int read_directory(
