@@ -11,7 +11,7 @@
 
 /* A stream under construction, and what a receiver must make of it. */
 struct stream {
-	uint8_t bytes[1 << 17];
+	uint8_t bytes[1 << 15];
 	size_t len;
 };
 
@@ -35,7 +35,7 @@ static void put_block(struct stream *s, uint32_t len, uint8_t first)
 
 /* Everything a whole stream yielded, in order, as one flat record. */
 struct heard {
-	uint8_t bytes[1 << 17];
+	uint8_t bytes[1 << 15];
 	size_t len;
 	uint32_t blocks, keepalives, empty, too_short, too_long;
 	enum block_rx_status status;

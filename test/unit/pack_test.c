@@ -125,7 +125,7 @@ static void test_duplicate_names(void **)
 
 static void test_name_length(void **)
 {
-	char hex[400], name[130];
+	char hex[400], name[132];
 
 	assert_int_equal(parse_hex("00000001 00000000 00000000 00000001 00000001"), -EBADMSG);
 	assert_int_equal(parse_hex("00000001 00000001 00000000 00000001 00000001"), -EBADMSG);
