@@ -243,7 +243,7 @@ def directory_text(hubs):
     """The directory file with these hubs and users."""
     return config_text({"hubs": [
         {"name": h.name, "online": h.online, "users": [
-            {"name": u.name, **({"auth": "password", "password": pack.hashed_password(u.name, u.password).hex()}
+            {"name": u.name, **({"auth": "password", "password_hash": pack.hashed_password(u.name, u.password).hex()}
                                 if u.password else {"auth": "anonymous"})}
             for u in h.users]} for h in hubs]})
 

@@ -39,7 +39,8 @@ class Lab:
         self.hosts = 10
         try:
             server = self.node("server", binds=KINDS[kind].binds(self.folder / "server"))
-            server.ip("link add wan0 type bridge")
+            # An address of its own: else the bridge takes that of a port, a new one with each new port.
+            server.ip("link add wan0 address 02:77:00:00:00:01 type bridge")
             server.ip("link set wan0 up")
             server.ip(f"addr add {SERVER4}/24 dev wan0")
             server.ip(f"addr add {SERVER6}/64 dev wan0 nodad")
