@@ -7,34 +7,63 @@
  *
  * Shape: buckets of one cache line, four slots of {key, value}, each key has two candidate buckets
  * (keyed hash, secret per table, so that a peer who chooses MACs cannot choose buckets). No chains, no
- * moving of entries, no locks. A lookup touches at most two lines.
+ * moving of entries within a table, no locks. A new key goes to its first bucket while that is at most
+ * half full, then to the emptier one: a lookup touches one line in four cases of five, two at most, and
+ * at half load 3 keys in 100 000 find no room.
  *
- * key    bits 0..47 MAC, 48..59 VLAN id (0 = untagged), bit 63 set: so a key is never 0 (free).
+ * key    bits 0..47 MAC, 48..59 VLAN id (0 = untagged), bit 63 set. 0 = free; with bit 63 clear the slot
+ *        has been retired and waits for a grace period.
  * value  bits 63..32 second of last refresh (fdb clock, starts at 1), 31..12 port index, 11..0 the
- *        port's generation. 0 = not set, 1 = being deleted.
+ *        port's generation. Below 2^32 it is a state: 0 = not set, 1 = being cleared, 2 = carried to the
+ *        new table.
  *
  * Who writes: any worker, in the turn in which it saw the frame, by compare-and-swap and without ever
- * waiting; the control thread's sweeper deletes. A lost race or two full buckets mean "not learned this
- * time", which floods and is counted.
- *   insert   CAS key 0 -> K, then CAS value 0 -> V (release).
- *   refresh  CAS value V -> V' by the owner, at most once a second: no shared line is written per frame.
+ * waiting; the control thread alone takes keys away (sweep, delete, growth). A lost race or two full
+ * buckets mean "not learned this time", which floods and is counted.
+ *   insert   CAS key 0 -> K, then CAS value 0 -> V (release). A key without value is a miss, and whoever
+ *            learns K next may complete it.
+ *   refresh  CAS value V -> V' by the owner, at most once a second and never to an earlier second (two
+ *            workers' clocks differ by a turn): no shared line is written per frame.
  *   move     the same CAS with another port.
- *   delete   CAS value V -> 1, store key 0, store value 0, in this order: a reader that saw K reads a
- *            value that is K's or not set; an inserter that takes the slot in between fails its value
- *            CAS and leaves K without a value, which reads as a miss and is completed or swept later.
- *   lookup   key, value (acquire), key again: a slot that changed hands under the reader is a miss.
- * One key inserted twice at once is harmless: the first slot in probe order wins every lookup, the
- * sweeper clears the other.
+ *   delete   CAS value V -> 0. The key stays, for its next frame or for the sweeper.
+ *   clear    (sweeper) CAS value -> 1, key -> retired; value 0 and then key 0 only when every reader
+ *            has been quiescent since. So a slot changes hands only across a grace period: a reader or
+ *            a writer that saw K in it may rely, for the rest of its turn, on any value in it being K's.
+ *            There is no ABA, and lookup needs no second look at the key. Hence the rule: whoever looks up
+ *            or learns is an online reader (grace.h) from before the call until after it.
+ *   lookup   key (acquire), value (acquire); the first slot in probe order with a live value decides.
+ *
+ * One key inserted twice at once: the first slot in probe order wins every lookup. Who has set a new
+ * key's value walks the slots before its own again and puts the value there too, so that the winner is
+ * never the older one; of two who store and then walk at least one sees the other (seq_cst). The
+ * sweeper clears the other slot, a grace period after it noticed, since a reader may have passed the
+ * first slot before it had its value.
  *
  * A value whose generation differs from port_gens[index] is dead: lookups report a miss, the sweeper
  * removes it. That is the O(1) flush when a port leaves.
  *
- * Growth: the table starts small and the control thread doubles it up to the bound. While it grows,
- * writers write the new one, readers look into the new one and on a miss into the old one, the control
- * thread copies, then drops the old one after a grace period. A hub with ten MACs costs kilobytes.
+ * Growth: the table starts small and the control thread doubles it (or more, when a storm has outrun it)
+ * up to the bound. A hub with ten MACs costs kilobytes. It is never made smaller. Stages, each a slice of
+ * fdb_sweep(), none waits:
+ *   prepare    pages of the new table are touched, so that no worker pays for the faults;
+ *   announced  both tables published. Workers that know write the new one; those in the middle of a
+ *              turn may still write the old one. One grace period;
+ *   copy       nothing new appears in the old table. Entry by entry: value into the new one unless it
+ *              knows the key already, then 2 into the old one. A worker that refreshes or moves an entry of
+ *              the old table does the same. Lookups try new, old, and the new one again if the old one says
+ *              "carried": an entry is never invisible;
+ *   drain      the old table, which has nothing live any more, is unpublished and freed a grace period
+ *              later.
+ * An older value cannot displace a newer one: growth sets a value only in a slot that has none, and if
+ * the worker who claimed that slot comes later, its CAS finds growth's value and moves it. An entry for
+ * which the new table has no room stays in the old one until it has.
  *
  * Bound: at most `max_entries` live entries (reference/hub.md 2: 65 536 by default). When the bound is
- * reached a new MAC is not learned; the frame goes on (the original drops it).
+ * reached a new MAC is not learned; the frame goes on (the original drops it). The books are credits: one
+ * per live slot, fetched from a common budget in batches of up to 64 by each thread and kept in a line of
+ * its own, where its counters are too. So a learning storm from several workers writes one shared word per
+ * 64 new entries, and the bound is still exact: near it a thread takes what others have left over. (While
+ * it grows, an entry may for a moment be in both tables and in the books twice.)
  */
 
 #include <stdatomic.h>
@@ -51,7 +80,7 @@ struct fdb_conf {
 	uint32_t max_entries;	      /* bound on entries, 16 .. 16 777 216 */
 	uint32_t age_s;		      /* life after the last frame, seconds (default 600) */
 	int socket;		      /* NUMA socket or -1 */
-	uint64_t secret[2];	      /* hash key, random per table */
+	uint64_t secret[2];	      /* hash key, from a good random source, per table */
 	const _Atomic uint16_t *gens; /* current generation per port index (port_gens) */
 };
 
@@ -73,7 +102,7 @@ struct fdb_entry {
 	uint32_t updated_s;
 };
 
-/* Totals since creation; exact for the sweeper's own, relaxed sums for the workers'. */
+/* Totals since creation; exact for the sweeper's own, sums over threads for the workers'. */
 struct fdb_counters {
 	uint64_t learned;
 	uint64_t moved;
@@ -110,7 +139,7 @@ static inline uint32_t fdb_value_updated_s(uint64_t value)
 
 /*
  * Looks n keys up (n <= 2 * FRAME_BURST) and writes n values; 0 = miss (unknown, dead generation, or
- * changing under us). Expired entries that were not swept yet are still found (hub.md 4). Worker,
+ * not completely made). Expired entries that were not swept yet are still found (hub.md 4). Worker,
  * online reader. Prefetches; touches no line for writing.
  */
 void fdb_lookup_bulk(const struct fdb *fdb, const uint64_t *keys, unsigned n, uint64_t *values);
@@ -118,7 +147,8 @@ void fdb_lookup_bulk(const struct fdb *fdb, const uint64_t *keys, unsigned n, ui
 /*
  * Makes sure `key` is on (port_idx, gen) with second `now_s`. `seen` is the value fdb_lookup_bulk()
  * returned for it in this burst, 0 if none: the usual case (same port, same second) must be settled by
- * the caller with fdb_is_fresh() without a call. Worker; never waits.
+ * the caller with fdb_is_fresh() without a call. Worker, online reader; never waits. port_idx is below the
+ * length of conf.gens; now_s >= 1.
  */
 enum fdb_learn_result fdb_learn(struct fdb *fdb, uint64_t key, uint64_t seen, uint32_t port_idx,
 	uint16_t gen, uint32_t now_s);
@@ -128,27 +158,36 @@ static inline bool fdb_is_fresh(uint64_t seen, uint32_t port_idx, uint16_t gen, 
 	return seen == ((uint64_t)now_s << 32 | (uint64_t)port_idx << 12 | gen);
 }
 
-/* Removes one entry: 0, or -ENOENT. Any registered thread. */
+/*
+ * Removes one entry: 0, or -ENOENT (also when only a departed port's was there). Takes effect at once;
+ * the key's next frame learns it again. Control thread.
+ */
 int fdb_delete(struct fdb *fdb, uint64_t key);
 
 /*
  * One slice of housekeeping: visits up to `slots` slots, removes what is older than age_s or whose port
- * has left, clears half-made and doubled keys, and advances growth. Returns slots visited. Control
- * thread, registered; call it often with small slices.
+ * has left, clears half-made and doubled keys, and advances growth. Returns slots visited: fewer at the
+ * end of a pass, and 0 while growth waits for a grace period. Control thread (not an online reader that
+ * would wait for itself); call it often with small slices, also in an idle hub: a storm is answered
+ * with growth only from here.
  */
 unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s);
 
-/* Full passes completed since creation (port.h: an index is reusable after the pass after next). */
+/*
+ * Full passes completed since creation (port.h: an index is reusable after the pass after next). A pass
+ * that growth interrupts begins again. Any thread.
+ */
 uint64_t fdb_sweep_passes(const struct fdb *fdb);
 
 /*
  * Copies live entries from *cursor (start with 0) into out[0..max-1]; returns the number and moves the
- * cursor; *cursor == UINT64_MAX at the end. An entry that exists throughout is reported at least once,
- * none is invented. Control thread, slice by slice: a million rows stall nobody.
+ * cursor; *cursor == UINT64_MAX at the end, and only then: a call that met free slots alone returns 0
+ * before the end. An entry that exists throughout is reported at least once (more than once if the table
+ * grows meanwhile), none is invented. Control thread, slice by slice: a million rows stall nobody.
  */
 size_t fdb_list(const struct fdb *fdb, uint64_t *cursor, struct fdb_entry *out, size_t max);
 
-/* Live entries (a relaxed counter, exact when nothing moves). Any thread. */
+/* Live entries (from the books, exact when nothing moves). Any thread; reads a few dozen lines. */
 uint32_t fdb_count(const struct fdb *fdb);
 uint32_t fdb_capacity_bound(const struct fdb *fdb);
 void fdb_counters(const struct fdb *fdb, struct fdb_counters *out);

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * MAC table, the workers' side: lookup and learning, and the small questions anybody may ask. The
+ * protocol is told in fdb.h; deletion, ageing and growth are in fdb_sweep.c.
+ */
+
+#include "dataplane/fdb.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/fdb_table.h"
+#include "dataplane/frame.h"
+
+#define LOOKUP_MAX    (2 * FRAME_BURST) /* of which numbers fit 8 bits */
+#define INITIAL_SLOTS 1024u
+
+struct fdb *fdb_create(const struct fdb_conf *conf)
+{
+	uint64_t slots = fdb_slots_for(conf->max_entries);
+	struct fdb_table *t;
+	struct fdb *fdb;
+
+	if (conf->max_entries < 16 || conf->max_entries > 16777216 || conf->age_s == 0 ||
+		conf->gens == NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	t = fdb_table_new(slots < INITIAL_SLOTS ? slots : INITIAL_SLOTS, 1, conf->socket);
+	fdb = aligned_alloc(FDB_LINE, sizeof(*fdb));
+	if (t == NULL || fdb == NULL) {
+		fdb_table_free(t);
+		free(fdb);
+		errno = ENOMEM;
+		return NULL;
+	}
+	memset(fdb, 0, sizeof(*fdb));
+	fdb->secret[0] = conf->secret[0];
+	fdb->secret[1] = conf->secret[1] | 1; /* an even factor would lose bits of the key */
+	fdb->gens = conf->gens;
+	fdb->max_entries = conf->max_entries;
+	fdb->age_s = conf->age_s;
+	fdb->socket = conf->socket;
+	fdb->epoch = 1;
+	/* All stripes' credits together stay under a quarter of the bound, so little is stranded. */
+	fdb->batch = conf->max_entries / (4 * FDB_STRIPES);
+	fdb->batch = fdb->batch < 1 ? 1 : fdb->batch > 64 ? 64 : fdb->batch;
+	atomic_init(&fdb->budget, conf->max_entries);
+	atomic_init(&fdb->old, NULL);
+	atomic_init(&fdb->cur, t);
+	return fdb;
+}
+
+void fdb_destroy(struct fdb *fdb)
+{
+	if (fdb == NULL)
+		return;
+	fdb_table_free(atomic_load(&fdb->cur));
+	fdb_table_free(atomic_load(&fdb->old));
+	fdb_table_free(fdb->next);
+	free(fdb);
+}
+
+/* ---- lookup ---- */
+
+/*
+ * The entry of `key` in one bucket, 0 if there is none; *odd if the key is there without an entry.
+ * No branch: which of the slots matches is random, and a mispredicted branch costs more than comparing
+ * all four. The key is read with acquire (pairs with the CAS that claimed the slot, and so with the
+ * sweeper's reset of the value before that): a value read after it was never another key's, as a slot
+ * changes hands only across a grace period.
+ */
+static inline uint64_t bucket_value(struct fdb_bucket *b, uint64_t key, bool *odd)
+{
+	unsigned hit = 0;
+	uint64_t v;
+
+	for (unsigned i = 0; i < FDB_BUCKET_SLOTS; i++)
+		hit |= (unsigned)(atomic_load_explicit(&b->slot[i].key, memory_order_acquire) ==
+			       key)
+			<< i;
+	/* Pairs with the release of the value CAS. */
+	v = atomic_load_explicit(&b->slot[__builtin_ctz(hit | 1u << (FDB_BUCKET_SLOTS - 1))].value,
+		memory_order_acquire);
+	*odd |= hit != 0 && v < FDB_LIVE;
+	return hit != 0 && v >= FDB_LIVE ? v : 0;
+}
+
+/*
+ * Looks the keys todo[0..n-1] up in one table; what was not found stays in `todo`. `all`: todo is not
+ * read, keys 0..n-1 are meant (a constant, the body is inlined twice). Returns how many stay.
+ */
+static inline __attribute__((always_inline)) unsigned probe_burst(const struct fdb *fdb,
+	const struct fdb_table *t, const uint64_t *keys, uint8_t *todo, bool all, unsigned n,
+	uint64_t *values, bool *odd)
+{
+	uint32_t first[LOOKUP_MAX], other[LOOKUP_MAX];
+	unsigned left = 0, stay = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t h = fdb_hash(fdb, keys[all ? i : todo[i]]);
+
+		first[i] = (uint32_t)(h & t->mask);
+		other[i] = (uint32_t)fdb_other_bucket(t, h);
+		__builtin_prefetch(&t->bucket[first[i]]);
+	}
+	/* Four keys of five are in their first bucket: the second line is fetched for the rest only. */
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = all ? i : todo[i];
+		uint64_t v = bucket_value(&t->bucket[first[i]], keys[k], odd);
+
+		values[k] = v;
+		todo[left] = (uint8_t)k;
+		other[left] = other[i];
+		left += v == 0;
+	}
+	for (unsigned i = 0; i < left; i++)
+		__builtin_prefetch(&t->bucket[other[i]]);
+	for (unsigned i = 0; i < left; i++) {
+		unsigned k = todo[i];
+		uint64_t v = bucket_value(&t->bucket[other[i]], keys[k], odd);
+
+		values[k] = v;
+		todo[stay] = (uint8_t)k;
+		stay += v == 0;
+	}
+	return stay;
+}
+
+/*
+ * For a key that was seen in an odd state: claimed and not written yet, or carried to the new table in
+ * this moment. Repeats, because an entry may have come to stand behind the walk: new table, old
+ * table, and "away" in the old one means that by now it is in the new one.
+ */
+static uint64_t lookup_again(const struct fdb *fdb, uint64_t key)
+{
+	uint64_t h = fdb_hash(fdb, key);
+
+	for (int i = 0; i < 3; i++) {
+		struct fdb_table *t = atomic_load(&fdb->cur), *old = atomic_load(&fdb->old);
+		struct fdb_found f = fdb_find(t, h, key);
+		bool again = f.away || f.half != NULL;
+
+		if (f.live == NULL && old != NULL && old != t) {
+			f = fdb_find(old, h, key);
+			again |= f.away || f.half != NULL;
+		}
+		if (f.live != NULL)
+			return f.value;
+		if (!again)
+			break;
+	}
+	return 0;
+}
+
+void fdb_lookup_bulk(const struct fdb *fdb, const uint64_t *keys, unsigned n, uint64_t *values)
+{
+	/* Pairs with the publication in fdb_sweep.c: whoever sees the new table sees the old one. */
+	const struct fdb_table *t = atomic_load_explicit(&fdb->cur, memory_order_acquire);
+	const struct fdb_table *old = atomic_load_explicit(&fdb->old, memory_order_acquire);
+	uint8_t todo[LOOKUP_MAX];
+	bool odd = false;
+	unsigned left;
+
+	assert(n <= LOOKUP_MAX);
+	left = probe_burst(fdb, t, keys, todo, true, n, values, &odd);
+	if (left != 0 && old != NULL && old != t)
+		left = probe_burst(fdb, old, keys, todo, false, left, values, &odd);
+	if (odd) {
+		for (unsigned i = 0; i < left; i++)
+			values[todo[i]] = lookup_again(fdb, keys[todo[i]]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		values[i] = fdb_alive(fdb, values[i]) ? values[i] : 0;
+}
+
+/* ---- learning ---- */
+
+static inline bool same_owner(uint64_t a, uint64_t b)
+{
+	return (uint32_t)a == (uint32_t)b;
+}
+
+static inline bool newer(uint64_t a, uint64_t b)
+{
+	return fdb_value_updated_s(a) > fdb_value_updated_s(b);
+}
+
+struct learning {
+	struct fdb *fdb;
+	struct fdb_stripe *own;
+	struct fdb_table *table;
+	uint64_t h;
+	uint64_t key;
+	uint64_t value; /* wanted */
+	/* What the table that is being left knows: live == NULL unless the port still exists. */
+	struct fdb_found old;
+	uint32_t old_created_s;
+};
+
+/* Brings an entry that is there up to date. */
+static enum fdb_learn_result update(struct learning *l, struct fdb_slot *s, uint64_t v)
+{
+	bool same = same_owner(v, l->value);
+	bool dead = !fdb_alive(l->fdb, v);
+
+	/* Workers' clocks differ by a turn: the one behind must not write the second back and forth. */
+	if (same && !newer(l->value, v))
+		return FDB_KNOWN;
+	/* Release: the port behind the value was published before (pairs with bucket_value). */
+	if (!atomic_compare_exchange_strong(&s->value, &v, l->value))
+		return v >= FDB_LIVE && same_owner(v, l->value) ? FDB_KNOWN : FDB_RACED;
+	if (same)
+		return FDB_KNOWN;
+	if (!dead)
+		return FDB_MOVED;
+	atomic_store_explicit(&l->table->created[fdb_slot_index(l->table, s)],
+		fdb_value_updated_s(l->value), memory_order_relaxed);
+	return FDB_LEARNED;
+}
+
+/*
+ * After a new key got its value: another thread (a worker, or growth with an older value) may have
+ * claimed the same key in a slot that comes first in probe order and wins every lookup. Either that
+ * claim is seen here, and the slot gets our value, or it was made after our value could be seen, and the
+ * other one finds it. Our own slot stays; the sweeper clears it.
+ */
+static void settle(struct learning *l, const struct fdb_slot *mine)
+{
+	struct fdb_probe p = fdb_probe(l->table, l->h);
+
+	for (unsigned i = 0; i < 2 * FDB_BUCKET_SLOTS; i++) {
+		struct fdb_slot *s = &p.bucket[i / FDB_BUCKET_SLOTS]->slot[i % FDB_BUCKET_SLOTS];
+		uint64_t v;
+
+		if (s == mine)
+			return;
+		if (atomic_load(&s->key) != l->key)
+			continue;
+		v = atomic_load(&s->value);
+		for (int tries = 0; tries < 4; tries++) {
+			bool empty = v == FDB_UNSET;
+
+			if ((!empty && v < FDB_LIVE) || (!empty && same_owner(v, l->value)))
+				break;
+			if (!atomic_compare_exchange_strong(&s->value, &v, l->value))
+				continue;
+			if (empty)
+				(void)fdb_credit_take(l->fdb, l->own, true);
+			break;
+		}
+	}
+}
+
+/* Both buckets of a new key are full. */
+static enum fdb_learn_result crowded(struct learning *l)
+{
+	atomic_fetch_add_explicit(&l->own->crowded, 1, memory_order_relaxed);
+	/* Known in the old table only, and on another port: rather unknown than wrong. */
+	if (l->old.live != NULL && !same_owner(l->old.value, l->value))
+		fdb_retire(l->fdb, l->own, l->old.live, l->old.value, FDB_UNSET);
+	return FDB_FULL;
+}
+
+/* Makes an entry of a key that has none in this table. */
+static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *here)
+{
+	bool moves_in = l->old.live != NULL;
+	struct fdb_slot *s = here->half != NULL ? here->half : here->room;
+	uint64_t v = FDB_UNSET;
+
+	/*
+	 * When the bound is reached, this is where the port that holds most could be asked for an old
+	 * entry (by the sweeper: a worker has no slot to offer before a grace period is over).
+	 */
+	if (s == NULL)
+		return crowded(l);
+	if (!fdb_credit_take(l->fdb, l->own, moves_in))
+		return FDB_FULL;
+	if (s == here->room && s != here->half) {
+		uint64_t k = 0;
+
+		/* Acquires what the sweeper did before it set the key free: the value is unset. */
+		if (!atomic_compare_exchange_strong(&s->key, &k, l->key) && k != l->key) {
+			fdb_credit_give(l->fdb, l->own);
+			return FDB_RACED;
+		}
+	}
+	atomic_store_explicit(&l->table->created[fdb_slot_index(l->table, s)],
+		moves_in ? l->old_created_s : fdb_value_updated_s(l->value), memory_order_relaxed);
+	/* Release: pairs with bucket_value() for the port, with fdb_list() for `created`. */
+	if (!atomic_compare_exchange_strong(&s->value, &v, l->value)) {
+		fdb_credit_give(l->fdb, l->own);
+		return v >= FDB_LIVE ? update(l, s, v) : FDB_RACED;
+	}
+	settle(l, s);
+	if (!moves_in)
+		return FDB_LEARNED;
+	/* Only now: a reader that misses here and then finds it gone there looks here again. */
+	fdb_retire(l->fdb, l->own, l->old.live, l->old.value, FDB_AWAY);
+	return same_owner(l->old.value, l->value) ? FDB_KNOWN : FDB_MOVED;
+}
+
+/* False: the table is no longer the current one, begin again. */
+static bool learn_in(struct learning *l, struct fdb_table *old, enum fdb_learn_result *result)
+{
+	struct fdb_found here = fdb_find(l->table, l->h, l->key);
+
+	l->old = (struct fdb_found){0};
+	if (here.live == NULL && old != NULL && old != l->table) {
+		l->old = fdb_find(old, l->h, l->key);
+		if (l->old.away)
+			here = fdb_find(l->table, l->h, l->key);
+		if (l->old.live != NULL && !fdb_alive(l->fdb, l->old.value))
+			l->old.live = NULL;
+		if (l->old.live != NULL)
+			l->old_created_s = atomic_load_explicit(
+				&old->created[fdb_slot_index(old, l->old.live)],
+				memory_order_relaxed);
+	}
+	if (here.live != NULL)
+		*result = update(l, here.live, here.value);
+	else if (here.away)
+		return false;
+	else if (l->old.live != NULL && same_owner(l->old.value, l->value) &&
+		!newer(l->value, l->old.value))
+		*result = FDB_KNOWN;
+	else
+		*result = insert(l, &here);
+	return true;
+}
+
+enum fdb_learn_result fdb_learn(struct fdb *fdb, uint64_t key, uint64_t seen, uint32_t port_idx,
+	uint16_t gen, uint32_t now_s)
+{
+	struct learning l = {
+		.fdb = fdb,
+		.key = key,
+		.value = (uint64_t)now_s << 32 | (uint64_t)port_idx << 12 | gen,
+	};
+	enum fdb_learn_result r = FDB_RACED;
+
+	if (seen == l.value)
+		return FDB_KNOWN;
+	l.own = fdb_own_stripe(fdb);
+	l.h = fdb_hash(fdb, key);
+	/* The table changes at most once while a reader is online (growth waits for it in between). */
+	for (int i = 0; i < 2; i++) {
+		l.table = atomic_load_explicit(&fdb->cur, memory_order_acquire);
+		if (learn_in(&l, atomic_load_explicit(&fdb->old, memory_order_acquire), &r))
+			break;
+	}
+	switch (r) {
+	case FDB_LEARNED:
+		atomic_fetch_add_explicit(&l.own->learned, 1, memory_order_relaxed);
+		break;
+	case FDB_MOVED:
+		atomic_fetch_add_explicit(&l.own->moved, 1, memory_order_relaxed);
+		break;
+	case FDB_FULL:
+		atomic_fetch_add_explicit(&l.own->full, 1, memory_order_relaxed);
+		break;
+	case FDB_RACED:
+		atomic_fetch_add_explicit(&l.own->raced, 1, memory_order_relaxed);
+		break;
+	case FDB_KNOWN:
+		break;
+	}
+	return r;
+}
+
+/* ---- questions ---- */
+
+/*
+ * The cursor names a table and a slot in it, since growth may replace the table between two calls. The
+ * old table is listed before the new one: an entry is found in the old one, or has been carried to the
+ * new one, which is still to come. A cursor into a table that is gone starts on the new one.
+ */
+size_t fdb_list(const struct fdb *fdb, uint64_t *cursor, struct fdb_entry *out, size_t max)
+{
+	const struct fdb_table *cur = atomic_load(&fdb->cur), *old = atomic_load(&fdb->old);
+	const struct fdb_table *t = old != NULL ? old : cur;
+	uint64_t i = *cursor & UINT32_MAX, end, visit = 4096 + 16 * (uint64_t)max;
+	size_t n = 0;
+
+	if (*cursor == UINT64_MAX)
+		return 0;
+	if (*cursor >> 32 == cur->id)
+		t = cur;
+	else if (*cursor >> 32 != t->id)
+		i = 0;
+	end = fdb_slots(t);
+	for (; i < end && n < max && visit > 0; i++, visit--) {
+		const struct fdb_slot *s = fdb_slot_at(t, (uint32_t)i);
+		uint64_t k = atomic_load_explicit(&s->key, memory_order_acquire);
+		uint64_t v = atomic_load_explicit(&s->value, memory_order_acquire);
+
+		if (!(k & FDB_KEY_VALID) || v < FDB_LIVE || !fdb_alive(fdb, v))
+			continue;
+		out[n++] = (struct fdb_entry){
+			.mac = k & ((UINT64_C(1) << FDB_VLAN_SHIFT) - 1),
+			.vlan = k >> FDB_VLAN_SHIFT & 0xfff,
+			.port_idx = fdb_value_port(v),
+			.port_gen = fdb_value_gen(v),
+			.created_s = atomic_load_explicit(&t->created[i], memory_order_relaxed),
+			.updated_s = fdb_value_updated_s(v),
+		};
+	}
+	if (i < end)
+		*cursor = (uint64_t)t->id << 32 | i;
+	else
+		*cursor = t == cur ? UINT64_MAX : (uint64_t)cur->id << 32;
+	return n;
+}
+
+uint32_t fdb_count(const struct fdb *fdb)
+{
+	int64_t n = fdb->max_entries - atomic_load_explicit(&fdb->budget, memory_order_relaxed);
+
+	for (unsigned i = 0; i < FDB_STRIPES; i++)
+		n -= atomic_load_explicit(&fdb->stripe[i].credit, memory_order_relaxed);
+	return n < 0 ? 0 : (uint32_t)n;
+}
+
+uint32_t fdb_capacity_bound(const struct fdb *fdb)
+{
+	return fdb->max_entries;
+}
+
+void fdb_counters(const struct fdb *fdb, struct fdb_counters *out)
+{
+	*out = (struct fdb_counters){
+		.aged = atomic_load_explicit(&fdb->aged, memory_order_relaxed),
+		.flushed = atomic_load_explicit(&fdb->flushed, memory_order_relaxed),
+	};
+	for (unsigned i = 0; i < FDB_STRIPES; i++) {
+		const struct fdb_stripe *s = &fdb->stripe[i];
+
+		out->learned += atomic_load_explicit(&s->learned, memory_order_relaxed);
+		out->moved += atomic_load_explicit(&s->moved, memory_order_relaxed);
+		out->not_learned_full += atomic_load_explicit(&s->full, memory_order_relaxed);
+		out->not_learned_raced += atomic_load_explicit(&s->raced, memory_order_relaxed);
+	}
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * MAC table, the control thread's side: ageing, flushing what departed ports left, giving slots back
+ * after a grace period, and growth. Everything here runs on the control thread and in slices; nothing
+ * waits. It alone takes keys away, so it alone decides when a slot may change hands.
+ */
+
+#include <errno.h>
+
+#include "dataplane/fdb_table.h"
+#include "dataplane/grace.h"
+
+/* Pages of a new table are touched in slices of this, so that no worker pays for a page fault. */
+#define TOUCH_BYTES (UINT64_C(4) << 20)
+
+static void count_one(_Atomic uint64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/*
+ * Retired keys bear the epoch in which they were retired. One grace period is under way at a time; the
+ * keys of an epoch are free for reuse when the period that began at its end has passed: by then no
+ * reader is left that saw the key and has yet to read the value.
+ */
+static void advance_epoch(struct fdb *fdb)
+{
+	if (fdb->token_waits && grace_passed(fdb->token)) {
+		fdb->safe_epoch = fdb->token_epoch;
+		fdb->token_waits = false;
+	}
+	if (!fdb->token_waits && fdb->epoch_used) {
+		fdb->token_epoch = fdb->epoch++;
+		fdb->epoch_used = false;
+		fdb->token = grace_start();
+		fdb->token_waits = true;
+	}
+}
+
+static uint64_t use_epoch(struct fdb *fdb)
+{
+	fdb->epoch_used = true;
+	return fdb->epoch;
+}
+
+/*
+ * Takes a slot out of service if its value is still `v`. From the CAS on nobody else writes it: writers
+ * that hold the key see a value they must not touch, or find no key. Free again one grace period later.
+ */
+static bool clear_slot(struct fdb *fdb, struct fdb_slot *s, uint64_t v)
+{
+	if (!atomic_compare_exchange_strong(&s->value, &v, FDB_CLEARING))
+		return false;
+	atomic_store_explicit(&s->key, use_epoch(fdb), memory_order_release);
+	if (v >= FDB_LIVE)
+		fdb_credit_give(fdb, fdb_own_stripe(fdb));
+	return true;
+}
+
+/* Slots of a key in probe order: index of `s`, 8 if it is none of them. */
+static unsigned probe_index(const struct fdb_probe *p, const struct fdb_slot *s)
+{
+	for (unsigned b = 0; b < 2; b++) {
+		if (s >= p->bucket[b]->slot && s < p->bucket[b]->slot + FDB_BUCKET_SLOTS)
+			return b * FDB_BUCKET_SLOTS + (unsigned)(s - p->bucket[b]->slot);
+	}
+	return 2 * FDB_BUCKET_SLOTS;
+}
+
+static struct fdb_slot *probe_slot(const struct fdb_probe *p, unsigned i)
+{
+	return &p->bucket[i / FDB_BUCKET_SLOTS]->slot[i % FDB_BUCKET_SLOTS];
+}
+
+/* Does an entry of the same key stand before `s`? */
+static bool is_double(const struct fdb *fdb, const struct fdb_table *t, const struct fdb_slot *s)
+{
+	uint64_t key = atomic_load(&s->key);
+	struct fdb_probe p = fdb_probe(t, fdb_hash(fdb, key));
+	unsigned end = probe_index(&p, s);
+
+	for (unsigned i = 0; i < end; i++) {
+		const struct fdb_slot *o = probe_slot(&p, i);
+
+		if (atomic_load(&o->key) == key && atomic_load(&o->value) >= FDB_LIVE)
+			return true;
+	}
+	return false;
+}
+
+/* Takes an entry away, and before it what stands behind it under the same key. */
+static bool remove_entry(struct fdb *fdb, struct fdb_table *t, struct fdb_slot *s, uint64_t v)
+{
+	uint64_t key = atomic_load(&s->key);
+	struct fdb_probe p = fdb_probe(t, fdb_hash(fdb, key));
+
+	for (unsigned i = 2 * FDB_BUCKET_SLOTS - 1; i > probe_index(&p, s); i--) {
+		struct fdb_slot *o = probe_slot(&p, i);
+
+		if (atomic_load(&o->key) == key)
+			clear_slot(fdb, o, atomic_load(&o->value));
+	}
+	return clear_slot(fdb, s, v);
+}
+
+/*
+ * Doubled keys are cleared a grace period after they were found: a reader may have passed the first
+ * slot before that had its value, and still has to find the second.
+ */
+static void clear_doubles(struct fdb *fdb, struct fdb_table *t)
+{
+	unsigned keep = 0;
+
+	for (unsigned i = 0; i < fdb->n_doubles; i++) {
+		struct fdb_slot *s = fdb_slot_at(t, fdb->doubles[i].slot);
+		uint64_t v = atomic_load(&s->value);
+
+		if (fdb->doubles[i].epoch > fdb->safe_epoch)
+			fdb->doubles[keep++] = fdb->doubles[i];
+		else if ((atomic_load(&s->key) & FDB_KEY_VALID) && v >= FDB_LIVE &&
+			is_double(fdb, t, s))
+			clear_slot(fdb, s, v);
+	}
+	fdb->n_doubles = keep;
+}
+
+static void note_double(struct fdb *fdb, uint32_t slot, uint64_t key)
+{
+	for (unsigned i = 0; i < fdb->n_doubles; i++) {
+		if (fdb->doubles[i].slot == slot && fdb->doubles[i].key == key)
+			return;
+	}
+	if (fdb->n_doubles == FDB_DOUBLES)
+		return; /* the next pass finds it again */
+	fdb->doubles[fdb->n_doubles].slot = slot;
+	fdb->doubles[fdb->n_doubles].key = key;
+	fdb->doubles[fdb->n_doubles++].epoch = use_epoch(fdb);
+}
+
+static bool expired(const struct fdb *fdb, uint64_t v, uint32_t now_s)
+{
+	/* A worker's clock may be ahead of ours by a turn. */
+	return now_s > fdb_value_updated_s(v) && now_s - fdb_value_updated_s(v) > fdb->age_s;
+}
+
+static void visit(struct fdb *fdb, struct fdb_table *t, uint32_t index, uint32_t now_s)
+{
+	struct fdb_slot *s = fdb_slot_at(t, index);
+	uint64_t k = atomic_load_explicit(&s->key, memory_order_acquire);
+	uint64_t v;
+
+	if (k == 0)
+		return;
+	if (!(k & FDB_KEY_VALID)) {
+		if (k > fdb->safe_epoch)
+			return;
+		atomic_store_explicit(&s->value, FDB_UNSET, memory_order_relaxed);
+		/* Pairs with the CAS that claims the key: the claimant finds the value unset. */
+		atomic_store_explicit(&s->key, 0, memory_order_release);
+		return;
+	}
+	v = atomic_load(&s->value);
+	if (v == FDB_UNSET) {
+		/* Deleted, given up, or a worker is about to write it, which then counts a race. */
+		clear_slot(fdb, s, v);
+		return;
+	}
+	/* A refresh or move in between saves the entry, or shows another reason to go. */
+	while (v >= FDB_LIVE) {
+		_Atomic uint64_t *counter = !fdb_alive(fdb, v) ? &fdb->flushed
+			: expired(fdb, v, now_s)	       ? &fdb->aged
+							       : NULL;
+
+		if (counter == NULL) {
+			if (is_double(fdb, t, s))
+				note_double(fdb, index, k);
+			return;
+		}
+		if (remove_entry(fdb, t, s, v)) {
+			count_one(counter);
+			return;
+		}
+		v = atomic_load(&s->value);
+	}
+}
+
+/* Unsets every slot of the key, the last in probe order first, so that no double comes to light. */
+static bool unset_all(struct fdb *fdb, struct fdb_table *t, uint64_t key)
+{
+	struct fdb_probe p = fdb_probe(t, fdb_hash(fdb, key));
+	bool found = false;
+
+	for (unsigned i = 2 * FDB_BUCKET_SLOTS; i-- > 0;) {
+		struct fdb_slot *s = probe_slot(&p, i);
+		uint64_t v;
+
+		if (atomic_load(&s->key) != key)
+			continue;
+		v = atomic_load(&s->value);
+		found |= v >= FDB_LIVE && fdb_alive(fdb, v);
+		fdb_retire(fdb, fdb_own_stripe(fdb), s, v, FDB_UNSET);
+	}
+	return found;
+}
+
+/* ---- growth ---- */
+
+static uint64_t crowded_sum(const struct fdb *fdb)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < FDB_STRIPES; i++)
+		n += atomic_load_explicit(&fdb->stripe[i].crowded, memory_order_relaxed);
+	return n;
+}
+
+/*
+ * Slots the table should have, or 0 if it has enough. Grows at half load; and, once more than the bound
+ * demands, when keys found both buckets full at more than a quarter: at a quarter that does not happen
+ * by chance. A storm that has outrun us shows in the count of those keys: then by more than two.
+ */
+static uint64_t wanted_slots(struct fdb *fdb, const struct fdb_table *t)
+{
+	uint64_t crowded = crowded_sum(fdb), refused = crowded - fdb->crowded_seen;
+	uint64_t live = fdb_count(fdb), have = fdb_slots(t), want = have;
+	uint64_t most = fdb_slots_for(fdb->max_entries);
+
+	fdb->crowded_seen = crowded;
+	if (refused != 0 && live * 4 > have) {
+		want = have * 2;
+		most *= 2;
+	} else if (live * 2 > have) {
+		want = have * 2;
+	}
+	while (want > have && want < have * 8 && want < 3 * (live + refused))
+		want *= 2;
+	if (want > most)
+		want = most;
+	return want > have ? want : 0;
+}
+
+static void grow_begin(struct fdb *fdb, struct fdb_table *t)
+{
+	uint64_t slots = wanted_slots(fdb, t);
+
+	if (slots == 0 || fdb->passes < fdb->grow_again)
+		return;
+	fdb->next = fdb_table_new(slots, t->id + 1, fdb->socket);
+	if (fdb->next == NULL) {
+		fdb->grow_again = fdb->passes + 1;
+		return;
+	}
+	fdb->touched_bytes = fdb->next->mapped ? 0 : fdb->next->bytes;
+	fdb->growth = FDB_PREPARE;
+}
+
+static void grow_prepare(struct fdb *fdb, struct fdb_table *t)
+{
+	struct fdb_table *next = fdb->next;
+	size_t end = fdb->touched_bytes + TOUCH_BYTES;
+
+	for (; fdb->touched_bytes < end && fdb->touched_bytes < next->bytes;
+		fdb->touched_bytes += 4096)
+		*((volatile char *)next->bucket + fdb->touched_bytes) = 0;
+	if (fdb->touched_bytes < next->bytes)
+		return;
+	/* In this order: who sees the new table (acquire) also sees the old one beside it. */
+	atomic_store(&fdb->old, t);
+	atomic_store(&fdb->cur, next);
+	fdb->next = NULL;
+	/* Slots of the old table, and of a pass over it, mean nothing any more. */
+	fdb->n_doubles = 0;
+	fdb->cursor = 0;
+	fdb->growth_token = grace_start();
+	fdb->growth = FDB_ANNOUNCED;
+}
+
+/*
+ * Makes sure that the new table has the entry (K, v) of the old one, unless it knows K better already.
+ * A claim by a worker that has no value yet gets this one, and is then moved by that worker; a claim of
+ * ours that turns out not to be the only one is left without value. So an older value can never come to
+ * stand before a newer one. False: no room. *wrote: the slot that has our value now.
+ */
+static bool carry(struct fdb *fdb, struct fdb_table *to, uint64_t key, uint64_t v,
+	uint32_t created_s, struct fdb_slot **wrote)
+{
+	uint64_t h = fdb_hash(fdb, key);
+	struct fdb_found f = fdb_find(to, h, key);
+	uint64_t unset = FDB_UNSET;
+
+	*wrote = NULL;
+	while (f.live == NULL && f.half == NULL) {
+		uint64_t k = 0;
+
+		if (f.room == NULL)
+			return false;
+		/* Whether we or somebody else got the slot: look again, it may not be alone. */
+		atomic_compare_exchange_strong(&f.room->key, &k, key);
+		f = fdb_find(to, h, key);
+	}
+	if (f.live != NULL)
+		return true;
+	(void)fdb_credit_take(fdb, fdb_own_stripe(fdb), true);
+	atomic_store_explicit(
+		&to->created[fdb_slot_index(to, f.half)], created_s, memory_order_relaxed);
+	if (atomic_compare_exchange_strong(&f.half->value, &unset, v))
+		*wrote = f.half;
+	else
+		fdb_credit_give(fdb, fdb_own_stripe(fdb));
+	return true;
+}
+
+/* False: this slot has to wait until there is room for it in the new table. */
+static bool copy_slot(struct fdb *fdb, struct fdb_table *from, struct fdb_table *to, uint32_t index,
+	uint32_t now_s)
+{
+	struct fdb_stripe *own = fdb_own_stripe(fdb);
+	struct fdb_slot *s = fdb_slot_at(from, index), *wrote;
+	uint64_t k = atomic_load(&s->key), v = atomic_load(&s->value), seen;
+
+	if (!(k & FDB_KEY_VALID) || v < FDB_LIVE)
+		return true;
+	if (!fdb_alive(fdb, v) || expired(fdb, v, now_s)) {
+		count_one(fdb_alive(fdb, v) ? &fdb->aged : &fdb->flushed);
+		unset_all(fdb, from, k);
+		return true;
+	}
+	/* Of a doubled key only the first counts, and it may have been carried already. */
+	if (is_double(fdb, from, s)) {
+		fdb_retire(fdb, own, s, v, FDB_AWAY);
+		return true;
+	}
+	if (!carry(fdb, to, k, v, atomic_load_explicit(&from->created[index], memory_order_relaxed),
+		    &wrote))
+		return false;
+	seen = v;
+	if (atomic_compare_exchange_strong(&s->value, &seen, FDB_AWAY))
+		fdb_credit_give(fdb, own);
+	else if (seen == FDB_UNSET && wrote != NULL)
+		/* A worker has it forgotten meanwhile (fdb.c, crowded()): so do we. */
+		fdb_retire(fdb, own, wrote, v, FDB_UNSET);
+	return true;
+}
+
+static unsigned grow_copy(struct fdb *fdb, unsigned slots, uint32_t now_s)
+{
+	struct fdb_table *from = atomic_load(&fdb->old), *to = atomic_load(&fdb->cur);
+	unsigned n = 0;
+
+	for (; n < slots && fdb->cursor < fdb_slots(from); n++, fdb->cursor++) {
+		if (!copy_slot(fdb, from, to, fdb->cursor, now_s))
+			return n;
+	}
+	if (fdb->cursor < fdb_slots(from))
+		return n;
+	/* Nothing live is left in it: readers that still look there miss, and have looked in `cur`. */
+	atomic_store(&fdb->old, NULL);
+	fdb->next = from;
+	fdb->cursor = 0;
+	fdb->growth_token = grace_start();
+	fdb->growth = FDB_DRAIN;
+	return n;
+}
+
+/* Advances growth; returns true if the slice is used up, *n slots of it copied. */
+static bool grow(struct fdb *fdb, unsigned slots, uint32_t now_s, unsigned *n)
+{
+	struct fdb_table *t = atomic_load(&fdb->cur);
+
+	switch (fdb->growth) {
+	case FDB_STABLE:
+		grow_begin(fdb, t);
+		return false;
+	case FDB_PREPARE:
+		grow_prepare(fdb, t);
+		return fdb->growth == FDB_ANNOUNCED;
+	case FDB_ANNOUNCED:
+		if (!grace_passed(fdb->growth_token))
+			return true;
+		fdb->growth = FDB_COPY;
+		/* fall through */
+	case FDB_COPY:
+		*n = grow_copy(fdb, slots, now_s);
+		return true;
+	case FDB_DRAIN:
+		if (grace_passed(fdb->growth_token)) {
+			fdb_table_free(fdb->next);
+			fdb->next = NULL;
+			fdb->growth = FDB_STABLE;
+		}
+		return false;
+	}
+	return false;
+}
+
+/* ---- the public part ---- */
+
+unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
+{
+	struct fdb_table *t;
+	unsigned n = 0;
+
+	advance_epoch(fdb);
+	atomic_store_explicit(&fdb->exhausted, false, memory_order_relaxed);
+	if (grow(fdb, slots, now_s, &n))
+		return n;
+	t = atomic_load(&fdb->cur);
+	clear_doubles(fdb, t);
+	while (n < slots) {
+		visit(fdb, t, fdb->cursor, now_s);
+		n++;
+		if (++fdb->cursor == fdb_slots(t)) {
+			fdb->cursor = 0;
+			atomic_fetch_add_explicit(&fdb->passes, 1, memory_order_release);
+			break;
+		}
+	}
+	/* What was retired now may be free when the next slice comes. */
+	advance_epoch(fdb);
+	return n;
+}
+
+uint64_t fdb_sweep_passes(const struct fdb *fdb)
+{
+	return atomic_load_explicit(&fdb->passes, memory_order_acquire);
+}
+
+int fdb_delete(struct fdb *fdb, uint64_t key)
+{
+	struct fdb_table *old = atomic_load(&fdb->old);
+	bool found = false;
+
+	/* The old one first: a worker that carries it over meanwhile is caught in the new one. */
+	if (old != NULL)
+		found = unset_all(fdb, old, key);
+	found |= unset_all(fdb, atomic_load(&fdb->cur), key);
+	return found ? 0 : -ENOENT;
+}
