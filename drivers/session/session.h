@@ -113,17 +113,24 @@ void session_abandon(struct session *s);
 void session_open(struct session *s, struct stream *stream, uint64_t connection_id);
 
 /*
- * Hands another connection to a live session. -EAGAIN (worker's ring full; the caller still owns the
- * stream). If the session has ended meanwhile, the stream comes back by connection_ended(SESSION_GONE).
- * Control thread.
+ * Hands another connection, parked, to a live session. The caller still owns the stream on error: -EAGAIN
+ * (worker's ring full), -ENOMEM, -ENOTCONN (session_end() was called, or the session is known to have
+ * ended). If it turns out to have ended meanwhile, the stream comes back by
+ * connection_ended(SESSION_GONE), before ended(). Control thread.
  */
 int session_add(struct session *s, struct stream *stream, uint64_t connection_id,
 	enum session_direction direction);
 
-/* Asks the worker to end one connection with close_notify; the answer is connection_ended(). -EAGAIN. */
+/*
+ * Asks the worker to end one connection with close_notify; the answer is connection_ended(), unless it
+ * had ended by itself, which has its own. -EAGAIN (worker's ring full). Control thread.
+ */
 int session_connection_close(struct session *s, uint64_t connection_id, enum session_end why);
 
-/* Asks the worker to end the session; the answer is ended(). Idempotent. Control thread. */
+/*
+ * Asks the worker to end an opened session; the answer is connection_ended() for each connection, then
+ * ended(). Idempotent; never fails. Control thread.
+ */
 void session_end(struct session *s, enum session_end why);
 
 /* Relaxed snapshot while it lives (until ended()). Control thread. */

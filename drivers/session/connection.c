@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One TCP connection of a session on its worker: bytes in become frames, staged chunks become records
+ * out, and each end leaves the stream with the control thread.
+ *
+ * In one turn a connection gets one recv of up to 64 KiB; epoll is level-triggered, so what is left
+ * brings it back in the next turn, behind everybody else. All records of a fill are decrypted in a row
+ * into the worker's buffer, so that the frames of many small records still reach the hub in full bursts.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include <rte_common.h>
+
+#include "dataplane/hub.h"
+#include "drivers/session/session_priv.h"
+
+/* Chunks in one send(): what may be committed and unsent (architecture.md 3). */
+#define TRANSMIT_CHUNKS 2u
+
+/* ---- in -------------------------------------------------------------------------------------- */
+
+static void input_spans(
+	struct lcore *lc, struct session *s, const struct block_span *spans, unsigned n)
+{
+	struct frame frames[FRAME_BURST];
+
+	for (unsigned i = 0; i < n; i++) {
+		/* The hub never writes borrowed bytes (hub.h), so the cast takes nothing away. */
+		frames[i] = (struct frame){
+			.data = (uint8_t *)(uintptr_t)spans[i].data, .len = (uint16_t)spans[i].len};
+	}
+	hub_input(lc, &s->port, frames, n);
+}
+
+/*
+ * Gives the frames of `len` bytes at `in` to the hub. Returns the bytes of a partial block at the end, which
+ * were not used, or -EPROTO.
+ */
+static ssize_t input_plain(
+	struct lcore *lc, struct session_connection *c, const uint8_t *in, size_t len)
+{
+	struct session *s = c->session;
+	struct block_span spans[FRAME_BURST];
+	struct block_rx_result res;
+	bool alive = false;
+
+	do {
+		block_rx_parse(&c->rx, in, len, spans, FRAME_BURST, &res);
+		if (res.count != 0)
+			input_spans(lc, s, spans, res.count);
+		if (res.too_short != 0)
+			hub_count_drop_in(lc, &s->port, STATS_DROP_IN_SHORT, res.too_short);
+		if (res.too_long != 0)
+			hub_count_drop_in(lc, &s->port, STATS_DROP_IN_LONG, res.too_long);
+		if (res.keepalive.data != NULL)
+			live_add(&s->live.keepalives_in, 1);
+		alive |= block_rx_alive(&res);
+		in += res.consumed;
+		len -= res.consumed;
+	} while (res.status == BLOCK_RX_AGAIN);
+	if (alive) {
+		c->last_rx_ms = lcore_now_ms(lc);
+		live_set(&s->live.last_rx_ms, c->last_rx_ms);
+	}
+	return res.status == BLOCK_RX_MORE ? (ssize_t)len : -EPROTO;
+}
+
+/* Keeps a partial block until the next turn; gives the buffer back when there is none. */
+static int carry_set(struct session_connection *c, const uint8_t *in, size_t len)
+{
+	struct session_worker *w = c->session->worker;
+
+	c->carry_bytes = (uint32_t)len;
+	if (len == 0) {
+		carry_put(w, c->carry);
+		c->carry = NULL;
+		return 0;
+	}
+	if (c->carry == NULL) {
+		c->carry = carry_get(w);
+		if (c->carry == NULL)
+			return -ENOMEM;
+	}
+	memcpy(c->carry->data, in, len);
+	return 0;
+}
+
+/* Decrypts and delivers all whole records received. 0 or why the connection has to end. */
+static int input_records(struct lcore *lc, struct session_connection *c, enum session_end *why)
+{
+	struct session_worker *w = c->session->worker;
+	uint8_t *const records = w->plain + BLOCK_RX_PARTIAL_BYTES;
+	size_t carried = c->carry_bytes, got;
+	ssize_t n, left;
+
+	if (carried != 0)
+		memcpy(records - carried, c->carry->data, carried);
+	do {
+		got = 0;
+		do {
+			n = stream_read(c->stream, w->io, records + got, STREAM_RECORD_BYTES);
+			got += n > 0 ? n : 0;
+		} while (n > 0 && got + STREAM_RECORD_BYTES <= SESSION_PLAIN_BYTES);
+		left = input_plain(lc, c, records - carried, carried + got);
+		if (left < 0) {
+			*why = SESSION_END_PROTOCOL;
+			return -EPROTO;
+		}
+		/* The rest goes in front of the next records. */
+		memmove(records - left, records + got - left, left);
+		carried = left;
+	} while (n > 0);
+	if (n != -EAGAIN) {
+		*why = n == 0 ? SESSION_END_PEER_CLOSED : SESSION_END_TLS;
+		return -EPROTO;
+	}
+	if (carry_set(c, records - carried, carried) != 0) {
+		*why = SESSION_END_NO_MEMORY;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void wire_in_count(struct session_connection *c)
+{
+	uint64_t bytes = stream_bytes_in(c->stream);
+
+	live_add(&c->session->live.wire_bytes_in, bytes - c->bytes_in_seen);
+	c->bytes_in_seen = bytes;
+}
+
+static void connection_receive(struct lcore *lc, struct session_connection *c)
+{
+	struct session_worker *w = c->session->worker;
+	enum session_end why = SESSION_END_CNT;
+	ssize_t n = stream_fill(c->stream, w->io);
+	int err;
+
+	/* Whatever recv said: what came before still counts, and a hand-over brings unread bytes. */
+	wire_in_count(c);
+	err = input_records(lc, c, &why);
+	if (n < 0 && n != -EAGAIN && n != -ENOBUFS) {
+		why = SESSION_END_RESET;
+		c->dead = true;
+	} else if (n == 0 && err == 0) {
+		why = SESSION_END_PEER_CLOSED;
+	}
+	if (why != SESSION_END_CNT) {
+		connection_end(lc, c, why);
+		return;
+	}
+	if (stream_unsent(c->stream) != 0 && !c->blocked && connection_send(lc, c) == -EPIPE)
+		return; /* an alert or the answer to a KeyUpdate */
+	if (stream_park(c->stream, w->io) != 0)
+		connection_end(lc, c, SESSION_END_NO_MEMORY);
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+int connection_send(struct lcore *lc, struct session_connection *c)
+{
+	struct session *s = c->session;
+	ssize_t left = stream_send(c->stream, s->worker->io);
+	uint64_t bytes = stream_bytes_out(c->stream);
+	bool blocked = left > 0;
+
+	live_add(&s->live.wire_bytes_out, bytes - c->bytes_out_seen);
+	c->bytes_out_seen = bytes;
+	if (left < 0) {
+		c->dead = true;
+		connection_end(lc, c, SESSION_END_RESET);
+		return -EPIPE;
+	}
+	if (blocked)
+		c->lateness++;
+	else
+		c->lateness = 0;
+	if (blocked == c->blocked)
+		return blocked ? -EAGAIN : 0;
+	c->blocked = blocked;
+	if (lcore_fd_mod(lc, &c->lfd, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN) != 0) {
+		connection_end(lc, c, SESSION_END_NO_MEMORY);
+		return -EPIPE;
+	}
+	return blocked ? -EAGAIN : 0;
+}
+
+int connection_transmit(struct lcore *lc, struct session_connection *c)
+{
+	struct session *s = c->session;
+	struct stats_traffic sent = {0};
+	struct staging_chunk *chunk;
+	int err = 0;
+
+	for (unsigned i = 0; i < TRANSMIT_CHUNKS && err == 0; i++) {
+		chunk = staging_peek(&s->staging);
+		if (chunk == NULL)
+			break;
+		err = stream_write(c->stream, s->worker->io, chunk->data, chunk->bytes);
+		if (err != 0)
+			break;
+		sent.unicast_frames += chunk->traffic.unicast_frames;
+		sent.unicast_bytes += chunk->traffic.unicast_bytes;
+		sent.broadcast_frames += chunk->traffic.broadcast_frames;
+		sent.broadcast_bytes += chunk->traffic.broadcast_bytes;
+		staging_pop(&s->staging, &s->worker->pool);
+	}
+	if (sent.unicast_frames + sent.broadcast_frames != 0) {
+		hub_count_sent(lc, &s->port, &sent);
+		c->last_tx_ms = lcore_now_ms(lc);
+	}
+	if (err == -EPROTO) {
+		connection_end(lc, c, SESSION_END_TLS);
+		return -EPIPE;
+	}
+	return connection_send(lc, c);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void connection_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t events)
+{
+	struct session_connection *c = container_of(lfd, struct session_connection, lfd);
+	struct session *s = c->session;
+
+	if (events & EPOLLOUT && c->blocked) {
+		switch (connection_send(lc, c)) {
+		case 0:
+			lcore_flush_add(lc, &s->flush);
+			break;
+		case -EPIPE:
+			return;
+		default:
+			break;
+		}
+	}
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+		connection_receive(lc, c);
+}
+
+void connection_join(struct lcore *lc, struct session *s, struct session_connection *c)
+{
+	c->session = s;
+	c->last_rx_ms = c->last_tx_ms = lcore_now_ms(lc);
+	c->bytes_in_seen =
+		stream_bytes_in(c->stream); /* of the login: the control plane's account */
+	c->bytes_out_seen = stream_bytes_out(c->stream);
+	c->timer.expire = connection_timer_expire;
+	c->lfd = (struct lcore_fd){.fd = stream_fd(c->stream), .ready = connection_ready};
+	block_rx_init(&c->rx, false);
+	if (s->state != SESSION_LIVE) {
+		connection_end(lc, c, SESSION_END_SESSION_GONE);
+		return;
+	}
+	/* Refuse only above granted + 1: the peer may replace one we do not know to be dead (wire.md 5.4). */
+	if (s->connection_cnt > s->max_connections ||
+		s->connection_cnt == SESSION_CONNECTIONS_MAX) {
+		connection_end(lc, c, SESSION_END_TOO_MANY);
+		return;
+	}
+	if (lcore_fd_add(lc, &c->lfd, EPOLLIN) != 0) {
+		connection_end(lc, c, SESSION_END_NO_MEMORY);
+		return;
+	}
+	s->connections[s->connection_cnt++] = c;
+	live_add(&s->live.connections_joined, 1);
+	session_connections_changed(lc, s);
+	if (stream_unsent(c->stream) != 0 && connection_send(lc, c) == -EPIPE)
+		return; /* what was left of the welcome */
+	connection_timer_start(lc, c);
+	/*
+	 * Bytes may have come between the last read of the control thread and now, and some may stand in
+	 * the stream without anything more in the socket: read once without being asked.
+	 */
+	if (s->connection_cnt != 0 && s->connections[s->connection_cnt - 1] == c)
+		connection_receive(lc, c);
+}
+
+/* Removes it from the session's list; false if it was not in it. */
+static bool connection_unlink(struct session *s, const struct session_connection *c)
+{
+	for (unsigned i = 0; i < s->connection_cnt; i++) {
+		if (s->connections[i] != c)
+			continue;
+		s->connection_cnt--;
+		memmove(&s->connections[i], &s->connections[i + 1],
+			(s->connection_cnt - i) * sizeof(s->connections[0]));
+		return true;
+	}
+	return false;
+}
+
+void connection_end(struct lcore *lc, struct session_connection *c, enum session_end why)
+{
+	struct session *s = c->session;
+	struct session_worker *w = s->worker;
+	bool member = connection_unlink(s, c);
+
+	if (member) {
+		lcore_fd_del(lc, &c->lfd);
+		lcore_timer_cancel(lc, &c->timer);
+	}
+	carry_put(w, c->carry);
+	c->carry = NULL;
+	c->why = why;
+	if (!c->dead) {
+		stream_shutdown(c->stream, w->io);
+		if (stream_send(c->stream, w->io) < 0)
+			c->dead = true;
+		live_add(&s->live.wire_bytes_out, stream_bytes_out(c->stream) - c->bytes_out_seen);
+	}
+	if (stream_park(c->stream, w->io) != 0)
+		c->dead = true;
+	c->ended.fn = session_on_connection_ended;
+	lcore_event_post(lc, &c->ended);
+	if (member)
+		session_connections_changed(lc, s);
+}

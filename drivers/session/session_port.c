@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A session as a port of its hub, on its worker: copies go into staging as they come, and leave once a
+ * turn over the connection that wire.md 6.5 names.
+ */
+
+#include <errno.h>
+
+#include <rte_common.h>
+
+#include "dataplane/hub.h"
+#include "drivers/session/session_priv.h"
+
+static void queued_publish(struct session *s)
+{
+	live_set(&s->live.queued_frames, s->staging.frames);
+	live_set(&s->live.queued_bytes, s->staging.bytes);
+}
+
+static void session_tx_burst(
+	struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
+{
+	struct session *s = container_of(port, struct session, port);
+	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0}; /* the last one: taken */
+	bool connected = s->connection_cnt != 0;
+
+	for (unsigned i = 0; i < n; i++)
+		counts[staging_put(&s->staging, &s->worker->pool, frames[i], connected)]++;
+	hub_count_copies(lc, port, n);
+	if (counts[STAGING_TAKEN] != n) {
+		for (unsigned r = 0; r < STATS_DROP_OUT_CNT; r++) {
+			if (counts[r] != 0)
+				hub_count_drop_out(lc, port, (enum stats_drop_out)r, counts[r]);
+		}
+	}
+	queued_publish(s);
+	if (connected)
+		lcore_flush_add(lc, &s->flush);
+}
+
+const struct port_ops session_port_ops = {
+	.kind = "session",
+	.tx_burst = session_tx_burst,
+};
+
+/* The connection for the next chunk: the least late one, of equals the youngest; NULL: all are full. */
+static struct session_connection *connection_choose(const struct session *s)
+{
+	struct session_connection *best = NULL;
+
+	for (unsigned i = 0; i < s->connection_cnt; i++) {
+		struct session_connection *c = s->connections[i];
+
+		if (c->may_send && !c->blocked && (best == NULL || c->lateness <= best->lateness))
+			best = c;
+	}
+	return best;
+}
+
+void session_flush(struct lcore *lc, struct lcore_flush *fl)
+{
+	struct session *s = container_of(fl, struct session, flush);
+	struct session_connection *c;
+
+	/* Ends: each round empties two chunks, blocks a connection, or loses one. */
+	while (!staging_is_empty(&s->staging) && (c = connection_choose(s)) != NULL) {
+		if (connection_transmit(lc, c) == -EAGAIN &&
+			stream_park(c->stream, s->worker->io) != 0)
+			connection_end(lc, c, SESSION_END_NO_MEMORY);
+	}
+	queued_publish(s);
+}
+
+void session_connections_changed(struct lcore *lc, struct session *s)
+{
+	live_set(&s->live.connections, s->connection_cnt);
+	if (s->state != SESSION_LIVE)
+		return;
+	if (s->connection_cnt == 0) {
+		lcore_timer_arm(lc, &s->alone, lcore_now_ms(lc) + s->timeout_ms);
+		return;
+	}
+	lcore_timer_cancel(lc, &s->alone);
+	if (!staging_is_empty(&s->staging))
+		lcore_flush_add(lc, &s->flush);
+}
+
+void session_alone_expire(struct lcore *lc, struct lcore_timer *t)
+{
+	struct session *s = container_of(t, struct session, alone);
+
+	session_stop(lc, s, SESSION_END_TIMEOUT);
+	/* Messages for it may be under way: the control thread answers with the last one. */
+	s->ending.fn = session_on_ending;
+	lcore_event_post(lc, &s->ending);
+}
+
+void session_start(struct lcore *lc, struct session *s, struct session_connection *c)
+{
+	s->state = SESSION_LIVE;
+	hub_port_join(lc, &s->port);
+	connection_join(lc, s, c);
+	if (s->connection_cnt == 0)
+		session_connections_changed(lc, s);
+}
+
+void session_stop(struct lcore *lc, struct session *s, enum session_end why)
+{
+	unsigned dropped;
+
+	if (s->state == SESSION_ENDED)
+		return;
+	s->state = SESSION_ENDED;
+	s->why = why;
+	hub_port_leave(lc, &s->port);
+	dropped = staging_clear(&s->staging, &s->worker->pool);
+	if (dropped != 0)
+		hub_count_drop_out(lc, &s->port, STATS_DROP_OUT_SESSION_END, dropped);
+	queued_publish(s);
+	lcore_flush_cancel(lc, &s->flush);
+	lcore_timer_cancel(lc, &s->alone);
+	while (s->connection_cnt != 0)
+		connection_end(lc, s->connections[s->connection_cnt - 1], why);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_DRIVERS_SESSION_SESSION_PRIV_H
+#define PATCHBAY_DRIVERS_SESSION_SESSION_PRIV_H
+
+/*
+ * Inside of the session driver.
+ *
+ *   session.c           control thread: life, messages to the worker, events back
+ *   session_port.c      worker: the port (staging in, flush out), start and end, choice of connection
+ *   connection.c        worker: one TCP connection: bytes in -> frames, records out, its ends
+ *   connection_timer.c  worker: keep-alives and time-outs
+ *   session_worker.c    what a worker has once for all its sessions
+ *
+ * Who touches what: every struct names it. A message and the event that answers it carry ownership, so
+ * nothing of a connection may be touched behind a call that can have ended it.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/grace.h"
+#include "dataplane/lcore.h"
+#include "dataplane/port.h"
+#include "drivers/session/session.h"
+#include "drivers/session/staging.h"
+#include "drivers/session/stream.h"
+#include "drivers/session/wire/block.h"
+
+#define SESSION_CONNECTIONS_MAX 33u /* 32, and the one more that is tolerated (wire.md 5.4) */
+
+/* Plaintext of one fill: what recv gave and a record begun before it, behind a carried partial block. */
+#define SESSION_PLAIN_BYTES (STREAM_RECV_BYTES + 2u * STREAM_RECORD_BYTES)
+
+/* Holds a partial block between two turns. */
+struct carry {
+	struct carry *next; /* in the worker's cache */
+	uint8_t data[BLOCK_RX_PARTIAL_BYTES];
+};
+
+/* Once per worker; the worker itself, apart from init and fini. */
+struct session_worker {
+	struct stream_io *io;
+	uint8_t *plain; /* BLOCK_RX_PARTIAL_BYTES (rounded up), then SESSION_PLAIN_BYTES */
+	struct staging_pool pool;
+	struct carry *carries;
+	unsigned carries_cached;
+} __attribute__((aligned(64)));
+
+/* One TCP connection of a session. Made by the control thread, worked by the worker, freed by the former. */
+struct session_connection {
+	struct session *session;
+	struct stream *stream;
+	uint64_t id; /* the control plane's */
+	struct lcore_fd lfd;
+	struct lcore_timer timer; /* next keep-alive or receive time-out, whichever comes first */
+	struct block_rx rx;
+	struct carry *carry; /* partial block, NULL: none */
+	uint32_t carry_bytes;
+	uint32_t lateness;	/* wire.md 6.5 */
+	uint32_t keepalive_ms;	/* interval drawn for the next keep-alive */
+	uint64_t last_rx_ms;	/* complete block or keep-alive header */
+	uint64_t last_tx_ms;	/* keep-alive or group */
+	uint64_t bytes_in_seen; /* of the stream, already in the session's counters */
+	uint64_t bytes_out_seen;
+	bool may_send;
+	bool may_receive;
+	bool blocked; /* socket full: EPOLLOUT armed, nothing more is encrypted */
+	bool dead;    /* socket unusable: no close_notify */
+	enum session_end why;
+	struct lcore_event ended;
+};
+
+/* Written by the owner worker alone, read by anybody. */
+struct session_live {
+	_Atomic uint64_t wire_bytes_in;
+	_Atomic uint64_t wire_bytes_out;
+	_Atomic uint64_t keepalives_in;
+	_Atomic uint64_t keepalives_out;
+	_Atomic uint64_t connections_joined;
+	_Atomic uint64_t queued_frames;
+	_Atomic uint64_t queued_bytes;
+	_Atomic uint64_t last_rx_ms;
+	_Atomic uint32_t connections;
+};
+
+enum session_state {
+	SESSION_NEW,   /* not yet opened on the worker */
+	SESSION_LIVE,  /* joined to the hub */
+	SESSION_ENDED, /* left it; waits for the control thread's last message */
+};
+
+struct session {
+	struct port port; /* first: the hub's view */
+
+	/* ---- written before open, then read by both sides ---- */
+	struct lcore *lc;
+	struct session_worker *worker;
+	uint32_t timeout_ms;
+	uint8_t max_connections;
+	const struct session_callbacks *cb;
+	void *ctx;
+
+	/* ---- control thread ---- */
+	bool end_posted;		  /* the reserved place for the last message is used */
+	struct session_connection *first; /* made by session_create() so that open cannot fail */
+	struct grace_node grace;
+
+	/* ---- owner worker ---- */
+	enum session_state state __attribute__((aligned(64)));
+	enum session_end why;
+	struct staging staging;
+	struct lcore_flush flush;
+	struct lcore_timer alone; /* armed while there is no connection */
+	unsigned connection_cnt;
+	struct session_connection *connections[SESSION_CONNECTIONS_MAX]; /* in order of joining */
+	struct lcore_event ending; /* ended by itself: asks for the last message */
+	struct lcore_event
+		ended; /* last message seen: nothing of the worker's refers to it any more */
+
+	struct session_live live;
+};
+
+/* Single writer: a plain add that readers may watch. */
+#define live_add(counter, n)             \
+	atomic_store_explicit((counter), \
+		atomic_load_explicit((counter), memory_order_relaxed) + (n), memory_order_relaxed)
+#define live_set(counter, v) atomic_store_explicit((counter), (v), memory_order_relaxed)
+
+/* ---- session_worker.c ---- */
+
+struct session_worker *session_worker_get(unsigned index);
+/* A buffer for a partial block; NULL without memory. */
+struct carry *carry_get(struct session_worker *w);
+void carry_put(struct session_worker *w, struct carry *c);
+
+/* ---- session_port.c: owner worker ---- */
+
+extern const struct port_ops session_port_ops;
+void session_start(struct lcore *lc, struct session *s, struct session_connection *c);
+/* Ends it now: out of the hub, staging dropped, connections ended. Idempotent. */
+void session_stop(struct lcore *lc, struct session *s, enum session_end why);
+void session_flush(struct lcore *lc, struct lcore_flush *fl);
+/* A connection has come or gone. */
+void session_connections_changed(struct lcore *lc, struct session *s);
+void session_alone_expire(struct lcore *lc, struct lcore_timer *t);
+
+/* ---- connection.c: owner worker ---- */
+
+/* Takes the connection into its session, or ends it at once (session over, too many, no memory). */
+void connection_join(struct lcore *lc, struct session *s, struct session_connection *c);
+/* Removes it from the session, says close_notify, hands it to the control thread. */
+void connection_end(struct lcore *lc, struct session_connection *c, enum session_end why);
+/*
+ * Takes up to two chunks of its session's staging, encrypts and sends. 0: sent all it took; -EAGAIN: the
+ * socket is full, EPOLLOUT will tell; -EPIPE: the connection has ended under the call.
+ */
+int connection_transmit(struct lcore *lc, struct session_connection *c);
+/* Sends what waits in the stream, with the same answers. */
+int connection_send(struct lcore *lc, struct session_connection *c);
+
+/* ---- connection_timer.c: owner worker ---- */
+
+void connection_timer_start(struct lcore *lc, struct session_connection *c);
+void connection_timer_expire(struct lcore *lc, struct lcore_timer *t);
+
+/* ---- session.c: runs on the control thread ---- */
+
+void session_on_connection_ended(struct lcore_event *ev);
+void session_on_ending(struct lcore_event *ev);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See staging.h: the bounded queue of a session, in wire format. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "drivers/session/staging.h"
+#include "drivers/session/stream.h"
+#include "drivers/session/wire/block.h"
+
+static_assert(STAGING_CHUNK_BYTES == STREAM_RECORD_BYTES, "a chunk is one TLS record");
+
+int staging_pool_init(struct staging_pool *pool, uint64_t bytes)
+{
+	uint64_t cnt = bytes / STAGING_CHUNK_BYTES;
+	void *mem;
+
+	if (cnt < 2)
+		cnt = 2;
+	if (cnt > UINT32_MAX)
+		return -ENOMEM;
+	/* Not touched until used: an appliance with two sessions pays for two chunks. */
+	mem = mmap(NULL, cnt * sizeof(struct staging_chunk), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem == MAP_FAILED)
+		return -ENOMEM;
+	*pool = (struct staging_pool){.chunks = mem, .cnt = (uint32_t)cnt};
+	return 0;
+}
+
+void staging_pool_fini(struct staging_pool *pool)
+{
+	if (pool->chunks != NULL)
+		munmap(pool->chunks, pool->cnt * sizeof(struct staging_chunk));
+	*pool = (struct staging_pool){0};
+}
+
+static struct staging_chunk *chunk_get(struct staging_pool *pool)
+{
+	struct staging_chunk *c = pool->free;
+
+	if (c != NULL)
+		pool->free = c->next;
+	else if (pool->touched < pool->cnt)
+		c = &pool->chunks[pool->touched++];
+	else
+		return NULL;
+	pool->used++;
+	c->next = NULL;
+	c->bytes = BLOCK_GROUP_HEADER;
+	c->group_at = 0;
+	c->group_frames = 0;
+	c->frames = 0;
+	c->traffic = (struct stats_traffic){0};
+	return c;
+}
+
+static void chunk_put(struct staging_pool *pool, struct staging_chunk *c)
+{
+	c->next = pool->free;
+	pool->free = c;
+	pool->used--;
+}
+
+void staging_init(struct staging *st, uint32_t hard_bytes)
+{
+	*st = (struct staging){.hard_bytes = hard_bytes != 0 ? hard_bytes : STAGING_HARD_DEFAULT};
+	st->soft_bytes = st->hard_bytes / 2;
+}
+
+static void group_close(struct staging_chunk *c)
+{
+	block_put_group(c->data + c->group_at, c->group_frames);
+}
+
+/* A chunk in which `need` more bytes fit, with an open group that takes one more block. */
+static struct staging_chunk *tail_for(struct staging *st, struct staging_pool *pool, uint32_t need)
+{
+	struct staging_chunk *c = st->tail;
+
+	if (c != NULL && c->group_frames < STAGING_GROUP_FRAMES &&
+		c->bytes + need <= STAGING_CHUNK_BYTES)
+		return c;
+	if (c != NULL && c->bytes + BLOCK_GROUP_HEADER + need <= STAGING_CHUNK_BYTES) {
+		group_close(c);
+		c->group_at = c->bytes;
+		c->group_frames = 0;
+		c->bytes += BLOCK_GROUP_HEADER;
+		st->bytes += BLOCK_GROUP_HEADER;
+		return c;
+	}
+	c = chunk_get(pool);
+	if (c == NULL)
+		return NULL;
+	if (st->tail != NULL)
+		st->tail->next = c;
+	else
+		st->head = c;
+	st->tail = c;
+	st->bytes += BLOCK_GROUP_HEADER;
+	return c;
+}
+
+unsigned staging_put(
+	struct staging *st, struct staging_pool *pool, const struct frame *f, bool connected)
+{
+	const uint32_t need = BLOCK_HEADER + f->len;
+	struct staging_chunk *c;
+
+	if (f->flags & FRAME_F_FLOOD && st->bytes + need > st->soft_bytes)
+		return STATS_DROP_OUT_STAGING_FLOOD;
+	if (st->bytes + need > st->hard_bytes)
+		return STATS_DROP_OUT_STAGING_FULL;
+	if (!connected && st->frames >= STAGING_FRAMES_ALONE)
+		return STATS_DROP_OUT_NO_CONNECTION;
+	c = tail_for(st, pool, need);
+	if (c == NULL)
+		return STATS_DROP_OUT_STAGING_POOL;
+	memcpy(block_put_size(c->data + c->bytes, f->len), f->data, f->len);
+	c->bytes += need;
+	c->group_frames++;
+	c->frames++;
+	if (frame_is_broadcast(f)) {
+		c->traffic.broadcast_frames++;
+		c->traffic.broadcast_bytes += f->len;
+	} else {
+		c->traffic.unicast_frames++;
+		c->traffic.unicast_bytes += f->len;
+	}
+	st->bytes += need;
+	st->frames++;
+	return STAGING_TAKEN;
+}
+
+struct staging_chunk *staging_peek(struct staging *st)
+{
+	/* Idempotent: a frame that comes later is counted by the next peek. */
+	if (st->head != NULL)
+		group_close(st->head);
+	return st->head;
+}
+
+void staging_pop(struct staging *st, struct staging_pool *pool)
+{
+	struct staging_chunk *c = st->head;
+
+	st->head = c->next;
+	if (st->head == NULL)
+		st->tail = NULL;
+	st->bytes -= c->bytes;
+	st->frames -= c->frames;
+	chunk_put(pool, c);
+}
+
+unsigned staging_clear(struct staging *st, struct staging_pool *pool)
+{
+	unsigned frames = st->frames;
+
+	while (st->head != NULL)
+		staging_pop(st, pool);
+	return frames;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * drivers/session/staging: what is put in comes out of the receiver's own block parser, in order, in
+ * chunks of at most one TLS record; and the bounds drop what they say, in the order they say.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "drivers/session/keepalive.h"
+#include "drivers/session/staging.h"
+#include "drivers/session/wire/block.h"
+
+#define POOL_BYTES (4u << 20)
+
+static struct staging_pool pool;
+static struct staging st;
+
+static int setup(void **)
+{
+	staging_init(&st, 0);
+	return staging_pool_init(&pool, POOL_BYTES);
+}
+
+static int teardown(void **)
+{
+	(void)staging_clear(&st, &pool);
+	/* Nothing may be left behind, whatever the test did. */
+	assert_int_equal(pool.used, 0);
+	assert_int_equal(st.bytes, 0);
+	assert_int_equal(st.frames, 0);
+	staging_pool_fini(&pool);
+	return 0;
+}
+
+/* A frame whose number and length can be checked at the other end. */
+static struct frame make_frame(uint8_t *buf, unsigned number, unsigned len, unsigned flags)
+{
+	memset(buf, (int)(number & 0xff), len);
+	buf[0] = number % 3 == 0 ? 0xff : 0x02; /* every third one to a group address */
+	memcpy(buf + 6, &number, sizeof(number));
+	return (struct frame){.data = buf, .len = (uint16_t)len, .flags = (uint16_t)flags};
+}
+
+static unsigned put(unsigned number, unsigned len, unsigned flags, bool connected)
+{
+	uint8_t buf[FRAME_MAX_BYTES];
+	struct frame f = make_frame(buf, number, len, flags);
+
+	return staging_put(&st, &pool, &f, connected);
+}
+
+/* Decodes all chunks as one stream and checks frames first..first+cnt-1 with len_of(). */
+static void drain_and_check(unsigned cnt, unsigned (*len_of)(unsigned))
+{
+	struct block_rx rx;
+	struct block_rx_result res;
+	struct block_span spans[64];
+	struct staging_chunk *chunk;
+	struct stats_traffic traffic = {0};
+	uint8_t expect[FRAME_MAX_BYTES];
+	uint64_t bytes = 0;
+	unsigned number = 0;
+
+	block_rx_init(&rx, false);
+	while ((chunk = staging_peek(&st)) != NULL) {
+		const uint8_t *in = chunk->data;
+		size_t left = chunk->bytes;
+
+		assert_true(left > 4 && left <= STAGING_CHUNK_BYTES);
+		do {
+			block_rx_parse(&rx, in, left, spans, 64, &res);
+			for (unsigned i = 0; i < res.count; i++, number++) {
+				(void)make_frame(expect, number, len_of(number), 0);
+				assert_int_equal(spans[i].len, len_of(number));
+				assert_memory_equal(spans[i].data, expect, spans[i].len);
+				bytes += spans[i].len;
+			}
+			in += res.consumed;
+			left -= res.consumed;
+		} while (res.status == BLOCK_RX_AGAIN);
+		assert_int_equal(res.status, BLOCK_RX_MORE);
+		/* A chunk stands by itself: no block and no group goes on in the next one. */
+		assert_int_equal(left, 0);
+		assert_int_equal(rx.group_left, 0);
+		traffic.unicast_frames += chunk->traffic.unicast_frames;
+		traffic.unicast_bytes += chunk->traffic.unicast_bytes;
+		traffic.broadcast_frames += chunk->traffic.broadcast_frames;
+		traffic.broadcast_bytes += chunk->traffic.broadcast_bytes;
+		staging_pop(&st, &pool);
+	}
+	assert_int_equal(number, cnt);
+	assert_int_equal(traffic.broadcast_frames, (cnt + 2) / 3);
+	assert_int_equal(traffic.unicast_frames, cnt - (cnt + 2) / 3);
+	assert_int_equal(traffic.unicast_bytes + traffic.broadcast_bytes, bytes);
+	assert_true(staging_is_empty(&st));
+}
+
+static unsigned len_mixed(unsigned number)
+{
+	return FRAME_MIN_BYTES + number * 37 % (FRAME_MAX_BYTES - FRAME_MIN_BYTES + 1);
+}
+
+static unsigned len_min(unsigned)
+{
+	return FRAME_MIN_BYTES;
+}
+
+static unsigned len_full(unsigned)
+{
+	return 1514;
+}
+
+static void mixed_frames_come_back(void **)
+{
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(put(i, len_mixed(i), 0, true), STAGING_TAKEN);
+	drain_and_check(500, len_mixed);
+}
+
+/* 900 of the smallest fit in a record: they become several groups in one chunk. */
+static void groups_stay_small(void **)
+{
+	struct staging_chunk *chunk;
+	unsigned per_chunk = 0;
+
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(put(i, FRAME_MIN_BYTES, 0, true), STAGING_TAKEN);
+	chunk = staging_peek(&st);
+	per_chunk = chunk->frames;
+	assert_in_range(per_chunk, 890, 910);
+	assert_int_equal(be32_get(chunk->data), STAGING_GROUP_FRAMES);
+	drain_and_check(2000, len_min);
+}
+
+/* Ten frames of 1514 bytes are what a record takes: the record is full to within one frame. */
+static void chunk_is_filled(void **)
+{
+	for (unsigned i = 0; i < 11; i++)
+		assert_int_equal(put(i, 1514, 0, true), STAGING_TAKEN);
+	assert_int_equal(staging_peek(&st)->frames, 10);
+	assert_int_equal(be32_get(staging_peek(&st)->data), 10);
+	drain_and_check(11, len_full);
+}
+
+/* Frames that come after a peek which was not followed by a pop (socket full) are not lost. */
+static void peek_is_idempotent(void **)
+{
+	assert_int_equal(put(0, 1514, 0, true), STAGING_TAKEN);
+	assert_int_equal(staging_peek(&st)->frames, 1);
+	assert_int_equal(put(1, 1514, 0, true), STAGING_TAKEN);
+	drain_and_check(2, len_full);
+}
+
+static void floods_go_first(void **)
+{
+	unsigned taken = 0, floods, all, left;
+
+	while (put(taken, 1514, FRAME_F_FLOOD, true) == STAGING_TAKEN)
+		taken++;
+	floods = taken;
+	assert_in_range(st.bytes, STAGING_HARD_DEFAULT / 2 - 1600, STAGING_HARD_DEFAULT / 2);
+	assert_int_equal(put(taken, 1514, FRAME_F_FLOOD, true), STATS_DROP_OUT_STAGING_FLOOD);
+	/* Known destinations still get in, up to the hard bound. */
+	while (put(taken, 1514, 0, true) == STAGING_TAKEN)
+		taken++;
+	all = taken;
+	assert_true(all > 2 * floods - 4);
+	assert_in_range(st.bytes, STAGING_HARD_DEFAULT - 1600, STAGING_HARD_DEFAULT);
+	assert_int_equal(put(taken, 1514, 0, true), STATS_DROP_OUT_STAGING_FULL);
+	assert_int_equal(put(taken, 1514, FRAME_F_FLOOD, true), STATS_DROP_OUT_STAGING_FLOOD);
+	/* A small one fits where a large one did not. */
+	if (st.bytes + 4 + FRAME_MIN_BYTES <= STAGING_HARD_DEFAULT)
+		assert_int_equal(put(taken, FRAME_MIN_BYTES, 0, true), STAGING_TAKEN);
+	/* Room again after one record left. */
+	staging_peek(&st);
+	staging_pop(&st, &pool);
+	assert_int_equal(put(taken, 1514, 0, true), STAGING_TAKEN);
+	left = st.frames;
+	assert_in_range(left, all - 10 + 1, all - 10 + 2);
+	assert_int_equal(staging_clear(&st, &pool), left);
+}
+
+static void without_connection_by_count(void **)
+{
+	for (unsigned i = 0; i < STAGING_FRAMES_ALONE; i++)
+		assert_int_equal(put(i, 60, 0, false), STAGING_TAKEN);
+	assert_int_equal(put(0, 60, 0, false), STATS_DROP_OUT_NO_CONNECTION);
+	assert_int_equal(put(0, 60, 0, true), STAGING_TAKEN);
+	assert_int_equal(staging_clear(&st, &pool), STAGING_FRAMES_ALONE + 1);
+}
+
+static void pool_is_a_bound(void **)
+{
+	struct staging_pool small;
+	struct staging a, b;
+	uint8_t buf[FRAME_MAX_BYTES];
+	struct frame f = make_frame(buf, 1, 1514, 0);
+	unsigned n = 0;
+
+	assert_int_equal(staging_pool_init(&small, 3 * STAGING_CHUNK_BYTES), 0);
+	staging_init(&a, 0);
+	staging_init(&b, 0);
+	while (staging_put(&a, &small, &f, true) == STAGING_TAKEN)
+		n++;
+	assert_int_equal(n, 30);
+	/* Used up for everybody, and that is its own reason. */
+	assert_int_equal(staging_put(&b, &small, &f, true), STATS_DROP_OUT_STAGING_POOL);
+	staging_peek(&a);
+	staging_pop(&a, &small);
+	assert_int_equal(staging_put(&b, &small, &f, true), STAGING_TAKEN);
+	assert_int_equal(staging_clear(&a, &small), 20);
+	assert_int_equal(staging_clear(&b, &small), 1);
+	assert_int_equal(small.used, 0);
+	staging_pool_fini(&small);
+}
+
+static void keepalive_interval_bounds(void **)
+{
+	uint32_t low = 0, seed = 12345;
+
+	for (unsigned i = 0; i < 100000; i++) {
+		uint32_t ms;
+
+		seed = seed * 1664525 + 1013904223;
+		ms = keepalive_interval_ms(20000, seed);
+		assert_in_range(ms, 4000, 9999);
+		low += ms == 4000;
+	}
+	/* r is uniform in [0, 10 s): two fifths of the draws fall below a fifth of the time-out. */
+	assert_in_range(low, 39000, 41500);
+	assert_int_equal(keepalive_interval_ms(20000, 9999), 9999);
+	assert_int_equal(keepalive_interval_ms(20000, 10000), 4000);
+	assert_int_equal(keepalive_interval_ms(0, 77), 0);
+	assert_int_equal(keepalive_interval_ms(1, 77), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(mixed_frames_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(groups_stay_small, setup, teardown),
+		cmocka_unit_test_setup_teardown(chunk_is_filled, setup, teardown),
+		cmocka_unit_test_setup_teardown(peek_is_idempotent, setup, teardown),
+		cmocka_unit_test_setup_teardown(floods_go_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_connection_by_count, setup, teardown),
+		cmocka_unit_test_setup_teardown(pool_is_a_bound, setup, teardown),
+		cmocka_unit_test(keepalive_interval_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
