@@ -17,7 +17,7 @@
 #include "drivers/session/wire/pack.h"
 #include "drivers/session/wire/wire_error.h"
 
-#define LOGIN_NAME_MAX	   255	  /* wire.md 12: user, hub, password */
+#define LOGIN_NAME_LEN	   255	  /* wire.md 12: user, hub, password */
 #define LOGIN_METHOD_MAX   511	  /* wire.md 12 */
 #define LOGIN_CERT_MAX	   100000 /* wire.md 3.2.4 */
 #define LOGIN_SIGN_MAX	   512
@@ -79,8 +79,8 @@ struct login_request {
 	uint32_t noop;	       /* LOGIN_METHOD_NOOP: 1 wants an answer, 2 does not */
 
 	/* login, password, admin */
-	char hubname[LOGIN_NAME_MAX + 1];
-	char username[LOGIN_NAME_MAX + 1];
+	char hubname[LOGIN_NAME_LEN + 1];
+	char username[LOGIN_NAME_LEN + 1];
 
 	/* login: authtype as sent, and those credentials that came with the right size */
 	uint32_t authtype;
@@ -89,7 +89,7 @@ struct login_request {
 	bool has_plain_password;
 	uint8_t secure_password[LOGIN_SECRET_BYTES]; /* also admin */
 	uint8_t ticket[LOGIN_SECRET_BYTES];
-	char plain_password[LOGIN_NAME_MAX + 1];
+	char plain_password[LOGIN_NAME_LEN + 1];
 	struct pack_span cert; /* 1..100000 bytes, .data NULL if absent or ill-sized */
 	struct pack_span sign; /* 1..512 bytes, likewise */
 

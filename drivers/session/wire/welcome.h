@@ -21,8 +21,8 @@
 #define REDIRECT_PORTS_MAX	128 /* wire.md 4.5 */
 
 struct welcome {
-	char session_name[LOGIN_NAME_MAX + 1];
-	char connection_name[LOGIN_NAME_MAX + 1];
+	char session_name[LOGIN_NAME_LEN + 1];
+	char connection_name[LOGIN_NAME_LEN + 1];
 	uint32_t max_connection; /* granted */
 	bool use_encrypt, use_compress, half_connection, qos;
 	uint32_t timeout_ms;
