@@ -5,7 +5,7 @@
 /*
  * Handshake helpers: threads that only compute. A job is one stream that has received bytes; the helper
  * advances its TLS handshake by one step and gives it back. It touches no socket and waits for nobody, so a
- * peer that goes silent costs no helper anything. First come, first served; who may queue is limits.h's
+ * peer that goes silent costs no helper anything. First come, first served; who may queue is source_limits.h's
  * business, which bounds the queue.
  *
  * Helpers are nicer than workers (setpriority on the thread) and run where the thread that starts them may

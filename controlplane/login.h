@@ -6,20 +6,22 @@
  * Who may in, and with what: the checks of reference/policy.md section 7 in their order, the values granted
  * (wire.md 4.2), and the hand-over to a worker (architecture.md 6.2).
  *
- * login_decide() decides and does nothing else; login_open() reserves, login_welcome() writes. Control
- * thread only.
+ * login_decide() decides and does nothing else; login_open() reserves what the welcome will promise.
+ * Control thread only.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "drivers/session/wire/login.h"
 #include "drivers/session/wire/welcome.h"
 
+struct config;
 struct connection;
 struct directory_hub;
 struct directory_user;
-struct pack_writer;
+struct ssl_st;
 struct vpn_session;
 
 /* What the decision needs to know beside the request and the directory. */
@@ -51,9 +53,14 @@ void login_decide(
 /*
  * Makes the session of an accepted login: name, keys, worker, its place in the registry, the driver's
  * reservations (session_create()). Fills v->welcome. WIRE_ERROR_OK and *out; WIRE_ERROR_TOO_MANY_SESSIONS
- * when worker or port table are full; WIRE_ERROR_INTERNAL without memory. Undo: registry_session_abandon().
+ * when worker or port table are full; WIRE_ERROR_INTERNAL without memory or randomness; v->reason says so.
+ * Undo: registry_session_abandon().
  */
 enum wire_error login_open(struct login_verdict *v, const struct login_request *r,
-	struct connection *c, struct vpn_session **out);
+	const struct connection *c, const struct ssl_st *ssl, const struct config *config,
+	struct vpn_session **out);
+
+/* True if both ends of a connection are this host: equal addresses, or loopback. */
+bool login_same_host(const struct sockaddr_storage *peer, const struct sockaddr_storage *local);
 
 #endif

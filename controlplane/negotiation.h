@@ -31,7 +31,7 @@ void negotiation_fini(void);
 
 /*
  * Starts with an accepted, non-blocking socket, which it owns from here on (also on error: closed, counted).
- * Checks the limits of limits.h first.
+ * Checks the limits of source_limits.h first.
  */
 void negotiation_start(int fd, uint16_t listener_port);
 

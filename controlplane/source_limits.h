@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef PATCHBAY_CONTROLPLANE_LIMITS_H
-#define PATCHBAY_CONTROLPLANE_LIMITS_H
+#ifndef PATCHBAY_CONTROLPLANE_SOURCE_LIMITS_H
+#define PATCHBAY_CONTROLPLANE_SOURCE_LIMITS_H
 
 /*
  * Budgets of peers that nobody knows yet: how many connections may stand between accept and login, and how

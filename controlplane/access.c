@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Order of start and end of the way in. The end runs against the start, but for one thing: helpers go
+ * before the registry, since their last jobs still have connections there.
+ */
+
+#include <errno.h>
+
+#include <openssl/ssl.h>
+
+#include "controlplane/access.h"
+#include "controlplane/config.h"
+#include "controlplane/handshake.h"
+#include "controlplane/linger.h"
+#include "controlplane/listener.h"
+#include "controlplane/log.h"
+#include "controlplane/negotiation.h"
+#include "controlplane/registry.h"
+#include "controlplane/tls_context.h"
+
+/* As many as may stand before login, plus whole hubs of sessions that end at once. */
+#define LINGER_MAX 4096
+
+static SSL_CTX *context;
+
+int access_init(struct event_base *base, const struct config *config, const char *certificate_path,
+	const char *key_path)
+{
+	char error[256];
+	int err;
+
+	context = tls_context_create(certificate_path, key_path, config->tls_ciphers,
+		config->tls_ciphersuites, error, sizeof(error));
+	if (context == NULL) {
+		log_error("tls", "%s", error);
+		return -EINVAL;
+	}
+	err = linger_init(base, LINGER_MAX);
+	if (err == 0)
+		err = registry_init(config);
+	if (err == 0)
+		err = negotiation_init(base, config, context);
+	if (err == 0)
+		err = handshake_init(base, config->handshake_threads);
+	if (err != 0)
+		access_fini();
+	return err;
+}
+
+void access_shutdown(void)
+{
+	listener_stop();
+	registry_shutdown();
+}
+
+bool access_quiet(void)
+{
+	return registry_quiet() && linger_cnt() == 0;
+}
+
+void access_fini(void)
+{
+	listener_stop();
+	handshake_fini();
+	registry_shutdown(); /* negotiations that are left; sessions hear nothing more */
+	linger_fini();
+	negotiation_fini();
+	registry_fini();
+	SSL_CTX_free(context);
+	context = NULL;
+}

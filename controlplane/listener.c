@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One socket per port and address family, with IPV6_V6ONLY, so that an IPv4 peer never shows up in two
+ * shapes. Accepting runs in bounded shares, so that a flood of connections does not keep the loop from
+ * those that are already here.
+ */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "controlplane/config.h"
+#include "controlplane/control.h"
+#include "controlplane/listener.h"
+#include "controlplane/log.h"
+#include "controlplane/negotiation.h"
+
+#define LISTEN_BACKLOG 1024
+#define ACCEPT_BUDGET  32
+#define PAUSE_RETRY_MS 100
+#define FAMILIES       2
+
+struct listen_socket {
+	int fd; /* -1: not open */
+	struct event *event;
+};
+
+struct listener {
+	struct config_listener conf;
+	struct listen_socket sockets[FAMILIES];
+	int error;
+	uint64_t accepted;
+};
+
+struct listener_counters listener_counters;
+
+static struct {
+	struct listener list[CONFIG_LISTENERS_MAX];
+	unsigned cnt;
+	struct event *resume;
+	bool paused;   /* events are off, `resume` is armed */
+	bool starving; /* from the first failure to the next success: one pause, however many tries */
+} listeners;
+
+static void accept_ready(evutil_socket_t fd, short what, void *arg);
+
+static void listener_events(bool on)
+{
+	for (unsigned i = 0; i < listeners.cnt; i++) {
+		for (unsigned f = 0; f < FAMILIES; f++) {
+			struct event *ev = listeners.list[i].sockets[f].event;
+
+			if (ev == NULL)
+				continue;
+			if (on)
+				(void)event_add(ev, NULL);
+			else
+				(void)event_del(ev);
+		}
+	}
+}
+
+static void accept_pause(int error)
+{
+	static const struct timeval retry = {.tv_usec = PAUSE_RETRY_MS * 1000};
+
+	if (!listeners.starving) {
+		listeners.starving = true;
+		listener_counters.accept_paused++;
+		log_warning("listener", "accepting paused: %s", strerror(error));
+	}
+	if (listeners.paused)
+		return;
+	listeners.paused = true;
+	listener_events(false);
+	(void)evtimer_add(listeners.resume, &retry);
+}
+
+static void accept_resume(evutil_socket_t, short, void *)
+{
+	listeners.paused = false;
+	listener_events(true);
+}
+
+static void accept_ready(evutil_socket_t fd, short, void *arg)
+{
+	struct listener *l = arg;
+
+	for (unsigned i = 0; i < ACCEPT_BUDGET; i++) {
+		int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (conn >= 0) {
+			if (listeners.starving)
+				log_notice("listener", "accepting again");
+			listeners.starving = false;
+			l->accepted++;
+			listener_counters.accepted++;
+			negotiation_start(conn, l->conf.port);
+			continue;
+		}
+		switch (errno) {
+		case EAGAIN:
+			return;
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			accept_pause(errno);
+			return;
+		case EINTR:
+			continue;
+		default: /* ECONNABORTED, and errors of the new connection that accept(2) names */
+			listener_counters.accept_failed++;
+			continue;
+		}
+	}
+}
+
+static int socket_open(int family, uint16_t port)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	bool is_v6 = family == AF_INET6;
+	int one = 1, err;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+		(is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
+		bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
+			is_v6 ? sizeof(v6) : sizeof(v4)) != 0 ||
+		listen(fd, LISTEN_BACKLOG) != 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static void socket_close(struct listen_socket *s)
+{
+	if (s->event != NULL)
+		event_free(s->event);
+	s->event = NULL;
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+static bool listener_open(struct listener *l)
+{
+	static const int families[FAMILIES] = {AF_INET, AF_INET6};
+	bool open = false;
+
+	for (unsigned f = 0; f < FAMILIES; f++) {
+		struct listen_socket *s = &l->sockets[f];
+		const char *family = families[f] == AF_INET ? "IPv4" : "IPv6";
+
+		s->fd = socket_open(families[f], l->conf.port);
+		if (s->fd == -EAFNOSUPPORT || s->fd == -EADDRNOTAVAIL) {
+			s->fd = -1; /* a host without this family */
+			continue;
+		}
+		if (s->fd < 0) {
+			l->error = -s->fd;
+			log_error("listener", "TCP port %u (%s) cannot be opened: %s; skipped",
+				l->conf.port, family, strerror(l->error));
+			s->fd = -1;
+			continue;
+		}
+		s->event = event_new(control_base(), s->fd, EV_READ | EV_PERSIST, accept_ready, l);
+		if (s->event == NULL || event_add(s->event, NULL) != 0) {
+			l->error = ENOMEM;
+			socket_close(s);
+			continue;
+		}
+		open = true;
+	}
+	return open;
+}
+
+int listener_start(const struct config *config)
+{
+	int open = 0;
+
+	listeners.resume = evtimer_new(control_base(), accept_resume, NULL);
+	if (listeners.resume == NULL)
+		return -ENOMEM;
+	listeners.paused = listeners.starving = false;
+	listeners.cnt = config->listener_cnt;
+	for (unsigned i = 0; i < listeners.cnt; i++) {
+		struct listener *l = &listeners.list[i];
+
+		*l = (struct listener){
+			.conf = config->listeners[i],
+			.sockets = {{.fd = -1}, {.fd = -1}},
+		};
+		if (l->conf.enabled && listener_open(l))
+			open++;
+	}
+	return open > 0 ? open : -EADDRINUSE;
+}
+
+void listener_stop(void)
+{
+	if (listeners.resume != NULL)
+		event_free(listeners.resume);
+	listeners.resume = NULL;
+	for (unsigned i = 0; i < listeners.cnt; i++) {
+		for (unsigned f = 0; f < FAMILIES; f++)
+			socket_close(&listeners.list[i].sockets[f]);
+	}
+}
+
+unsigned listener_cnt(void)
+{
+	return listeners.cnt;
+}
+
+bool listener_get(unsigned index, struct listener_info *out)
+{
+	const struct listener *l;
+
+	if (index >= listeners.cnt)
+		return false;
+	l = &listeners.list[index];
+	*out = (struct listener_info){
+		.port = l->conf.port,
+		.enabled = l->conf.enabled,
+		.open = l->sockets[0].fd >= 0 || l->sockets[1].fd >= 0,
+		.error = l->error,
+		.accepted = l->accepted,
+	};
+	return true;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a peer may ask for after the hello (wire.md 3.1), and the hand-over to a worker in the order of
+ * architecture.md 6.2: reserve, then the welcome, then the stream.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "controlplane/config.h"
+#include "controlplane/directory.h"
+#include "controlplane/listener.h"
+#include "controlplane/login.h"
+#include "controlplane/login_log.h"
+#include "controlplane/negotiation_priv.h"
+#include "controlplane/registry.h"
+#include "drivers/session/stream.h"
+
+/* Gives the connection, with the answer in its stream, to its session. False if it ended instead. */
+static bool hand_over(struct negotiation *n, struct vpn_session *vs, bool first)
+{
+	struct connection *c = n->connection;
+	struct stream *stream = n->stream;
+	int err = negotiation_flush(n);
+
+	/* What the socket does not take now goes along in the stream. */
+	if ((err != 0 && err != -EAGAIN) || n->out_at != n->dialogue->out.len ||
+		negotiation_park(n) != 0) {
+		if (first)
+			registry_session_abandon(vs);
+		negotiation_lost(n);
+		return false;
+	}
+	negotiation_watch(n, 0);
+	if (!first && registry_session_join(vs, c, stream) != 0) {
+		/* Told "yes" already; a close makes the peer try again (wire.md 5.2). */
+		listener_counters.additional_failed++;
+		negotiation_end(n);
+		return false;
+	}
+	negotiation_free(n);
+	if (first)
+		registry_session_open(vs, c, stream);
+	return true;
+}
+
+void negotiation_refuse(struct negotiation *n, enum wire_error error, bool no_save_password)
+{
+	if (dialogue_answer_error(n->dialogue, error, no_save_password) != 0)
+		listener_counters.no_memory++; /* then the farewell is a short one */
+	negotiation_farewell(n);
+}
+
+static int64_t wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* True if the negotiation is no more (it became a session, or ended). */
+static bool method_login(struct negotiation *n)
+{
+	const struct login_request *r = &n->dialogue->request;
+	struct connection *c = n->connection;
+	struct login_verdict v;
+	struct vpn_session *vs = NULL;
+	struct login_facts facts = {
+		.random = n->dialogue->random,
+		.same_host = login_same_host(&c->peer, &c->local),
+		.now_ms = wall_ms(),
+		.sessions = registry_session_cnt(),
+		.sessions_max = negotiation_config()->sessions_max,
+	};
+
+	login_decide(&v, r, &facts);
+	if (v.error == WIRE_ERROR_OK)
+		v.error = login_open(&v, r, c, stream_ssl(n->stream), negotiation_config(), &vs);
+	if (v.error == WIRE_ERROR_OK && dialogue_answer_welcome(n->dialogue, &v.welcome) != 0) {
+		registry_session_abandon(vs);
+		v.error = WIRE_ERROR_INTERNAL;
+		v.reason = "no_memory";
+		bytebuf_reset(&n->dialogue->out);
+	}
+	if (v.error != WIRE_ERROR_OK) {
+		listener_counters.login_failed++;
+		login_log_refused(c, r, &v);
+		negotiation_refuse(n, v.error, v.no_save_password);
+		return false;
+	}
+	if (hand_over(n, vs, true)) {
+		listener_counters.login_ok++;
+		login_log_accepted(c, vs);
+	}
+	return true;
+}
+
+static bool method_additional(struct negotiation *n)
+{
+	struct vpn_session *vs = registry_session_by_key(n->dialogue->request.session_key);
+	struct connection *c = n->connection;
+	enum wire_error error = WIRE_ERROR_OK;
+
+	if (vs == NULL)
+		error = WIRE_ERROR_SESSION_GONE;
+	else if (vs->connection_cnt > vs->max_connections) /* one more is tolerated, wire.md 5.4 */
+		error = WIRE_ERROR_TOO_MANY_CONNECTIONS;
+	else if (dialogue_answer_joined(n->dialogue, WIRE_DIRECTION_BOTH) != 0)
+		error = WIRE_ERROR_INTERNAL;
+	if (error != WIRE_ERROR_OK) {
+		listener_counters.additional_failed++;
+		login_log_not_joined(c, vs, error);
+		negotiation_refuse(n, error, false);
+		return false;
+	}
+	if (hand_over(n, vs, false)) {
+		listener_counters.additional_ok++;
+		login_log_joined(c, vs);
+	}
+	return true;
+}
+
+static void method_enum_hub(struct negotiation *n)
+{
+	const struct directory_hub *hub;
+	const char **names;
+	uint32_t cnt = 0;
+	int err;
+
+	TAILQ_FOREACH (hub, directory_hubs(), entry)
+		cnt++;
+	names = calloc(cnt + 1, sizeof(*names));
+	if (names == NULL) {
+		negotiation_refuse(n, WIRE_ERROR_INTERNAL, false);
+		return;
+	}
+	cnt = 0;
+	TAILQ_FOREACH (hub, directory_hubs(), entry) {
+		if (!hub->no_enum)
+			names[cnt++] = hub->name;
+	}
+	err = dialogue_answer_hubs(n->dialogue, names, cnt);
+	free(names);
+	if (err != 0) {
+		bytebuf_reset(&n->dialogue->out);
+		negotiation_refuse(n, WIRE_ERROR_INTERNAL, false);
+		return;
+	}
+	listener_counters.enum_hub++;
+	negotiation_farewell(n);
+}
+
+bool negotiation_method(struct negotiation *n)
+{
+	const struct login_request *r = &n->dialogue->request;
+	struct connection *c = n->connection;
+
+	memcpy(c->client_product, r->client.name, sizeof(c->client_product));
+	c->client_version = r->client.version;
+	c->client_build = r->client.build;
+	switch (r->method) {
+	case LOGIN_METHOD_LOGIN:
+		return method_login(n);
+	case LOGIN_METHOD_ADDITIONAL_CONNECT:
+		return method_additional(n);
+	case LOGIN_METHOD_ENUM_HUB:
+		method_enum_hub(n);
+		return false;
+	case LOGIN_METHOD_FARM_CONNECT:
+		listener_counters.not_supported++;
+		negotiation_refuse(n, WIRE_ERROR_NOT_CONTROLLER, false);
+		return false;
+	default: /* password, admin */
+		listener_counters.not_supported++;
+		negotiation_refuse(n, WIRE_ERROR_NOT_SUPPORTED, false);
+		return false;
+	}
+}

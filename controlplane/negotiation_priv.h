@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_CONTROLPLANE_NEGOTIATION_PRIV_H
+#define PATCHBAY_CONTROLPLANE_NEGOTIATION_PRIV_H
+
+/*
+ * Inside of a negotiation, shared by negotiation.c (life, TLS, bytes) and negotiation_method.c (what the
+ * peer asked for, and the hand-over).
+ */
+
+#include <event2/event.h>
+
+#include "controlplane/dialogue.h"
+#include "controlplane/handshake.h"
+#include "controlplane/negotiation.h"
+
+struct limits_source;
+struct stream;
+
+enum negotiation_state {
+	NEGOTIATION_FIRST_BYTE, /* nothing received yet; no TLS object either */
+	NEGOTIATION_HANDSHAKE,	/* the stream is ours, the peer's turn */
+	NEGOTIATION_WAITING,	/* bytes are there, the helpers are busy */
+	NEGOTIATION_COMPUTING,	/* the stream is a helper's */
+	NEGOTIATION_TALKING,	/* dialogue */
+};
+
+struct negotiation {
+	enum negotiation_state state;
+	bool ended; /* while computing: end when the helper gives the stream back */
+	bool farewell;
+	struct connection *connection;
+	int fd; /* -1 once the stream has it */
+	struct stream *stream;
+	struct limits_source *source;
+	struct event *io_event;
+	short io_what; /* what io_event waits for, 0 = not armed */
+	struct event *deadline;
+	struct handshake_job job;
+	struct dialogue *dialogue;
+	size_t out_at;			/* bytes of dialogue->out already in the stream */
+	TAILQ_ENTRY(negotiation) entry; /* of `waiting` */
+};
+
+const struct config *negotiation_config(void);
+
+/* Frees the object and its budgets; neither stream nor connection. */
+void negotiation_free(struct negotiation *n);
+/* Ends the connection: with close_notify where TLS is up, and patiently in any case where it began. */
+void negotiation_end(struct negotiation *n);
+/* The peer left or its socket died: no counter of ours if all had been said. */
+void negotiation_lost(struct negotiation *n);
+/* An answer that ends the connection is on its way: a last PACK or EOF, but not for long (wire.md 4.3). */
+void negotiation_farewell(struct negotiation *n);
+/* Answers with an error PACK, farewell. */
+void negotiation_refuse(struct negotiation *n, enum wire_error error, bool no_save_password);
+
+/* EV_READ, EV_WRITE, or 0 while the stream is not ours. Level-triggered. */
+void negotiation_watch(struct negotiation *n, short what);
+/* Moves answers into the stream and the stream's bytes into the socket. 0 all gone, -EAGAIN, -errno. */
+int negotiation_flush(struct negotiation *n);
+/* stream_park() from the control thread's scratch. */
+int negotiation_park(struct negotiation *n);
+
+/* Answers dialogue->request. True if the negotiation is no more: it became a connection, or ended. */
+bool negotiation_method(struct negotiation *n);
+
+#endif
