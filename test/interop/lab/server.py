@@ -144,16 +144,18 @@ class Patchbay:
         """Patchbay needs no folder but the one it is told."""
         return []
 
-    def __init__(self, node, hubs=None, ports=(8888, 443, 992), settings=None, build=None, state=None):
-        self.node, self.ports = node, tuple(ports)
+    def __init__(self, node, hubs=None, ports=(8888, 443, 992), settings=None, embedded=False):
+        """settings: groups of patchbay.cfg; hubs=[]: leave the directory to the first start;
+        embedded: no configuration file either."""
+        self.node, self.ports, self.embedded = node, tuple(ports), embedded
         self.hubs = default_hubs() if hubs is None else hubs
         self.settings = settings or {}
-        build = pathlib.Path(build or os.environ.get("PATCHBAY_BUILD") or ROOT / "build")
+        build = pathlib.Path(os.environ.get("PATCHBAY_BUILD") or ROOT / "build")
         self.daemon = build / "controlplane/patchbayd"
         self.ctl_path = build / "controlplane/patchbayctl"
         if not self.daemon.exists():
             raise LabError(f"{self.daemon}: not built (ninja -C {build})")
-        self.state = pathlib.Path(state or node.folder / "state")
+        self.state = node.folder / "state"
         self.config = node.folder / "patchbay.cfg"
         self.process = None
         self.starts = 0
@@ -168,15 +170,18 @@ class Patchbay:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.state / "directory.cfg").write_text(directory_text(self.hubs), encoding="utf-8")
 
+    def command(self, *options):
+        """The command line that starts the daemon."""
+        return [self.daemon, *([] if self.embedded else ["--config", self.config]), "--state", self.state, *options]
+
     def start(self, timeout_s=20.0, limit_files=None, wait=True):
-        """Start and wait for the admin socket; the log of each start is a file of its own."""
+        """Start and wait for the admin socket; the output of each start is a file of its own."""
         if not self.starts:
             self.write_config()
             if self.hubs:
                 self.write_directory()
         self.starts += 1
-        self.process = self.node.spawn(self.daemon, "--config", self.config, "--state", self.state,
-                                       log=f"patchbayd.{self.starts}.log", limit_files=limit_files)
+        self.process = self.node.spawn(*self.command(), log=f"patchbayd.{self.starts}.log", limit_files=limit_files)
         if wait:
             wait_for("patchbayd: ready", self.ready, timeout_s)
         return self
@@ -198,6 +203,19 @@ class Patchbay:
         if done.returncode:
             raise LabError(f"patchbayctl {' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
+
+    def threads(self):
+        """[{name, cpus}] of the daemon's threads; cpus as in /proc, e.g. "0-1"."""
+        out = []
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            status = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines())
+            out.append({"name": status["Name"], "cpus": status["Cpus_allowed_list"]})
+        return out
+
+    def cpu_seconds(self):
+        """CPU time that the daemon has used so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self, timeout_s=10.0):
         """SIGTERM; the exit code."""
