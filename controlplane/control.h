@@ -20,8 +20,11 @@ struct event_base *control_base(void);
 /* The configuration in force (immutable; replaced as a whole on reload). */
 const struct config *control_config(void);
 
+/* Makes the loop; SIGINT, SIGTERM and SIGHUP become control_stop(), a second one ends at once. -ENOMEM. */
 int control_init(const struct config *config);
-/* Starts worker event pump, grace polling, hub housekeeping, watchdog; runs until control_stop(). */
+/* Worker event pump, hub housekeeping, watchdog. After lcore_init() and directory_start(). -ENOMEM. */
+int control_start(void);
+/* Runs the loop, and grace_poll() while something waits for it, until control_stop() has done its work. */
 void control_run(void);
 /*
  * Begins the orderly end: listeners closed, every session and connection ended with close_notify, all of it

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control thread's loop (control.h). An idle daemon wakes once a second here: faster timers run only
+ * while something waits for them.
+ */
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "controlplane/access.h"
+#include "controlplane/control.h"
+#include "controlplane/directory.h"
+#include "controlplane/log.h"
+#include "controlplane/notify.h"
+#include "dataplane/grace.h"
+#include "dataplane/hub.h"
+#include "dataplane/lcore.h"
+
+#define EVENTS_PER_TURN 256u
+#define GRACE_POLL_MS	10
+#define HOUSEKEEPING_S	1
+/* All MAC tables together, per second; an address lives 600 s, so that a pass may take some. */
+#define SWEEP_SLOTS	131072u
+#define SWEEP_SLOTS_MIN 4096u
+#define SWEEP_SECONDS	8u
+/* A clean end takes at most 3 s, stopping the workers included. */
+#define STOP_PATIENCE_MS 2600
+#define STOP_POLL_MS	 20
+#define SIGNAL_CNT	 3
+
+static struct {
+	const struct config *config;
+	struct event_base *base;
+	struct event *worker_events;
+	struct event *grace;
+	struct event *housekeeping;
+	struct event *stop_poll;
+	struct event *signals[SIGNAL_CNT];
+	uint64_t stop_deadline_ms;
+	unsigned sweep_next; /* index of the hub that is swept first next time */
+	bool stopping;
+} control;
+
+struct event_base *control_base(void)
+{
+	return control.base;
+}
+
+const struct config *control_config(void)
+{
+	return control.config;
+}
+
+bool control_stopping(void)
+{
+	return control.stopping;
+}
+
+static struct timeval milliseconds(long ms)
+{
+	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+static void worker_events_ready(evutil_socket_t, short, void *)
+{
+	lcore_events_run(EVENTS_PER_TURN);
+}
+
+/* Anything in a turn of the loop may have deferred something; nobody asks while nothing waits. */
+static void grace_look(void)
+{
+	const struct timeval soon = milliseconds(GRACE_POLL_MS);
+
+	if (grace_poll() > 0 && !evtimer_pending(control.grace, NULL))
+		evtimer_add(control.grace, &soon);
+}
+
+static void grace_due(evutil_socket_t, short, void *)
+{
+	/* The look behind each turn does it. */
+}
+
+static unsigned sweep_share(const struct directory_hub *hub)
+{
+	unsigned share = hub->max_macs / SWEEP_SECONDS;
+
+	return share < SWEEP_SLOTS_MIN ? SWEEP_SLOTS_MIN : share;
+}
+
+/* Each second some hubs, in turns: as many as the budget of slots lasts for, at least one. */
+static void sweep_hubs(void)
+{
+	const struct directory_hub *hub;
+	unsigned index = 0, cnt = 0, budget = SWEEP_SLOTS;
+	unsigned first = control.sweep_next;
+
+	TAILQ_FOREACH (hub, directory_hubs(), entry) {
+		unsigned share = sweep_share(hub);
+
+		if (cnt++ < first || budget == 0)
+			continue;
+		if (share > budget)
+			share = budget;
+		hub_housekeep(hub->hub, share);
+		budget -= share;
+		index = cnt;
+	}
+	control.sweep_next = index >= cnt ? 0 : index;
+}
+
+static void housekeeping_due(evutil_socket_t, short, void *)
+{
+	static struct log_limit limit = LOG_LIMIT(3, 6);
+	unsigned silent = lcore_watchdog();
+
+	if (silent > 0)
+		log_limited(&limit, LOG_LEVEL_WARNING, "lcore",
+			"%u workers have reported nothing for a second while they had work",
+			silent);
+	sweep_hubs();
+}
+
+static void stop_poll_due(evutil_socket_t, short, void *)
+{
+	if (access_quiet()) {
+		event_base_loopbreak(control.base);
+	} else if (lcore_clock_ms() >= control.stop_deadline_ms) {
+		log_notice("control", "not everything has ended in time; going all the same");
+		event_base_loopbreak(control.base);
+	}
+}
+
+static void signal_caught(evutil_socket_t number, short, void *)
+{
+	if (control.stopping) {
+		log_notice("control", "second signal: ending at once");
+		log_fini();
+		_exit(EXIT_FAILURE);
+	}
+	log_notice("control", "ending: %s", number == SIGINT ? "SIGINT" : "asked to");
+	control_stop();
+}
+
+void control_stop(void)
+{
+	const struct timeval often = milliseconds(STOP_POLL_MS);
+
+	if (control.stopping)
+		return;
+	control.stopping = true;
+	notify_stopping();
+	control.stop_deadline_ms = lcore_clock_ms() + STOP_PATIENCE_MS;
+	access_shutdown();
+	event_add(control.stop_poll, &often);
+}
+
+int control_init(const struct config *config)
+{
+	static const int numbers[SIGNAL_CNT] = {SIGINT, SIGTERM, SIGHUP};
+	struct event_config *ec = event_config_new();
+
+	control.config = config;
+	if (ec == NULL)
+		return -ENOMEM;
+	/* Timers of ours are coarse: no timerfd, no clock_gettime() more than needed. */
+	event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);
+	control.base = event_base_new_with_config(ec);
+	event_config_free(ec);
+	if (control.base == NULL)
+		return -ENOMEM;
+	control.grace = evtimer_new(control.base, grace_due, NULL);
+	control.housekeeping = event_new(control.base, -1, EV_PERSIST, housekeeping_due, NULL);
+	control.stop_poll = event_new(control.base, -1, EV_PERSIST, stop_poll_due, NULL);
+	if (control.grace == NULL || control.housekeeping == NULL || control.stop_poll == NULL) {
+		control_fini();
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < SIGNAL_CNT; i++) {
+		control.signals[i] = evsignal_new(control.base, numbers[i], signal_caught, NULL);
+		if (control.signals[i] == NULL || event_add(control.signals[i], NULL) < 0) {
+			control_fini();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int control_start(void)
+{
+	const struct timeval second = {.tv_sec = HOUSEKEEPING_S};
+
+	control.worker_events = event_new(
+		control.base, lcore_events_fd(), EV_READ | EV_PERSIST, worker_events_ready, NULL);
+	if (control.worker_events == NULL || event_add(control.worker_events, NULL) < 0 ||
+		event_add(control.housekeeping, &second) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+void control_run(void)
+{
+	while (!event_base_got_break(control.base)) {
+		if (event_base_loop(control.base, EVLOOP_ONCE) < 0) {
+			log_error("control", "the event loop failed");
+			return;
+		}
+		grace_look();
+	}
+}
+
+static void drop(struct event **event)
+{
+	if (*event != NULL)
+		event_free(*event);
+	*event = NULL;
+}
+
+void control_fini(void)
+{
+	drop(&control.worker_events);
+	drop(&control.grace);
+	drop(&control.housekeeping);
+	drop(&control.stop_poll);
+	for (unsigned i = 0; i < SIGNAL_CNT; i++)
+		drop(&control.signals[i]);
+	if (control.base != NULL)
+		event_base_free(control.base);
+	control.base = NULL;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* patchbayd: the order in which everything comes up, and in reverse goes. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "controlplane/access.h"
+#include "controlplane/banner.h"
+#include "controlplane/certificate.h"
+#include "controlplane/config.h"
+#include "controlplane/control.h"
+#include "controlplane/directory.h"
+#include "controlplane/eal.h"
+#include "controlplane/listener.h"
+#include "controlplane/log.h"
+#include "controlplane/notify.h"
+#include "controlplane/options.h"
+#include "controlplane/slow.h"
+#include "controlplane/state.h"
+#include "controlplane/store.h"
+#include "dataplane/grace.h"
+#include "dataplane/lcore.h"
+#include "drivers/session/session.h"
+
+static void report_line(void *, const char *line)
+{
+	fprintf(stderr, "%s\n", line);
+}
+
+/* In the log, and for who started us on stderr, if that is not the same. */
+static bool log_is_stderr;
+
+static void report_logged(void *ctx, const char *line)
+{
+	log_error(ctx, "%s", line);
+	if (!log_is_stderr)
+		report_line(NULL, line);
+}
+
+static int set_state_dir(struct config *config, const char *path)
+{
+	char *cwd, *absolute;
+	int rc;
+
+	if (path == NULL || path[0] == '/')
+		return path == NULL ? 0 : config_set_state_dir(config, path);
+	cwd = getcwd(NULL, 0);
+	if (cwd == NULL)
+		return -errno;
+	rc = asprintf(&absolute, "%s/%s", cwd, path) < 0 ? -ENOMEM : 0;
+	free(cwd);
+	if (rc == 0) {
+		rc = config_set_state_dir(config, absolute);
+		free(absolute);
+	}
+	return rc;
+}
+
+static const char *config_path(const struct options *options)
+{
+	if (options->config != NULL)
+		return options->config;
+	return access(OPTIONS_CONFIG_DEFAULT, F_OK) == 0 ? OPTIONS_CONFIG_DEFAULT : NULL;
+}
+
+/* Every error of both files. */
+static int check(const struct options *options, struct config *config, unsigned errors)
+{
+	int rc = store_init(config->state_dir);
+
+	if (rc == 0)
+		rc = store_load(report_line, NULL);
+	store_fini();
+	if (errors == 0 && (rc == 0 || rc == -ENOENT)) {
+		const char *path = config_path(options);
+
+		printf("%s: no errors\n", path != NULL ? path : "built-in defaults");
+		printf("%s/directory.cfg: %s\n", config->state_dir,
+			rc == 0 ? "no errors" : "not there yet");
+		return EXIT_SUCCESS;
+	}
+	return EXIT_FAILURE;
+}
+
+static void prepare_process(void)
+{
+	struct rlimit files;
+
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	/* A full quota is an error of write(), not the end of us. */
+	signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+/* CPUs first, so that every thread made later inherits them. */
+static int place(const struct config *config, struct eal_plan *plan)
+{
+	cpu_set_t allowed;
+	char error[256];
+	int rc;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return -errno;
+	rc = eal_plan(config, &allowed, plan, error, sizeof(error));
+	if (rc < 0) {
+		report_line(NULL, error);
+		return rc;
+	}
+	return eal_bind(plan);
+}
+
+static int open_state(const struct config *config, bool *first_start)
+{
+	int rc = state_open(config->state_dir, report_logged, "state");
+
+	if (rc == 0)
+		rc = certificate_ensure(config->state_dir, report_logged, "certificate");
+	if (rc == 0)
+		rc = store_init(config->state_dir);
+	if (rc < 0)
+		return rc;
+	rc = store_load(report_logged, "directory");
+	*first_start = rc == -ENOENT;
+	return *first_start ? banner_first_start(config->state_dir) : rc;
+}
+
+static int start_data_path(const struct config *config)
+{
+	const struct lcore_conf conf = {
+		.workers = config->workers,
+		.poll = config->poll,
+		.ring_size = config->ring_size,
+		.mbufs = config->mbufs,
+		.spin_us = config->spin_us,
+	};
+	int rc = lcore_init(&conf);
+
+	if (rc == 0)
+		rc = session_driver_init(config->staging_pool_bytes);
+	if (rc == 0)
+		rc = directory_start();
+	if (rc < 0)
+		log_error("lcore", "the data path does not start: %s", strerror(-rc));
+	return rc;
+}
+
+static int start_control(const struct config *config)
+{
+	char key[4096], cert[4096];
+	int rc = control_init(config);
+
+	if (rc == 0)
+		rc = slow_init(config->slow_threads);
+	snprintf(key, sizeof(key), "%s/server.key", config->state_dir);
+	snprintf(cert, sizeof(cert), "%s/server.crt", config->state_dir);
+	if (rc == 0)
+		rc = access_init(control_base(), config, cert, key);
+	if (rc == 0)
+		rc = lcore_start();
+	if (rc == 0)
+		rc = control_start();
+	if (rc < 0) {
+		log_error("control", "the control thread does not start: %s", strerror(-rc));
+		return rc;
+	}
+	rc = listener_start(config);
+	if (rc < 0)
+		log_error("listener", "no port could be opened: nothing to do");
+	return rc < 0 ? rc : 0;
+}
+
+/* Every step takes what was never started. */
+static void stop_all(void)
+{
+	listener_stop();
+	lcore_stop();
+	access_fini();
+	slow_fini();
+	directory_stop();
+	grace_poll();
+	session_driver_fini();
+	lcore_fini();
+	control_fini();
+}
+
+static int run(const struct config *config, const struct eal_plan *plan)
+{
+	bool first_start = false;
+	int rc = open_state(config, &first_start);
+
+	if (rc == 0) {
+		rc = eal_start(config, plan);
+		if (rc == 0) {
+			rc = start_data_path(config);
+			if (rc == 0)
+				rc = start_control(config);
+			if (rc == 0) {
+				banner_print(config->state_dir, first_start);
+				notify_ready();
+				control_run();
+			}
+			stop_all();
+			eal_stop();
+		}
+	}
+	directory_clear();
+	store_fini();
+	state_close();
+	return rc;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options;
+	struct config *config;
+	struct eal_plan plan;
+	unsigned errors;
+	int status, rc;
+
+	if (!options_parse(argc, argv, &options, &status))
+		return status;
+	config = config_check(config_path(&options), report_line, NULL, &errors);
+	if (config == NULL || set_state_dir(config, options.state) < 0) {
+		fprintf(stderr, "patchbayd: out of memory\n");
+		return EXIT_FAILURE;
+	}
+	if (options.check) {
+		status = check(&options, config, errors);
+		config_free(config);
+		return status;
+	}
+	status = EXIT_FAILURE;
+	prepare_process();
+	if (errors == 0 && place(config, &plan) == 0) {
+		log_is_stderr = config->log_file[0] == '\0';
+		rc = log_init(config->log_file, config->log_level);
+		if (rc < 0) {
+			fprintf(stderr, "patchbayd: log.file %s: %s\n", config->log_file,
+				strerror(-rc));
+		} else {
+			rc = run(config, &plan);
+			log_notice("main", rc == 0 ? "ended" : "ends: it could not start");
+			log_fini();
+			status = rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		}
+	}
+	config_free(config);
+	return status;
+}
