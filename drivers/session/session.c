@@ -235,8 +235,9 @@ static void on_ended(struct lcore_event *ev)
 	struct session_counters final;
 
 	session_view(s, &final);
-	s->cb->ended(s->ctx, s->why, &final);
+	/* Queued before the callback: if that destroys the hub, the port is released before the hub is freed. */
 	grace_defer(&s->grace, session_reap, s);
+	s->cb->ended(s->ctx, s->why, &final);
 }
 
 void session_view(const struct session *s, struct session_counters *out)

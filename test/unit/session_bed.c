@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See session_bed.h. */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+
+#include "dataplane/grace.h"
+#include "dataplane/lcore.h"
+#include "test/unit/session_bed.h"
+
+#define PEERS_MAX 16u
+
+struct hub *bed_hub;
+static struct stream_io *control_io;
+static struct bed_peer *peers[PEERS_MAX];
+static uint64_t next_id = 1;
+
+void bed_start(void)
+{
+	char *argv[] = {"session_test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
+		"-m", "256", "--log-level=*:error", "--lcores=0@0,1@0,2@1"};
+	struct lcore_conf conf = {.workers = 2, .poll = LCORE_POLL_ADAPTIVE, .spin_us = 10};
+
+	assert_true(rte_eal_init(sizeof(argv) / sizeof(argv[0]), argv) >= 0);
+	assert_int_equal(lcore_init(&conf), 0);
+	assert_int_equal(session_driver_init(16 << 20), 0);
+	assert_int_equal(lcore_start(), 0);
+	control_io = stream_io_create();
+	assert_non_null(control_io);
+}
+
+void bed_stop(void)
+{
+	while (grace_poll() != 0)
+		bed_pump();
+	lcore_stop();
+	session_driver_fini();
+	lcore_fini();
+	stream_io_destroy(control_io);
+	tls_peer_cleanup();
+	(void)rte_eal_cleanup();
+}
+
+void bed_hub_open(void)
+{
+	struct hub_conf conf = {.max_macs = 1024, .mac_age_s = 600};
+
+	bed_hub = hub_create(&conf);
+	assert_non_null(bed_hub);
+	hub_set_online(bed_hub, true);
+}
+
+static bool quiet(void *)
+{
+	return lcore_quiet() && hub_members(bed_hub) == 0;
+}
+
+static void hub_gone(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static bool is_true(void *arg)
+{
+	return *(bool *)arg;
+}
+
+static void books_balance(const struct stats_block *b)
+{
+	uint64_t in = b->switched + b->flooded, out = stats_sent_frames(b);
+
+	for (unsigned i = 0; i < STATS_DROP_IN_CNT; i++)
+		in += b->drop_in[i];
+	for (unsigned i = 0; i < STATS_DROP_OUT_CNT; i++)
+		out += b->drop_out[i];
+	assert_int_equal(stats_in_frames(b), in);
+	assert_int_equal(b->copies, out);
+}
+
+void bed_hub_close(void)
+{
+	struct stats_block sum;
+	bool gone = false;
+
+	assert_true(bed_wait(quiet, NULL));
+	hub_stats(bed_hub, &sum);
+	books_balance(&sum);
+	for (unsigned i = 0; i < lcore_count(); i++) {
+		struct lcore_view v;
+
+		lcore_view(i, &v);
+		books_balance(&v.stats);
+	}
+	assert_int_equal(hub_destroy(bed_hub, hub_gone, &gone), 0);
+	assert_true(bed_wait(is_true, &gone));
+	bed_hub = NULL;
+}
+
+/* ---- time ------------------------------------------------------------------------------------- */
+
+uint64_t bed_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+void bed_sleep_ms(unsigned ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&ts, NULL);
+}
+
+/* ---- peers ------------------------------------------------------------------------------------ */
+
+static void peer_parse(struct bed_peer *p)
+{
+	struct block_span spans[64];
+	struct block_rx_result res;
+	size_t used = 0;
+
+	do {
+		block_rx_parse(&p->rx, p->plain + used, p->plain_bytes - used, spans, 64, &res);
+		for (unsigned i = 0; i < res.count; i++) {
+			assert_true(p->frames < BED_FRAMES_MAX);
+			p->got[p->frames].len = (uint16_t)spans[i].len;
+			if (spans[i].len >= 18)
+				p->got[p->frames].number = be32_get(spans[i].data + 14);
+			p->frames++;
+		}
+		if (res.keepalive.data != NULL) {
+			assert_true(res.keepalive.len <= BLOCK_KEEPALIVE_SEND);
+			p->keepalives++;
+		}
+		used += res.consumed;
+	} while (res.status == BLOCK_RX_AGAIN);
+	assert_int_equal(res.status, BLOCK_RX_MORE);
+	p->plain_bytes -= used;
+	memmove(p->plain, p->plain + used, p->plain_bytes);
+}
+
+static void peer_read(struct bed_peer *p)
+{
+	ssize_t n;
+
+	do {
+		n = tls_peer_read(
+			&p->tls, p->plain + p->plain_bytes, sizeof(p->plain) - p->plain_bytes);
+		p->plain_bytes += n;
+		peer_parse(p);
+	} while (n > 0);
+}
+
+struct stream *bed_connect(struct bed_peer *p, int version)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t addr_size = sizeof(addr);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), ours, theirs, ret = -EAGAIN, peer_ret = 0;
+	struct stream *s;
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &addr_size), 0);
+	theirs = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(theirs, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	ours = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(ours >= 0);
+	close(listener);
+	memset(p, 0, sizeof(*p));
+	block_rx_init(&p->rx, false);
+	tls_peer_attach(&p->tls, version, theirs);
+	s = stream_tls_accept(tls_peer_server_ctx(), ours);
+	assert_non_null(s);
+	for (int i = 0; i < 1000 && (ret != 0 || peer_ret != 1); i++) {
+		struct pollfd pfd[2] = {
+			{.fd = ours, .events = POLLIN}, {.fd = theirs, .events = POLLIN}};
+
+		peer_ret = tls_peer_handshake(&p->tls);
+		if (stream_fill(s, control_io) < 0 && ret != 0)
+			(void)poll(pfd, 2, 10);
+		ret = stream_handshake(s, control_io);
+		assert_true(ret == 0 || ret == -EAGAIN);
+		assert_true(stream_send(s, control_io) >= 0);
+	}
+	assert_int_equal(ret, 0);
+	assert_int_equal(peer_ret, 1);
+	assert_int_equal(stream_park(s, control_io), 0);
+	for (unsigned i = 0; i < PEERS_MAX; i++) {
+		if (peers[i] == NULL) {
+			peers[i] = p;
+			return s;
+		}
+	}
+	fail_msg("too many peers");
+	return NULL;
+}
+
+void bed_peer_close(struct bed_peer *p)
+{
+	for (unsigned i = 0; i < PEERS_MAX; i++) {
+		if (peers[i] == p)
+			peers[i] = NULL;
+	}
+	tls_peer_close(&p->tls);
+}
+
+size_t bed_frame(uint8_t *buf, unsigned dst, unsigned src, uint32_t number, size_t len)
+{
+	memset(buf, 0, len);
+	if (dst == 0) {
+		memset(buf, 0xff, 6);
+	} else {
+		buf[0] = 0x02;
+		buf[5] = (uint8_t)dst;
+	}
+	buf[6] = 0x02;
+	buf[11] = (uint8_t)src;
+	if (len >= 14)
+		be16_put(buf + 12, 0x88b5); /* local experimental */
+	if (len >= 18)
+		be32_put(buf + 14, number);
+	return len;
+}
+
+void bed_send_frames(
+	struct bed_peer *p, unsigned dst, unsigned src, uint32_t first, unsigned cnt, size_t len)
+{
+	uint8_t buf[16384];
+
+	while (cnt > 0) {
+		unsigned n = 0;
+		uint8_t *at = buf + BLOCK_GROUP_HEADER;
+
+		while (n < cnt && at + BLOCK_HEADER + len <= buf + sizeof(buf)) {
+			at = block_put_size(at, (uint32_t)len);
+			at += bed_frame(at, dst, src, first++, len);
+			n++;
+		}
+		block_put_group(buf, n);
+		tls_peer_write(&p->tls, buf, at - buf);
+		cnt -= n;
+	}
+}
+
+void bed_send_keepalive(struct bed_peer *p)
+{
+	uint8_t buf[BLOCK_KEEPALIVE_HEADER + 5] = {0};
+
+	block_put_keepalive(buf, 5);
+	tls_peer_write(&p->tls, buf, sizeof(buf));
+}
+
+/* ---- sessions --------------------------------------------------------------------------------- */
+
+/* What the control plane's linger list does, without waiting. */
+static void on_connection_ended(void *ctx, uint64_t id, enum session_end why, struct stream *stream)
+{
+	struct bed_session *bs = ctx;
+	unsigned i = bs->connections_ended++;
+
+	assert_false(bs->ended);
+	assert_true(i < 8);
+	bs->connection_id[i] = id;
+	bs->connection_why[i] = why;
+	bs->stream_given[i] = stream != NULL;
+	if (stream != NULL)
+		(void)stream_send(stream, control_io);
+	stream_close(stream);
+}
+
+static void on_ended(void *ctx, enum session_end why, const struct session_counters *final)
+{
+	struct bed_session *bs = ctx;
+
+	assert_false(bs->ended);
+	bs->ended = true;
+	bs->why = why;
+	bs->final = *final;
+	books_balance(&final->port);
+	bs->s = NULL;
+}
+
+static const struct session_callbacks callbacks = {
+	.connection_ended = on_connection_ended,
+	.ended = on_ended,
+};
+
+void bed_open(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms)
+{
+	struct session_conf conf = {
+		.hub = bed_hub,
+		.worker = worker,
+		.timeout_ms = timeout_ms,
+		.max_connections = 1,
+		.port_flags = PORT_F_FLOOD_QUOTA,
+		.cb = &callbacks,
+		.ctx = bs,
+	};
+
+	memset(bs, 0, sizeof(*bs));
+	assert_int_equal(session_create(&conf, &bs->s), 0);
+	if (p == NULL)
+		return;
+	session_open(bs->s, bed_connect(p, TLS1_3_VERSION), next_id++);
+}
+
+static bool session_ended(void *arg)
+{
+	return ((struct bed_session *)arg)->ended;
+}
+
+void bed_end(struct bed_session *bs, enum session_end why)
+{
+	session_end(bs->s, why);
+	assert_true(bed_wait(session_ended, bs));
+	assert_int_equal(bs->why, why);
+}
+
+void bed_pump(void)
+{
+	struct pollfd pfd = {.fd = lcore_events_fd(), .events = POLLIN};
+
+	(void)poll(&pfd, 1, 1);
+	(void)lcore_events_run(64);
+	(void)grace_poll();
+	for (unsigned i = 0; i < PEERS_MAX; i++) {
+		if (peers[i] != NULL)
+			peer_read(peers[i]);
+	}
+}
+
+bool bed_wait(bool (*cond)(void *arg), void *arg)
+{
+	uint64_t until = bed_now_ms() + 10000;
+
+	while (!cond(arg)) {
+		if (bed_now_ms() > until)
+			return false;
+		bed_pump();
+	}
+	return true;
+}

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * drivers/session as a whole: peers that speak the data phase, real workers, a real hub. Every test that
+ * moves frames ends with the books of hub, lcores and sessions adding up (bed_hub_close()).
+ */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "test/unit/session_bed.h"
+
+static struct bed_peer pa, pb, pc;
+static struct bed_session a, b;
+
+static int setup(void **)
+{
+	bed_hub_open();
+	return 0;
+}
+
+static int teardown(void **)
+{
+	bed_hub_close();
+	return 0;
+}
+
+static bool got_frames(void *arg)
+{
+	struct bed_peer **of = arg;
+
+	return of[0]->frames >= (uintptr_t)of[1];
+}
+
+static void wait_frames(struct bed_peer *p, unsigned n)
+{
+	struct bed_peer *arg[2] = {p, (struct bed_peer *)(uintptr_t)n};
+
+	assert_true(bed_wait(got_frames, arg));
+}
+
+static bool connections_ended(void *arg)
+{
+	return ((struct bed_session *)arg)->connections_ended > 0;
+}
+
+static bool has_keepalive(void *arg)
+{
+	return ((struct bed_peer *)arg)->keepalives > 0;
+}
+
+/* The first keep-alive says that the session stands in its hub. */
+static void wait_ready(struct bed_peer *p)
+{
+	assert_true(bed_wait(has_keepalive, p));
+}
+
+static void open_two(unsigned worker_a, unsigned worker_b, uint32_t timeout_ms)
+{
+	bed_open(&a, &pa, worker_a, timeout_ms);
+	bed_open(&b, &pb, worker_b, timeout_ms);
+	wait_ready(&pa);
+	wait_ready(&pb);
+}
+
+static void end_two(void)
+{
+	bed_end(&a, SESSION_END_ADMIN);
+	bed_end(&b, SESSION_END_ADMIN);
+	bed_peer_close(&pa);
+	bed_peer_close(&pb);
+}
+
+static void exchange(unsigned worker_a, unsigned worker_b)
+{
+	open_two(worker_a, worker_b, 20000);
+	/* A flood teaches the hub where station 1 is ... */
+	bed_send_frames(&pa, 0, 1, 0, 1, 60);
+	wait_frames(&pb, 1);
+	/* ... so the answer goes there alone, and teaches station 2. */
+	bed_send_frames(&pb, 1, 2, 7, 1, 42);
+	wait_frames(&pa, 1);
+	assert_int_equal(pa.got[0].number, 7);
+	assert_int_equal(pa.got[0].len, 42); /* not padded */
+	/* In order and complete, small and full frames, in both directions. */
+	for (unsigned i = 0; i < 10; i++) {
+		bed_send_frames(&pa, 2, 1, 1000 + i * 100, 100, 1514);
+		bed_send_frames(&pb, 1, 2, 5000 + i * 200, 200, 64);
+		/* No more under way than staging holds: nothing may be dropped here. */
+		wait_frames(&pb, 1 + (i + 1) * 100);
+		wait_frames(&pa, 1 + (i + 1) * 200);
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_int_equal(pb.got[1 + i].number, 1000 + i);
+		assert_int_equal(pb.got[1 + i].len, 1514);
+	}
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(pa.got[1 + i].number, 5000 + i);
+	end_two();
+	assert_int_equal(stats_in_frames(&a.final.port), 1001);
+	assert_int_equal(stats_sent_frames(&a.final.port), 2001);
+	assert_int_equal(stats_in_frames(&b.final.port), 2001);
+	assert_int_equal(b.final.port.in.broadcast_frames, 0);
+	assert_int_equal(a.final.port.in.broadcast_frames, 1);
+	assert_int_equal(a.final.port.in.unicast_bytes, 1000 * 1514);
+	assert_true(a.final.wire_bytes_in > 1000 * 1514);
+	assert_true(a.final.wire_bytes_in < 1000 * 1514 + 20000);
+	assert_int_equal(a.final.queued_frames, 0);
+}
+
+static void exchange_on_one_worker(void **)
+{
+	exchange(0, 0);
+}
+
+static void exchange_across_workers(void **)
+{
+	exchange(0, 1);
+}
+
+/* A group cut at every byte, each byte a record of its own: boundaries mean nothing (wire.md 6.1). */
+static void blocks_cut_anywhere(void **)
+{
+	uint8_t buf[512], *at = buf;
+
+	open_two(0, 1, 20000);
+	at = block_put_group(at, 2);
+	at = block_put_size(at, 100);
+	at += bed_frame(at, 0, 1, 1, 100);
+	at = block_put_size(at, 100);
+	at += bed_frame(at, 0, 1, 2, 100);
+	for (const uint8_t *p = buf; p < at; p++) {
+		tls_peer_write(&pa.tls, p, 1);
+		bed_sleep_ms(1);
+	}
+	wait_frames(&pb, 2);
+	assert_int_equal(pb.got[0].number, 1);
+	assert_int_equal(pb.got[1].number, 2);
+	end_two();
+}
+
+/* Frames that are too short or too long are counted away, and the connection goes on. */
+static void odd_frames_are_counted(void **)
+{
+	uint8_t buf[4096], *at = buf;
+
+	open_two(0, 0, 20000);
+	at = block_put_group(at, 4);
+	at = block_put_size(at, 13);
+	at += bed_frame(at, 0, 1, 1, 13);
+	at = block_put_size(at, 0);
+	at = block_put_size(at, 1601);
+	at += bed_frame(at, 0, 1, 2, 1601);
+	at = block_put_size(at, 1600);
+	at += bed_frame(at, 0, 1, 3, 1600);
+	tls_peer_write(&pa.tls, buf, at - buf);
+	wait_frames(&pb, 1);
+	assert_int_equal(pb.got[0].number, 3);
+	end_two();
+	assert_int_equal(a.final.port.drop_in[STATS_DROP_IN_SHORT], 1);
+	assert_int_equal(a.final.port.drop_in[STATS_DROP_IN_LONG], 1);
+	assert_int_equal(stats_in_frames(&a.final.port), 3);
+}
+
+/* A block over 3200 bytes closes the connection, not the session; what came before it is delivered. */
+static void bad_block_closes_the_connection(void **)
+{
+	uint8_t buf[512], *at = buf;
+
+	open_two(0, 1, 20000);
+	at = block_put_group(at, 2);
+	at = block_put_size(at, 60);
+	at += bed_frame(at, 0, 1, 9, 60);
+	at = block_put_size(at, 3201);
+	tls_peer_write(&pa.tls, buf, at - buf);
+	assert_true(bed_wait(connections_ended, &a));
+	assert_int_equal(a.connection_why[0], SESSION_END_PROTOCOL);
+	assert_true(a.stream_given[0]);
+	wait_frames(&pb, 1);
+	assert_false(a.ended);
+	bed_pump();
+	assert_int_equal(
+		SSL_get_shutdown(pa.tls.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
+	end_two();
+}
+
+static bool peer_saw_close_notify(void *arg)
+{
+	return SSL_get_shutdown(((struct bed_peer *)arg)->tls.ssl) & SSL_RECEIVED_SHUTDOWN;
+}
+
+/*
+ * A mute peer, and one that trickles bytes of a block that never ends, are cut after the time-out with
+ * close_notify; the session follows one time-out later.
+ */
+static void timeout(void **)
+{
+	uint8_t head[8];
+	uint64_t from = bed_now_ms(), cut;
+
+	bed_open(&a, &pa, 0, 400);
+	wait_ready(&pa);
+	block_put_size(block_put_group(head, 1), 100);
+	tls_peer_write(&pa.tls, head, 8);
+	while (!connections_ended(&a)) {
+		tls_peer_write(&pa.tls, "", 1);
+		bed_sleep_ms(20);
+		bed_pump();
+		assert_true(bed_now_ms() - from < 5000);
+	}
+	cut = bed_now_ms();
+	assert_in_range(cut - from, 390, 1500);
+	assert_int_equal(a.connection_why[0], SESSION_END_TIMEOUT);
+	assert_true(bed_wait(peer_saw_close_notify, &pa));
+	assert_false(a.ended);
+	assert_int_equal(hub_members(bed_hub), 1);
+	while (!a.ended) {
+		bed_pump();
+		assert_true(bed_now_ms() - cut < 5000);
+	}
+	assert_in_range(bed_now_ms() - cut, 380, 1500);
+	assert_int_equal(a.why, SESSION_END_TIMEOUT);
+	assert_int_equal(hub_members(bed_hub), 0);
+	bed_peer_close(&pa);
+}
+
+/* Keep-alives alone keep it up, and ours come as often as wire.md 6.7 says. */
+static void keepalives_keep_it_up(void **)
+{
+	uint64_t from;
+	unsigned sent = 0;
+
+	bed_open(&a, &pa, 1, 500);
+	wait_ready(&pa);
+	from = bed_now_ms();
+	while (bed_now_ms() - from < 1500) {
+		bed_send_keepalive(&pa);
+		sent++;
+		for (int i = 0; i < 20; i++) {
+			bed_sleep_ms(4);
+			bed_pump();
+		}
+	}
+	assert_int_equal(a.connections_ended, 0);
+	/* 1500 ms at 100..250 ms each; the bed is not a real-time system. */
+	assert_in_range(pa.keepalives, 4, 17);
+	bed_end(&a, SESSION_END_ADMIN);
+	assert_int_equal(a.final.keepalives_in, sent);
+	assert_int_equal(a.final.keepalives_out, pa.keepalives);
+	bed_peer_close(&pa);
+}
+
+/* The connection is lost, the session stays, what came for it waits, and a new connection brings it. */
+static void lost_connection_is_replaced(void **)
+{
+	struct session_counters now;
+
+	open_two(0, 1, 20000);
+	bed_send_frames(&pb, 0, 2, 1, 1, 60);
+	wait_frames(&pa, 1);
+	bed_peer_close(&pb);
+	assert_true(bed_wait(connections_ended, &b));
+	assert_int_equal(b.connection_why[0], SESSION_END_PEER_CLOSED);
+	assert_false(b.ended);
+	/* 1024 wait, the rest is dropped and counted. */
+	bed_send_frames(&pa, 2, 1, 0, 1100, 60);
+	for (uint64_t until = bed_now_ms() + 5000; bed_now_ms() < until;) {
+		bed_pump();
+		session_view(b.s, &now);
+		if (now.port.copies == 1100)
+			break;
+	}
+	assert_int_equal(now.port.copies, 1100);
+	assert_int_equal(now.queued_frames, 1024);
+	assert_int_equal(now.port.drop_out[STATS_DROP_OUT_NO_CONNECTION], 76);
+	assert_int_equal(now.connections, 0);
+	assert_int_equal(session_add(b.s, bed_connect(&pb, TLS1_2_VERSION), 777, SESSION_BOTH), 0);
+	wait_frames(&pb, 1024);
+	for (unsigned i = 0; i < 1024; i++)
+		assert_int_equal(pb.got[i].number, i);
+	bed_send_frames(&pb, 1, 2, 42, 1, 60);
+	wait_frames(&pa, 2);
+	end_two();
+	assert_int_equal(b.connections_ended, 2);
+	assert_int_equal(b.connection_id[1], 777);
+	assert_int_equal(b.final.connections_joined, 2);
+}
+
+/* Reset by the network: nothing to say goodbye to, the session lives on. */
+static void reset_connection(void **)
+{
+	struct linger hard = {.l_onoff = 1, .l_linger = 0};
+
+	bed_open(&a, &pa, 0, 20000);
+	wait_ready(&pa);
+	assert_int_equal(setsockopt(pa.tls.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
+	bed_peer_close(&pa);
+	assert_true(bed_wait(connections_ended, &a));
+	assert_int_equal(a.connection_why[0], SESSION_END_RESET);
+	assert_false(a.stream_given[0]);
+	assert_false(a.ended);
+	bed_end(&a, SESSION_END_HUB_DOWN);
+}
+
+/* Granted one: a second is tolerated, a third is not. */
+static void one_more_than_granted(void **)
+{
+	bed_open(&a, &pa, 0, 20000);
+	wait_ready(&pa);
+	assert_int_equal(session_add(a.s, bed_connect(&pb, TLS1_3_VERSION), 50, SESSION_BOTH), 0);
+	wait_ready(&pb);
+	assert_int_equal(session_add(a.s, bed_connect(&pc, TLS1_3_VERSION), 51, SESSION_BOTH), 0);
+	assert_true(bed_wait(connections_ended, &a));
+	assert_int_equal(a.connection_id[0], 51);
+	assert_int_equal(a.connection_why[0], SESSION_END_TOO_MANY);
+	assert_true(bed_wait(peer_saw_close_notify, &pc));
+	/* One of the two closed on request: the other carries on. */
+	assert_int_equal(session_connection_close(a.s, 50, SESSION_END_ADMIN), 0);
+	assert_true(bed_wait(peer_saw_close_notify, &pb));
+	assert_int_equal(session_connection_close(a.s, 4711, SESSION_END_ADMIN), 0); /* nobody */
+	bed_end(&a, SESSION_END_ADMIN);
+	assert_int_equal(a.connections_ended, 3);
+	assert_true(bed_wait(peer_saw_close_notify, &pa));
+	bed_peer_close(&pa);
+	bed_peer_close(&pb);
+	bed_peer_close(&pc);
+}
+
+/* With two connections frames leave over the one that joined last (wire.md 6.5). */
+static void youngest_connection_carries(void **)
+{
+	open_two(0, 0, 20000);
+	assert_int_equal(session_add(b.s, bed_connect(&pc, TLS1_3_VERSION), 60, SESSION_BOTH), 0);
+	wait_ready(&pc);
+	bed_send_frames(&pa, 0, 1, 0, 500, 200);
+	wait_frames(&pc, 500);
+	assert_int_equal(pb.frames, 0);
+	/* A connection that only receives carries nothing out, not even keep-alives. */
+	assert_int_equal(session_connection_close(b.s, 60, SESSION_END_ADMIN), 0);
+	assert_true(bed_wait(peer_saw_close_notify, &pc));
+	bed_peer_close(&pc);
+	assert_int_equal(
+		session_add(b.s, bed_connect(&pc, TLS1_3_VERSION), 61, SESSION_CLIENT_TO_SERVER),
+		0);
+	bed_send_frames(&pa, 0, 1, 0, 10, 200);
+	wait_frames(&pb, 10);
+	bed_send_frames(&pc, 0, 2, 5, 1, 60);
+	wait_frames(&pa, 1);
+	assert_int_equal(pc.frames, 0);
+	assert_int_equal(pc.keepalives, 0);
+	end_two();
+	bed_peer_close(&pc);
+}
+
+/*
+ * A receiver that does not read: its staging fills up to the bounds, floods are dropped first, the sender
+ * is not held up, and everything is accounted for when the session ends.
+ */
+static void slow_receiver(void **)
+{
+	struct session_counters now = {0};
+	struct bed_peer *stuck = &pb;
+	uint64_t until;
+	unsigned number = 0;
+
+	open_two(0, 1, 20000);
+	/* Registered as a peer it would be read: from now on nobody does. */
+	bed_send_frames(&pb, 0, 2, 0, 1, 60);
+	wait_frames(&pa, 1);
+	until = bed_now_ms() + 10000;
+	while (now.port.drop_out[STATS_DROP_OUT_STAGING_FLOOD] < 100 ||
+		now.port.drop_out[STATS_DROP_OUT_STAGING_FULL] < 100) {
+		bed_send_frames(&pa, number % 2 ? 2 : 0, 1, number, 100, 1514);
+		number++;
+		session_view(b.s, &now);
+		assert_true(bed_now_ms() < until);
+	}
+	assert_in_range(now.queued_bytes, (512 - 8) * 1024, 512 * 1024);
+	/* What waits comes when the peer reads again. */
+	assert_int_equal(stuck->frames, 0);
+	bed_end(&b, SESSION_END_ADMIN);
+	assert_true(b.final.port.drop_out[STATS_DROP_OUT_SESSION_END] > 300);
+	assert_int_equal(b.final.queued_frames, 0);
+	bed_end(&a, SESSION_END_ADMIN);
+	bed_peer_close(&pa);
+	bed_peer_close(&pb);
+}
+
+/* The session ends by itself while the control thread, unaware, hands it a connection. */
+static void add_meets_the_end(void **)
+{
+	struct stream *s;
+
+	bed_open(&a, &pa, 0, 300);
+	wait_ready(&pa);
+	s = bed_connect(&pb, TLS1_3_VERSION);
+	/* Nobody pumps events: the worker ends connection and session on its own. */
+	bed_sleep_ms(1200);
+	assert_int_equal(hub_members(bed_hub), 0);
+	assert_int_equal(session_add(a.s, s, 99, SESSION_BOTH), 0);
+	assert_int_equal(session_connection_close(a.s, 99, SESSION_END_ADMIN), 0);
+	assert_true(bed_wait(peer_saw_close_notify, &pb));
+	while (!a.ended)
+		bed_pump();
+	assert_int_equal(a.why, SESSION_END_TIMEOUT);
+	assert_int_equal(a.connections_ended, 2);
+	assert_int_equal(a.connection_why[1], SESSION_END_SESSION_GONE);
+	assert_true(a.stream_given[1]);
+	bed_peer_close(&pa);
+	bed_peer_close(&pb);
+}
+
+/* After session_end() the caller keeps its stream; ending twice is ending once. */
+static void add_after_end_is_refused(void **)
+{
+	struct stream *s;
+
+	bed_open(&a, &pa, 1, 20000);
+	s = bed_connect(&pb, TLS1_3_VERSION);
+	session_end(a.s, SESSION_END_HUB_DOWN);
+	session_end(a.s, SESSION_END_ADMIN);
+	assert_int_equal(session_add(a.s, s, 99, SESSION_BOTH), -ENOTCONN);
+	assert_int_equal(session_connection_close(a.s, 1, SESSION_END_ADMIN), 0);
+	while (!a.ended)
+		bed_pump();
+	assert_int_equal(a.why, SESSION_END_HUB_DOWN);
+	assert_int_equal(a.connections_ended, 1);
+	stream_close(s);
+	bed_peer_close(&pa);
+	bed_peer_close(&pb);
+}
+
+/* What an abandoned or refused session reserved is free again. */
+static void abandon_gives_everything_back(void **)
+{
+	struct lcore_view before, after;
+	uint32_t idx;
+
+	lcore_view(0, &before);
+	bed_open(&a, NULL, 0, 20000);
+	idx = session_port_idx(a.s);
+	assert_true(idx != 0);
+	lcore_view(0, &after);
+	assert_int_equal(after.msgs_reserved, before.msgs_reserved + 2);
+	session_abandon(a.s);
+	lcore_view(0, &after);
+	assert_int_equal(after.msgs_reserved, before.msgs_reserved);
+}
+
+/* Many at once on both workers, one flood reaches all of them, all end together. */
+static void many_sessions(void **)
+{
+	enum {
+		CNT = 8
+	};
+	static struct bed_peer p[CNT];
+	static struct bed_session s[CNT];
+
+	for (unsigned i = 0; i < CNT; i++) {
+		bed_open(&s[i], &p[i], i % 2, 20000);
+		wait_ready(&p[i]);
+	}
+	bed_send_frames(&p[0], 0, 1, 0, 50, 300);
+	for (unsigned i = 1; i < CNT; i++)
+		wait_frames(&p[i], 50);
+	assert_int_equal(p[0].frames, 0);
+	for (unsigned i = 0; i < CNT; i++)
+		session_end(s[i].s, SESSION_END_SHUTDOWN);
+	for (unsigned i = 0; i < CNT; i++) {
+		while (!s[i].ended)
+			bed_pump();
+		assert_int_equal(s[i].connections_ended, 1);
+		assert_true(bed_wait(peer_saw_close_notify, &p[i]));
+		bed_peer_close(&p[i]);
+	}
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(exchange_on_one_worker),
+		T(exchange_across_workers),
+		T(blocks_cut_anywhere),
+		T(odd_frames_are_counted),
+		T(bad_block_closes_the_connection),
+		T(timeout),
+		T(keepalives_keep_it_up),
+		T(lost_connection_is_replaced),
+		T(reset_connection),
+		T(one_more_than_granted),
+		T(youngest_connection_carries),
+		T(slow_receiver),
+		T(add_meets_the_end),
+		T(add_after_end_is_refused),
+		T(abandon_gives_everything_back),
+		T(many_sessions),
+	};
+#undef T
+	int ret;
+
+	bed_start();
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	bed_stop();
+	return ret;
+}
