@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "drivers/session/staging.h"
 #include "test/unit/session_bed.h"
 
 static struct bed_peer pa, pb, pc;
@@ -365,7 +366,6 @@ static void youngest_connection_carries(void **)
 static void slow_receiver(void **)
 {
 	struct session_counters now = {0};
-	struct bed_peer *stuck = &pb;
 	uint64_t until;
 	unsigned number = 0;
 
@@ -379,11 +379,12 @@ static void slow_receiver(void **)
 		bed_send_frames(&pa, number % 2 ? 2 : 0, 1, number, 100, 1514);
 		number++;
 		session_view(b.s, &now);
+		assert_true(now.queued_bytes <= STAGING_HARD_DEFAULT);
 		assert_true(bed_now_ms() < until);
 	}
-	assert_in_range(now.queued_bytes, (512 - 8) * 1024, 512 * 1024);
-	/* What waits comes when the peer reads again. */
-	assert_int_equal(stuck->frames, 0);
+	/* The kernel may have taken two records more in this moment. */
+	assert_true(now.queued_bytes > STAGING_HARD_DEFAULT - 3 * STAGING_CHUNK_BYTES);
+	assert_int_equal(pb.frames, 0);
 	bed_end(&b, SESSION_END_ADMIN);
 	assert_true(b.final.port.drop_out[STATS_DROP_OUT_SESSION_END] > 300);
 	assert_int_equal(b.final.queued_frames, 0);
