@@ -31,17 +31,21 @@ void lcore_task_cancel(struct lcore *lc, struct lcore_task *task)
 	lc->task_cnt--;
 }
 
-/* As many as there are now: what a task adds runs in the next turn, behind the sockets. */
+/* Up to a mark behind what is there now: what a task adds runs in the next turn, behind the sockets. */
 unsigned lcore_task_run(struct lcore *lc)
 {
-	unsigned todo = lc->task_cnt, ran = 0;
-	struct lcore_task *task;
+	struct lcore_task mark, *task;
+	unsigned ran = 0;
 
-	while (todo-- > 0 && (task = TAILQ_FIRST(&lc->tasks)) != NULL) {
+	if (lc->task_cnt == 0)
+		return 0;
+	TAILQ_INSERT_TAIL(&lc->tasks, &mark, entry);
+	while ((task = TAILQ_FIRST(&lc->tasks)) != &mark) {
 		lcore_task_cancel(lc, task);
 		task->run(lc, task);
 		ran++;
 	}
+	TAILQ_REMOVE(&lc->tasks, &mark, entry);
 	return ran;
 }
 
@@ -65,14 +69,18 @@ void lcore_flush_cancel(struct lcore *lc, struct lcore_flush *fl)
 
 unsigned lcore_flush_run(struct lcore *lc)
 {
-	unsigned todo = lc->flush_cnt, ran = 0;
-	struct lcore_flush *fl;
+	struct lcore_flush mark, *fl;
+	unsigned ran = 0;
 
-	while (todo-- > 0 && (fl = TAILQ_FIRST(&lc->flushes)) != NULL) {
+	if (lc->flush_cnt == 0)
+		return 0;
+	TAILQ_INSERT_TAIL(&lc->flushes, &mark, entry);
+	while ((fl = TAILQ_FIRST(&lc->flushes)) != &mark) {
 		lcore_flush_cancel(lc, fl);
 		fl->flush(lc, fl);
 		ran++;
 	}
+	TAILQ_REMOVE(&lc->flushes, &mark, entry);
 	return ran;
 }
 

@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker loop: messages, events, tasks, sockets, polls, timers, sleep and the view of it. */
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/grace.h"
+#include "dataplane/lcore_priv.h"
+#include "test/unit/worker.h"
+
+#define WORKERS 2u
+
+static int setup(void **)
+{
+	struct lcore_conf conf = {
+		.workers = WORKERS,
+		.ring_size = 256,
+		.mbufs = 4095,
+		.spin_us = LCORE_SPIN_US_DEFAULT,
+	};
+
+	return worker_eal(WORKERS) == 0 && lcore_init(&conf) == 0 && lcore_start() == 0 ? 0 : -1;
+}
+
+static int teardown(void **)
+{
+	lcore_stop();
+	lcore_fini();
+	return 0;
+}
+
+static uint64_t thread_cpu_ms(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void wall_sleep_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l}, NULL);
+}
+
+/* ---- messages --------------------------------------------------------------------------------- */
+
+static atomic_uint msgs_ran;
+static atomic_bool gate;
+static uint64_t msg_order[2 * LCORE_MSG_RING];
+
+static void msg_note(struct lcore *, struct lcore_msg *msg)
+{
+	unsigned at = atomic_fetch_add(&msgs_ran, 1);
+
+	msg_order[at] = msg->u[0];
+}
+
+static void wait_gate(struct lcore *, void *)
+{
+	while (!atomic_load(&gate))
+		sched_yield();
+}
+
+static bool msgs_ran_are(void *arg)
+{
+	return atomic_load(&msgs_ran) == (unsigned)(uintptr_t)arg;
+}
+
+/* The ring is full while the worker is kept busy: every reserved post finds its place, no other can. */
+static void a_reserved_post_never_fails(void **)
+{
+	struct worker_job hold = {.fn = wait_gate};
+	struct lcore *lc = lcore_get(0);
+	unsigned n = 0;
+
+	atomic_store(&gate, false);
+	atomic_store(&msgs_ran, 0);
+	assert_int_equal(lcore_msg_reserve(lc, LCORE_MSG_RING + 1), -EAGAIN);
+	worker_post(0, &hold);
+	while (!rte_ring_empty(lc->msg_ring))
+		sched_yield();
+	while (lcore_msg_reserve(lc, 1) == 0)
+		n++;
+	assert_int_equal(n, LCORE_MSG_RING);
+	lcore_msg_unreserve(lc, 3);
+	assert_int_equal(lcore_msg_reserve(lc, 4), -EAGAIN);
+	assert_int_equal(lcore_msg_reserve(lc, 3), 0);
+	for (unsigned i = 0; i < n; i++) {
+		struct lcore_msg msg = {.fn = msg_note, .u = {i}};
+
+		lcore_msg_post(lc, &msg);
+	}
+	assert_false(lcore_quiet());
+	atomic_store(&gate, true);
+	worker_wait(&hold);
+	assert_true(worker_until(msgs_ran_are, (void *)(uintptr_t)n));
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(msg_order[i], i);
+	assert_true(worker_settle());
+	assert_int_equal(atomic_load(&lc->msgs_reserved), 0);
+}
+
+#define POSTERS 3u
+#define POSTS	20000u
+static atomic_uint poster_ran;
+
+static void msg_count(struct lcore *, struct lcore_msg *)
+{
+	atomic_fetch_add(&poster_ran, 1);
+}
+
+static void *poster(void *arg)
+{
+	struct lcore *lc = lcore_get((unsigned)(uintptr_t)arg % WORKERS);
+	struct lcore_msg msg = {.fn = msg_count};
+
+	for (unsigned i = 0; i < POSTS; i++) {
+		while (lcore_msg_reserve(lc, 1) != 0)
+			sched_yield();
+		lcore_msg_post(lc, &msg);
+		/* Now and then long enough for the worker to fall asleep. */
+		if (i % 500 == 0)
+			wall_sleep_ms(1);
+	}
+	return NULL;
+}
+
+static bool posters_ran(void *)
+{
+	return atomic_load(&poster_ran) == POSTERS * POSTS;
+}
+
+static void many_posters_wake_sleeping_workers(void **)
+{
+	struct lcore_view before[WORKERS], after;
+	pthread_t thread[POSTERS];
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		lcore_view(i, &before[i]);
+	for (unsigned i = 0; i < POSTERS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, poster, (void *)(uintptr_t)i), 0);
+	for (unsigned i = 0; i < POSTERS; i++)
+		pthread_join(thread[i], NULL);
+	assert_true(worker_until(posters_ran, NULL));
+	for (unsigned i = 0; i < WORKERS; i++) {
+		lcore_view(i, &after);
+		assert_true(after.sleeps > before[i].sleeps);
+		assert_true(after.doorbells > before[i].doorbells);
+	}
+}
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+#define EVENTS 5000u
+
+struct numbered_event {
+	struct lcore_event ev;
+	unsigned number;
+};
+static struct numbered_event numbered[EVENTS];
+static unsigned events_ran, events_in_order;
+
+static void event_note(struct lcore_event *ev)
+{
+	events_in_order += ((struct numbered_event *)ev)->number == events_ran;
+	events_ran++;
+}
+
+static void post_events(struct lcore *lc, void *)
+{
+	for (unsigned i = 0; i < EVENTS; i++) {
+		numbered[i] = (struct numbered_event){.ev.fn = event_note, .number = i};
+		lcore_event_post(lc, &numbered[i].ev);
+	}
+}
+
+static bool events_ran_are(void *arg)
+{
+	return events_ran == (unsigned)(uintptr_t)arg;
+}
+
+/* More than the ring holds, in one turn, and a worker that sleeps while they wait. */
+static void events_overflow_and_keep_their_order(void **)
+{
+	struct pollfd p = {.fd = lcore_events_fd(), .events = POLLIN};
+	struct lcore_view before, after;
+
+	events_ran = events_in_order = 0;
+	lcore_view(1, &before);
+	worker_call(1, post_events, NULL);
+	wall_sleep_ms(20);
+	lcore_view(1, &after);
+	assert_true(after.events_deferred - before.events_deferred == EVENTS - LCORE_EVENT_RING);
+	assert_false(lcore_quiet());
+	/* A bounded share leaves the fd readable for the rest. */
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(lcore_events_run(10), 10);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_true(worker_until(events_ran_are, (void *)(uintptr_t)EVENTS));
+	assert_int_equal(events_in_order, EVENTS);
+	assert_true(worker_settle());
+	assert_int_equal(lcore_events_run(10), 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
+/* The fd alone is the control thread's wake-up: none is lost while both sides go back and forth. */
+struct echo {
+	struct lcore_event ev;
+	atomic_uint seen;
+};
+
+static void echo_seen(struct lcore_event *ev)
+{
+	atomic_fetch_add(&((struct echo *)ev)->seen, 1);
+}
+
+static void echo_post(struct lcore *lc, struct lcore_msg *msg)
+{
+	lcore_event_post(lc, &((struct echo *)msg->arg)->ev);
+}
+
+static void no_event_is_lost(void **)
+{
+	struct pollfd p = {.fd = lcore_events_fd(), .events = POLLIN};
+
+	for (unsigned i = 0; i < 5000; i++) {
+		struct echo e[WORKERS] = {0};
+
+		for (unsigned w = 0; w < WORKERS; w++) {
+			struct lcore_msg msg = {.fn = echo_post, .arg = &e[w]};
+
+			e[w].ev.fn = echo_seen;
+			assert_int_equal(lcore_msg_reserve(lcore_get(w), 1), 0);
+			lcore_msg_post(lcore_get(w), &msg);
+		}
+		while (atomic_load(&e[0].seen) + atomic_load(&e[1].seen) < 2) {
+			assert_int_equal(poll(&p, 1, 5000), 1);
+			lcore_events_run(i % 3 == 0 ? 1 : 100);
+		}
+	}
+}
+
+/* ---- tasks, flushes ---------------------------------------------------------------------------- */
+
+static struct {
+	struct lcore_task task, other;
+	struct lcore_flush flush, cancelled;
+	unsigned ran, other_ran, flushed, cancelled_ran;
+	uint64_t turn_first, turn_last;
+} work;
+
+static void work_flush(struct lcore *, struct lcore_flush *)
+{
+	work.flushed++;
+}
+
+static void cancelled_flush(struct lcore *, struct lcore_flush *)
+{
+	work.cancelled_ran++;
+}
+
+static void other_run(struct lcore *, struct lcore_task *)
+{
+	work.other_ran++;
+}
+
+static void work_run(struct lcore *lc, struct lcore_task *task)
+{
+	if (work.ran++ == 0) {
+		work.turn_first = lc->seen.turns;
+		/* Behind this one in the same list: taken off before its turn comes. */
+		lcore_task_cancel(lc, &work.other);
+	}
+	work.turn_last = lc->seen.turns;
+	lcore_flush_add(lc, &work.flush);
+	lcore_flush_add(lc, &work.flush);
+	lcore_flush_add(lc, &work.cancelled);
+	lcore_flush_cancel(lc, &work.cancelled);
+	if (work.ran < 5)
+		lcore_task_add(lc, task);
+}
+
+static void work_start(struct lcore *lc, void *)
+{
+	work.task.run = work_run;
+	work.other.run = other_run;
+	work.flush.flush = work_flush;
+	work.cancelled.flush = cancelled_flush;
+	lcore_task_add(lc, &work.task);
+	lcore_task_add(lc, &work.task);
+	lcore_task_add(lc, &work.other);
+}
+
+static bool work_done(void *)
+{
+	return __atomic_load_n(&work.flushed, __ATOMIC_ACQUIRE) == 5;
+}
+
+static void a_task_runs_once_a_turn_and_a_flush_too(void **)
+{
+	worker_call(0, work_start, NULL);
+	assert_true(worker_until(work_done, NULL));
+	wall_sleep_ms(5);
+	assert_int_equal(work.ran, 5);
+	assert_int_equal(work.other_ran, 0);
+	assert_int_equal(work.flushed, 5);
+	assert_int_equal(work.cancelled_ran, 0);
+	/* Adding itself means the next turn, never again in this one. */
+	assert_int_equal(work.turn_last - work.turn_first, 4);
+}
+
+/* ---- sockets ---------------------------------------------------------------------------------- */
+
+static struct {
+	struct lcore_fd lfd[2];
+	int peer[2];
+	unsigned calls[2];
+	int rc;
+} sock;
+
+/* Both are ready in one batch; the first to be called removes both. */
+static void sock_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t)
+{
+	sock.calls[lfd == &sock.lfd[1]]++;
+	lcore_fd_del(lc, &sock.lfd[0]);
+	lcore_fd_del(lc, &sock.lfd[1]);
+}
+
+static void sock_add(struct lcore *lc, void *)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		sock.lfd[i].ready = sock_ready;
+		sock.rc |= lcore_fd_add(lc, &sock.lfd[i], EPOLLIN);
+	}
+	/* Ready before the next epoll, so that one batch holds both. */
+	for (unsigned i = 0; i < 2; i++)
+		sock.rc |= write(sock.peer[i], "x", 1) != 1;
+}
+
+static bool sock_called(void *)
+{
+	return __atomic_load_n(&sock.calls[0], __ATOMIC_ACQUIRE) +
+		__atomic_load_n(&sock.calls[1], __ATOMIC_ACQUIRE) >
+		0;
+}
+
+static void a_removed_fd_is_not_called_in_its_batch(void **)
+{
+	struct lcore_view view;
+
+	for (unsigned i = 0; i < 2; i++) {
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+		sock.lfd[i].fd = pair[0];
+		sock.peer[i] = pair[1];
+	}
+	worker_call(0, sock_add, NULL);
+	assert_int_equal(sock.rc, 0);
+	assert_true(worker_until(sock_called, NULL));
+	wall_sleep_ms(5);
+	assert_int_equal(sock.calls[0] + sock.calls[1], 1);
+	lcore_view(0, &view);
+	assert_int_equal(view.fds, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		close(sock.lfd[i].fd);
+		close(sock.peer[i]);
+	}
+}
+
+/* ---- timers, sleep ---------------------------------------------------------------------------- */
+
+static struct {
+	struct lcore_timer timer;
+	uint64_t armed_ms, due_ms;
+	_Atomic uint64_t fired_ms;
+} alarm_clock;
+
+static void alarm_expire(struct lcore *lc, struct lcore_timer *)
+{
+	atomic_store(&alarm_clock.fired_ms, lcore_now_ms(lc));
+}
+
+static void alarm_arm(struct lcore *lc, void *)
+{
+	alarm_clock.timer.expire = alarm_expire;
+	alarm_clock.due_ms = lcore_now_ms(lc) + 200;
+	lcore_timer_arm(lc, &alarm_clock.timer, alarm_clock.due_ms);
+}
+
+static bool alarm_fired(void *)
+{
+	return atomic_load(&alarm_clock.fired_ms) != 0;
+}
+
+static void a_timer_wakes_a_sleeping_worker(void **)
+{
+	worker_call(1, alarm_arm, NULL);
+	assert_true(worker_until(alarm_fired, NULL));
+	assert_true(atomic_load(&alarm_clock.fired_ms) >= alarm_clock.due_ms);
+}
+
+static clockid_t worker_clock[WORKERS];
+
+static void get_clock(struct lcore *lc, void *)
+{
+	pthread_getcpuclockid(pthread_self(), &worker_clock[lcore_index(lc)]);
+}
+
+/* Nothing armed: no wake-up at all. (The wall-clock bound is generous; the count is exact.) */
+static void an_idle_worker_sleeps(void **)
+{
+	struct lcore_view before[WORKERS], after;
+
+	wall_sleep_ms(50);
+	for (unsigned i = 0; i < WORKERS; i++)
+		lcore_view(i, &before[i]);
+	wall_sleep_ms(500);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		lcore_view(i, &after);
+		assert_int_equal(after.turns, before[i].turns);
+		assert_int_equal(after.sleeps, before[i].sleeps);
+	}
+	assert_int_equal(lcore_watchdog(), 0);
+}
+
+static struct {
+	struct lcore_poll poll[2];
+	_Atomic unsigned waiting; /* frames the next poll finds */
+	_Atomic uint64_t found_ns;
+} polled;
+
+static uint64_t wall_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static unsigned poll_nic(struct lcore *, struct lcore_poll *)
+{
+	unsigned n = atomic_exchange(&polled.waiting, 0);
+
+	if (n > 0)
+		atomic_store(&polled.found_ns, wall_ns());
+	return n;
+}
+
+static void polls_add(struct lcore *lc, void *)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		polled.poll[i].poll = poll_nic;
+		lcore_poll_add(lc, &polled.poll[i]);
+	}
+}
+
+static void polls_del(struct lcore *lc, void *)
+{
+	for (unsigned i = 0; i < 2; i++)
+		lcore_poll_del(lc, &polled.poll[i]);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Two idle polled ports cost little and the first frame waits little. The bounds are those of the
+ * requirement (5 % of a core, 1 ms), on a machine that may be busy with other tests: CPU time is the
+ * worker's own, and of the delays the median counts.
+ */
+static void idle_polled_ports_are_cheap_and_quick(void **)
+{
+	uint64_t delay_ns[21], from, cpu_ms, wall_ms;
+
+	worker_call(0, get_clock, NULL);
+	worker_call(0, polls_add, NULL);
+	wall_sleep_ms(50);
+	cpu_ms = thread_cpu_ms(worker_clock[0]);
+	wall_ms = thread_cpu_ms(CLOCK_MONOTONIC);
+	wall_sleep_ms(1000);
+	cpu_ms = thread_cpu_ms(worker_clock[0]) - cpu_ms;
+	wall_ms = thread_cpu_ms(CLOCK_MONOTONIC) - wall_ms;
+	print_message(
+		"two idle polled ports: %u ms CPU in %u ms\n", (unsigned)cpu_ms, (unsigned)wall_ms);
+	assert_true(cpu_ms * 20 < wall_ms);
+	for (unsigned i = 0; i < 21; i++) {
+		wall_sleep_ms(20);
+		atomic_store(&polled.found_ns, 0);
+		from = wall_ns();
+		atomic_store(&polled.waiting, 1);
+		while (atomic_load(&polled.found_ns) == 0)
+			sched_yield();
+		delay_ns[i] = atomic_load(&polled.found_ns) - from;
+	}
+	qsort(delay_ns, 21, sizeof(delay_ns[0]), by_value);
+	print_message("first frame after idle: median %u us, worst %u us\n",
+		(unsigned)(delay_ns[10] / 1000), (unsigned)(delay_ns[20] / 1000));
+	assert_true(delay_ns[10] < 1000000);
+	worker_call(0, polls_del, NULL);
+}
+
+/* ---- watchdog, memory, clock ------------------------------------------------------------------- */
+
+static void a_silent_worker_is_counted(void **)
+{
+	struct worker_job hold = {.fn = wait_gate};
+	struct lcore_view view;
+
+	atomic_store(&gate, false);
+	worker_post(1, &hold);
+	while (!rte_ring_empty(lcore_get(1)->msg_ring))
+		sched_yield();
+	assert_int_equal(lcore_watchdog(), 0);
+	wall_sleep_ms(1100);
+	assert_int_equal(lcore_watchdog(), 1);
+	lcore_view(1, &view);
+	assert_int_equal(view.late_reports, 1);
+	lcore_view(0, &view);
+	assert_int_equal(view.late_reports, 0);
+	atomic_store(&gate, true);
+	worker_wait(&hold);
+	assert_true(worker_settle());
+	assert_int_equal(lcore_watchdog(), 0);
+}
+
+static void copy_frame(struct lcore *lc, void *arg)
+{
+	uint8_t bytes[FRAME_MAX_BYTES];
+	struct frame f = {.data = bytes, .len = sizeof(bytes)};
+	struct rte_mbuf *m;
+	unsigned *bad = arg;
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7);
+	m = lcore_mbuf_copy(lc, &f);
+	*bad = m == NULL || m->data_len != sizeof(bytes) || m->nb_segs != 1 ||
+		memcmp(rte_pktmbuf_mtod(m, void *), bytes, sizeof(bytes)) != 0;
+	rte_pktmbuf_free(m);
+}
+
+static void a_frame_is_copied_whole(void **)
+{
+	unsigned bad = 1;
+
+	worker_call(0, copy_frame, &bad);
+	assert_int_equal(bad, 0);
+	assert_int_equal(rte_mempool_avail_count(lcore_pool(lcore_get(0))), 4095);
+}
+
+static void the_clock_runs_in_ms(void **)
+{
+	uint64_t from_ms = lcore_clock_ms(), real_ms = thread_cpu_ms(CLOCK_MONOTONIC), by;
+
+	wall_sleep_ms(300);
+	by = lcore_clock_ms() - from_ms;
+	real_ms = thread_cpu_ms(CLOCK_MONOTONIC) - real_ms;
+	assert_true(by + 20 > real_ms && by < real_ms + 20);
+	assert_true(lcore_clock_s() == lcore_clock_ms() / 1000 + 1);
+	assert_true(lcore_now_s(lcore_get(0)) >= 1);
+}
+
+static void configuration_is_checked(void **)
+{
+	struct lcore_conf conf = {.workers = WORKERS};
+
+	assert_int_equal(lcore_init(&conf), -EALREADY);
+	lcore_stop();
+	lcore_fini();
+	assert_int_equal(lcore_count(), 0);
+	conf.workers = WORKERS + 1;
+	assert_int_equal(lcore_init(&conf), -EINVAL);
+	conf.workers = 0;
+	assert_int_equal(lcore_init(&conf), -EINVAL);
+	conf = (struct lcore_conf){.workers = WORKERS, .ring_size = 100};
+	assert_int_equal(lcore_init(&conf), -EINVAL);
+	/* What is left of an attempt is gone: the next one works. */
+	conf.ring_size = 0;
+	conf.mbufs = 1023;
+	assert_int_equal(lcore_init(&conf), 0);
+	assert_int_equal(lcore_start(), 0);
+	assert_true(worker_settle());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_reserved_post_never_fails),
+		cmocka_unit_test(many_posters_wake_sleeping_workers),
+		cmocka_unit_test(events_overflow_and_keep_their_order),
+		cmocka_unit_test(no_event_is_lost),
+		cmocka_unit_test(a_task_runs_once_a_turn_and_a_flush_too),
+		cmocka_unit_test(a_removed_fd_is_not_called_in_its_batch),
+		cmocka_unit_test(a_timer_wakes_a_sleeping_worker),
+		cmocka_unit_test(an_idle_worker_sleeps),
+		cmocka_unit_test(idle_polled_ports_are_cheap_and_quick),
+		cmocka_unit_test(a_silent_worker_is_counted),
+		cmocka_unit_test(a_frame_is_copied_whole),
+		cmocka_unit_test(the_clock_runs_in_ms),
+		cmocka_unit_test(configuration_is_checked),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
