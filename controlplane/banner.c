@@ -127,24 +127,26 @@ static void own_host(char out[HOST_BYTES])
 		strcpy(out, "localhost");
 }
 
-/* Ports on one line each kind; returns the first open one. */
+/* What is open on one line, what is not below; returns the first open port. */
 static unsigned print_listeners(void)
 {
+	const char *separator = "";
 	struct listener_info info;
 	unsigned port = 0;
 
-	fputs("  listening on TCP", stdout);
+	fputs("  Listeners: TCP ", stdout);
 	for (unsigned i = 0; listener_get(i, &info); i++) {
 		if (!info.open)
 			continue;
-		printf(" %u", info.port);
+		printf("%s%u", separator, info.port);
+		separator = ", ";
 		if (port == 0)
 			port = info.port;
 	}
 	putchar('\n');
 	for (unsigned i = 0; listener_get(i, &info); i++)
 		if (info.enabled && !info.open)
-			printf("  skipped TCP %u: %s\n", info.port, strerror(info.error));
+			printf("             skipped: %u, %s\n", info.port, strerror(info.error));
 	return port;
 }
 
@@ -162,34 +164,42 @@ static void print_client(const char *user, const char *hub, const char *password
 	printf("%s AccountConnect patchbay\n", vpncmd);
 }
 
+/* Somebody has changed what the first start made: only what is there. */
+static void print_hubs(void)
+{
+	const struct directory_hub *hub;
+
+	TAILQ_FOREACH (hub, directory_hubs(), entry)
+		printf("  Hub:       %s%s, %u users\n", hub->name, hub->online ? "" : " (offline)",
+			hub->user_cnt);
+}
+
 void banner_print(const char *state_dir, bool first_start)
 {
-	const struct directory_hub *hub = directory_hub_find(BANNER_HUB);
+	struct directory_hub *hub = directory_hub_find(BANNER_HUB);
 	const struct directory_user *user = NULL;
 	char password[PASSWORD_LEN + 1] = "";
-	char path[4096];
+	char path[4096], quoted[sizeof(path) + 16];
 	unsigned port;
 
 	printf("patchbayd %s is ready\n", PATCHBAY_VERSION);
 	port = print_listeners();
-	printf("  state in %s\n", state_dir);
+	printf("  State:     %s\n", state_dir);
 	if (hub != NULL)
-		user = directory_user_find((struct directory_hub *)hub, BANNER_USER);
+		user = directory_user_find(hub, BANNER_USER);
 	snprintf(path, sizeof(path), "%s/" BANNER_PASSWORD_FILE, state_dir);
 	if (user == NULL || !initial_password(path, user, password)) {
-		TAILQ_FOREACH (hub, directory_hubs(), entry)
-			printf("  hub %s%s: %u users\n", hub->name, hub->online ? "" : " (offline)",
-				hub->user_cnt);
+		print_hubs();
 	} else {
-		char quoted[sizeof(path) + 16];
-		bool hidden = !first_start || stdout_is_log();
+		bool shown = first_start && !stdout_is_log();
 
+		printf("  Hub:       %s\n  User:      %s\n", hub->name, user->name);
+		if (shown)
+			printf("  Password:  %s\n             also in %s\n", password, path);
+		else
+			printf("  Password:  in %s\n", path);
 		snprintf(quoted, sizeof(quoted), "\"$(cat %s)\"", path);
-		printf("  hub %s, user %s, password %s%s\n", hub->name, user->name,
-			hidden ? "in " : "", hidden ? path : password);
-		if (!hidden)
-			printf("  (the password also stands in %s)\n", path);
-		print_client(user->name, hub->name, hidden ? quoted : password, port);
+		print_client(user->name, hub->name, shown ? password : quoted, port);
 	}
 	fflush(stdout);
 	explicit_bzero(password, sizeof(password));

@@ -87,9 +87,9 @@ static const struct key keys[] = {
 	UINT("lcores", "workers", workers, 1, LCORE_MAX, 1),
 	{"lcores", "cpus", KEY_CPUS, AT(worker_cpus), 0, CPU_SETSIZE - 1, 0, NULL, NULL},
 	CHOICE("lcores", "poll", poll, LCORE_POLL_ADAPTIVE, poll_choices),
-	UINT("lcores", "spin_us", spin_us, 0, 100000, 50),
-	UINT("lcores", "mbufs", mbufs, 1024, 16777216, 16384),
-	{"lcores", "ring_size", KEY_UINT_POWER2, AT(ring_size), 64, 65536, 1024, NULL, NULL},
+	UINT("lcores", "spin_us", spin_us, 0, 100000, LCORE_SPIN_US_DEFAULT),
+	UINT("lcores", "mbufs", mbufs, 0, 16777216, 0),
+	{"lcores", "ring_size", KEY_UINT_POWER2, AT(ring_size), 128, 65536, 1024, NULL, NULL},
 
 	{NULL, "listeners", KEY_LISTENERS, AT(listeners), 1, 65535, 0, NULL, NULL},
 
@@ -389,6 +389,11 @@ static void check_together(
 			"limits.staging_bytes is %llu, should not be above limits.staging_pool_bytes (%llu)",
 			(unsigned long long)config->staging_bytes,
 			(unsigned long long)config->staging_pool_bytes);
+	/* Fewer could not even fill the workers' caches and bursts. */
+	if (config->mbufs != 0 && config->mbufs < config->workers * CONFIG_MBUFS_PER_WORKER)
+		config_reader_error(r, find(root, "lcores", "mbufs"),
+			"lcores.mbufs is %u, should be 0 (chosen) or at least %u for %u workers",
+			config->mbufs, config->workers * CONFIG_MBUFS_PER_WORKER, config->workers);
 	if (config->state_dir[0] != '/')
 		config_reader_error(r, config_reader_member(root, "state_dir"),
 			"is \"%s\", should be an absolute path", config->state_dir);

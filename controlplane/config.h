@@ -14,7 +14,8 @@
 
 #include "dataplane/lcore.h"
 
-#define CONFIG_LISTENERS_MAX 64u
+#define CONFIG_LISTENERS_MAX    64u
+#define CONFIG_MBUFS_PER_WORKER 4096u /* at least, where the number is given */
 
 struct config_listener {
 	uint16_t port;
@@ -35,7 +36,7 @@ struct config {
 	int worker_cpus[LCORE_MAX]; /* CPU per worker; -1 = chosen by us */
 	enum lcore_poll_mode poll;
 	unsigned spin_us;
-	unsigned mbufs;
+	unsigned mbufs; /* 0 = what rings and bursts can hold (lcore.h) */
 	unsigned ring_size;
 
 	/* listeners */

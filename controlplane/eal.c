@@ -7,11 +7,11 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <rte_version.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controlplane/eal.h"
@@ -19,64 +19,11 @@
 
 #define MAIN_LCORE 0u
 #define ARGS_MAX   64
-#define PREFIX	   "patchbay-"
 #define HUGE_DIR   "/sys/kernel/mm/hugepages"
 /* Largest mbuf with its header and a cache line of the pool's, for sizing alone. */
 #define MBUF_BYTES 2560u
 
 static FILE *log_stream;
-
-/* ---- the plan ---------------------------------------------------------------------------------- */
-
-int eal_plan(const struct config *config, const cpu_set_t *allowed, struct eal_plan *out,
-	char *error, unsigned error_size)
-{
-	int cpus[CPU_SETSIZE]; /* that nobody asked for by number, highest first */
-	int cnt = 0, usable, next = 0, choices = 0;
-	cpu_set_t taken;
-
-	memset(out, 0, sizeof(*out));
-	out->workers = config->workers;
-	CPU_ZERO(&taken);
-	for (unsigned w = 0; w < config->workers; w++) {
-		int cpu = config->worker_cpus[w];
-
-		if (cpu < 0) {
-			choices++;
-			continue;
-		}
-		if (!CPU_ISSET(cpu, allowed)) {
-			snprintf(error, error_size,
-				"lcores.cpus: worker %u asks for CPU %d, which this process may not use",
-				w, cpu);
-			return -EINVAL;
-		}
-		CPU_SET(cpu, &taken);
-	}
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
-		if (CPU_ISSET(cpu, allowed) && !CPU_ISSET(cpu, &taken))
-			cpus[cnt++] = cpu;
-	if (cnt == 0) {
-		for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
-			if (CPU_ISSET(cpu, allowed))
-				cpus[cnt++] = cpu;
-	}
-	/* One is left to all other threads if the workers fit into the rest. */
-	usable = choices < cnt ? cnt - 1 : cnt;
-	for (unsigned w = 0; w < config->workers; w++) {
-		int cpu = config->worker_cpus[w];
-
-		if (cpu < 0)
-			cpu = cpus[next++ % usable];
-		out->worker_cpus[w] = cpu;
-		CPU_SET(cpu, &taken);
-	}
-	CPU_XOR(&out->control, allowed, &taken);
-	CPU_AND(&out->control, &out->control, allowed);
-	if (CPU_COUNT(&out->control) == 0)
-		out->control = *allowed;
-	return 0;
-}
 
 /* ---- DPDK's log into ours ---------------------------------------------------------------------- */
 
@@ -195,22 +142,33 @@ static unsigned long free_hugepages_mb(void)
 	return mb;
 }
 
-/* Without hugepages this is address space, of which only what is touched counts. */
+/*
+ * What workers, mbufs and rings ask for, generously: without hugepages it is address space, of which only
+ * what is touched counts; with them no more is taken than is needed.
+ */
 static unsigned memory_mb(const struct config *config)
 {
-	uint64_t bytes = (uint64_t)config->mbufs * MBUF_BYTES;
+	uint64_t pairs = (uint64_t)config->workers * (config->workers - 1);
+	uint64_t mbufs = config->mbufs;
+	uint64_t bytes;
 
 	if (config->memory_mb != 0)
 		return config->memory_mb;
-	bytes += (uint64_t)config->workers * (config->staging_pool_bytes + (32u << 20));
+	if (mbufs == 0)
+		mbufs = 2 *
+				(pairs * config->ring_size +
+					config->workers * CONFIG_MBUFS_PER_WORKER) +
+			16384;
 	/* Rings of frames between each ordered pair of workers: 8 bytes an entry, two kinds. */
-	bytes += (uint64_t)config->workers * config->workers * config->ring_size * 16;
+	bytes = mbufs * MBUF_BYTES + pairs * config->ring_size * 16;
+	bytes += (uint64_t)config->workers * (32u << 20);
 	return (unsigned)(bytes >> 20) + 256;
 }
 
 static void build_args(struct args *a, const struct config *config, const struct eal_plan *plan)
 {
 	unsigned mb = memory_mb(config);
+	struct stat st;
 	char *copy, *rest, *word;
 
 	add(a, "patchbayd");
@@ -220,8 +178,15 @@ static void build_args(struct args *a, const struct config *config, const struct
 	/* Says as a warning that nobody uses its old protocol. */
 	add(a, "--log-level");
 	add(a, "lib.telemetry:error");
+	/*
+	 * The folder of the telemetry socket. A state directory has one daemon, so that its inode is a name
+	 * that no two share (pids are not: process namespaces) and that a restart after SIGKILL takes over.
+	 */
 	add(a, "--file-prefix");
-	add(a, PREFIX "%d", getpid());
+	if (stat(config->state_dir, &st) == 0)
+		add(a, "patchbay-%jx-%jx", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	else
+		a->failed = true;
 	if (config->eal_options[0] != '\0') {
 		copy = strdup(config->eal_options);
 		a->failed |= copy == NULL;
@@ -246,15 +211,7 @@ static void build_args(struct args *a, const struct config *config, const struct
 
 /* ---- life -------------------------------------------------------------------------------------- */
 
-static const char *runtime_dir(void)
-{
-	const char *dir = getenv("RUNTIME_DIRECTORY");
-
-	if (geteuid() != 0 && dir == NULL)
-		dir = getenv("XDG_RUNTIME_DIR");
-	return dir != NULL ? dir : geteuid() == 0 ? "/var/run" : "/tmp";
-}
-
+/* What the telemetry socket leaves; the EAL itself removes nothing. */
 static void remove_folder(const char *path)
 {
 	DIR *dir = opendir(path);
@@ -269,31 +226,6 @@ static void remove_folder(const char *path)
 	rmdir(path);
 }
 
-/* Folders of this process (all = false), and of processes of ours that were killed. */
-static void clean_runtime(bool own)
-{
-	char base[512];
-	struct dirent *e;
-	DIR *dir;
-
-	snprintf(base, sizeof(base), "%s/dpdk", runtime_dir());
-	dir = opendir(base);
-	if (dir == NULL)
-		return;
-	while ((e = readdir(dir)) != NULL) {
-		char path[sizeof(base) + sizeof(e->d_name) + 1];
-		int pid;
-
-		if (sscanf(e->d_name, PREFIX "%d", &pid) != 1 || pid <= 0)
-			continue;
-		if (own ? pid != getpid() : kill(pid, 0) == 0 || errno != ESRCH)
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", base, e->d_name);
-		remove_folder(path);
-	}
-	closedir(dir);
-}
-
 int eal_bind(const struct eal_plan *plan)
 {
 	return sched_setaffinity(0, sizeof(plan->control), &plan->control) < 0 ? -errno : 0;
@@ -305,12 +237,12 @@ int eal_start(const struct config *config, const struct eal_plan *plan)
 	char *argv[ARGS_MAX + 1]; /* the EAL reorders its copy */
 	int rc;
 
-	clean_runtime(false);
 	open_log_stream();
 	build_args(&args, config, plan);
 	if (args.failed) {
 		args_free(&args);
-		log_error("eal", "too many EAL options, or out of memory");
+		log_error("eal",
+			"the EAL's options cannot be put together: too many, or out of memory");
 		return -EINVAL;
 	}
 	memcpy(argv, args.v, sizeof(argv));
@@ -332,8 +264,12 @@ int eal_start(const struct config *config, const struct eal_plan *plan)
 
 void eal_stop(void)
 {
+	char *runtime = strdup(rte_eal_get_runtime_dir());
+
 	rte_eal_cleanup();
-	clean_runtime(true);
+	if (runtime != NULL)
+		remove_folder(runtime);
+	free(runtime);
 	rte_openlog_stream(NULL);
 	if (log_stream != NULL)
 		fclose(log_stream);
