@@ -515,6 +515,11 @@ static void test_password_method(void **)
 	assert_same_options(&r, &out);
 	assert_memory_equal(r.secure_old_password, out.secure_old_password, 20);
 	assert_memory_equal(r.new_password, out.new_password, 20);
+	/* An ill-sized NTLM hash is one that is not there. */
+	out.ntlm.len = 15;
+	login_request_pack(&out, begin());
+	assert_int_equal(login_request_unpack(&r, end()), WIRE_ERROR_OK);
+	assert_null(r.ntlm.data);
 	for (int missing = 0; missing < 2; missing++) {
 		begin();
 		pack_add_str(&writer, "method", "password");
