@@ -209,12 +209,17 @@ struct stream *bed_connect(struct bed_peer *p, int version)
 	return NULL;
 }
 
-void bed_peer_close(struct bed_peer *p)
+void bed_peer_neglect(struct bed_peer *p)
 {
 	for (unsigned i = 0; i < PEERS_MAX; i++) {
 		if (peers[i] == p)
 			peers[i] = NULL;
 	}
+}
+
+void bed_peer_close(struct bed_peer *p)
+{
+	bed_peer_neglect(p);
 	tls_peer_close(&p->tls);
 }
 

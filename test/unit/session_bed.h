@@ -58,6 +58,8 @@ void bed_hub_close(void);
 
 /* Opens a TCP connection over loopback, TLS handshake done; the peer's side is in *p. */
 struct stream *bed_connect(struct bed_peer *p, int version);
+/* From now on bed_pump() does not read what the peer receives. */
+void bed_peer_neglect(struct bed_peer *p);
 void bed_peer_close(struct bed_peer *p);
 void bed_open(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms);
 void bed_end(struct bed_session *bs, enum session_end why);
