@@ -47,7 +47,7 @@ struct fdb *fdb_create(const struct fdb_conf *conf)
 	/* All stripes' credits together stay under a quarter of the bound, so little is stranded. */
 	fdb->batch = conf->max_entries / (4 * FDB_STRIPES);
 	fdb->batch = fdb->batch < 1 ? 1 : fdb->batch > 64 ? 64 : fdb->batch;
-	fdb_grant(fdb, fdb_slots(t), false);
+	atomic_init(&fdb->budget, conf->max_entries);
 	atomic_init(&fdb->old, NULL);
 	atomic_init(&fdb->cur, t);
 	return fdb;
@@ -254,7 +254,7 @@ static void settle(struct learning *l, const struct fdb_slot *mine)
 	}
 }
 
-/* The table, not the bound, refuses a new key: noted, for growth to see. */
+/* Both buckets of a new key are full. */
 static enum fdb_learn_result crowded(struct learning *l)
 {
 	atomic_fetch_add_explicit(&l->own->crowded, 1, memory_order_relaxed);
@@ -271,18 +271,14 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 	struct fdb_slot *s = here->half != NULL ? here->half : here->room;
 	uint64_t v = FDB_UNSET;
 
+	/*
+	 * When the bound is reached, this is where the port that holds most could be asked for an old
+	 * entry (by the sweeper: a worker has no slot to offer before a grace period is over).
+	 */
 	if (s == NULL)
 		return crowded(l);
-	if (!fdb_credit_take(l->fdb, l->own, moves_in)) {
-		if (atomic_load_explicit(&l->fdb->granted, memory_order_relaxed) <
-			l->fdb->max_entries)
-			return crowded(l);
-		/*
-		 * The bound. Here the port that holds most could be asked for an old entry: by the
-		 * sweeper, since a worker has no slot to give away before a grace period is over.
-		 */
+	if (!fdb_credit_take(l->fdb, l->own, moves_in))
 		return FDB_FULL;
-	}
 	if (s == here->room && s != here->half) {
 		uint64_t k = 0;
 
@@ -421,8 +417,7 @@ size_t fdb_list(const struct fdb *fdb, uint64_t *cursor, struct fdb_entry *out, 
 
 uint32_t fdb_count(const struct fdb *fdb)
 {
-	int64_t n = atomic_load_explicit(&fdb->granted, memory_order_relaxed) -
-		atomic_load_explicit(&fdb->budget, memory_order_relaxed);
+	int64_t n = fdb->max_entries - atomic_load_explicit(&fdb->budget, memory_order_relaxed);
 
 	for (unsigned i = 0; i < FDB_STRIPES; i++)
 		n -= atomic_load_explicit(&fdb->stripe[i].credit, memory_order_relaxed);

@@ -17,8 +17,8 @@
  * broken off (the caller is told by the connection closing) the line stays without its end.
  *
  * Bounds: ADMIN_CLIENTS_MAX callers, ADMIN_REQUEST_MAX bytes of request and about ADMIN_OUTPUT_MAX bytes of
- * answer held for each; a caller that takes nothing for ADMIN_STALL_S seconds, leaves a line half sent that
- * long, or asks nothing for ADMIN_IDLE_S is disconnected.
+ * answer held for each; a caller that takes nothing for ADMIN_STALL_S seconds, sends nothing more of
+ * a line begun for that long, or asks nothing for ADMIN_IDLE_S is disconnected.
  */
 
 #define ADMIN_CLIENTS_MAX 32u

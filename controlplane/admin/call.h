@@ -118,9 +118,10 @@ struct admin_call {
 	unsigned depth;
 	bool in_rows;
 
-	int error;				    /* answer instead of the result, 0 = none */
-	char error_text[256];			    /* with the sentence of admin_fail() */
-	char error_field[ADMIN_FIELD_NAME_MAX + 1]; /* of a bad parameter, else "" */
+	int error;	      /* answer instead of the result, 0 = none */
+	char error_text[256]; /* with the sentence of admin_fail() */
+	/* Bad parameter, else "": its name in the table, or as the caller wrote it. */
+	char error_field[ADMIN_FIELD_NAME_MAX + 1];
 };
 
 /*

@@ -33,6 +33,7 @@
 	X(20, TOO_MANY_LOGINS, "too many sessions of this user")                               \
 	X(21, LICENCE, "licence error")                                                        \
 	X(23, INTERNAL, "internal error")                                                      \
+	X(29, OBJECT_NOT_FOUND, "object not found")                                            \
 	X(33, NOT_SUPPORTED, "not supported")                                                  \
 	X(38, INVALID_PARAMETER, "invalid parameter")                                          \
 	X(46, NOT_CONTROLLER, "not a cluster controller")                                      \

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The life of one administration call between an encoding and a handler: roles, ranges and completeness are
+ * judged here, from the table, so that neither side has to.
+ */
+
+#include "controlplane/admin/call.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "drivers/session/wire/wire_error.h"
+
+static_assert(ADMIN_FIELDS_MAX <= 64, "arg_set and put are one word each");
+
+int admin_fail(struct admin_call *call, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert(!call->begun);
+	va_start(ap, fmt);
+	vsnprintf(call->error_text, sizeof(call->error_text), fmt, ap);
+	va_end(ap);
+	call->error = code;
+	return code;
+}
+
+static int bad_field(struct admin_call *call, const char *name, const char *why)
+{
+	snprintf(call->error_field, sizeof(call->error_field), "%s", name);
+	return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER, "%s", why);
+}
+
+static const char *range_wrong(
+	const struct admin_field *f, const struct admin_value *v, char *why, size_t why_size)
+{
+	switch (f->type) {
+	case ADMIN_TYPE_INT:
+	case ADMIN_TYPE_INT64:
+		if (v->number >= f->min && v->number <= f->max)
+			return NULL;
+		snprintf(why, why_size, "must be %" PRIu64 " to %" PRIu64, f->min, f->max);
+		return why;
+	case ADMIN_TYPE_STR:
+	case ADMIN_TYPE_USTR:
+	case ADMIN_TYPE_DATA:
+		if (v->size >= f->min && v->size <= f->max)
+			return NULL;
+		if (v->size == 0)
+			return "must not be empty";
+		snprintf(why, why_size, "must have %" PRIu64 " to %" PRIu64 " bytes", f->min,
+			f->max);
+		return why;
+	default:
+		return NULL;
+	}
+}
+
+static int args_decode(struct admin_call *call, struct admin_in *in)
+{
+	const struct admin_field *request = call->method->request;
+	const char *stranger = in->ops->unknown(in, request);
+	char why_text[64];
+
+	if (stranger != NULL)
+		return bad_field(call, stranger, "this method has no such parameter");
+	for (unsigned i = 0; request[i].name != NULL; i++) {
+		const struct admin_field *f = &request[i];
+		const char *why = "wrong type";
+		int n;
+
+		assert(i < ADMIN_FIELDS_MAX);
+		n = in->ops->get(in, f, &call->args[i], &why);
+		if (n < 0)
+			return bad_field(call, f->name, why);
+		if (n == 0) {
+			if (f->flags & ADMIN_F_REQUIRED)
+				return bad_field(call, f->name, "is missing");
+			continue;
+		}
+		why = range_wrong(f, &call->args[i], why_text, sizeof(why_text));
+		if (why != NULL)
+			return bad_field(call, f->name, why);
+		call->arg_set |= UINT64_C(1) << i;
+	}
+	return 0;
+}
+
+static int role_check(struct admin_call *call)
+{
+	const struct admin_caller *who = call->caller;
+	const char *hub;
+
+	switch (call->method->role) {
+	case ADMIN_ROLE_ANY:
+		return 0;
+	case ADMIN_ROLE_SERVER:
+		if (!who->server)
+			return admin_fail(call, WIRE_ERROR_NOT_ENOUGH_RIGHTS,
+				"%s needs the administrator of the server", call->method->name);
+		return 0;
+	case ADMIN_ROLE_HUB:
+		hub = admin_get_str(call, "HubName");
+		if (hub[0] == '\0')
+			return bad_field(call, "HubName", "must not be empty");
+		if (!admin_sees_hub(call, hub))
+			return admin_fail(call, WIRE_ERROR_NOT_ENOUGH_RIGHTS,
+				"%s: hub %s is not yours", call->method->name, hub);
+		return 0;
+	}
+	return WIRE_ERROR_INTERNAL;
+}
+
+int admin_call_begin(struct admin_call *call, const struct admin_method *method,
+	const struct admin_caller *caller, struct admin_in *in, struct admin_out *out)
+{
+	int rc;
+
+	memset(call, 0, sizeof(*call));
+	call->method = method;
+	call->caller = caller;
+	call->out = out;
+	call->fields[0] = method->response;
+	/* A foreigner to the whole method learns nothing from the order in which parameters are judged. */
+	if (method->role == ADMIN_ROLE_SERVER && (rc = role_check(call)) != 0)
+		return rc;
+	rc = args_decode(call, in);
+	if (rc == 0)
+		rc = role_check(call);
+	if (rc == 0 && method->state_bytes > 0) {
+		call->state = calloc(1, method->state_bytes);
+		if (call->state == NULL)
+			rc = admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
+	}
+	return rc;
+}
+
+/* Every field of a record that is not optional has been put: the table does not promise too much. */
+static void record_check(const struct admin_call *call, unsigned depth)
+{
+	const struct admin_field *f = call->fields[depth];
+
+	for (unsigned i = 0; f[i].name != NULL; i++)
+		assert((f[i].flags & ADMIN_F_OPTIONAL) != 0 ||
+			(call->put[depth] & UINT64_C(1) << i) != 0);
+}
+
+int admin_call_step(struct admin_call *call, unsigned rows, size_t output_max)
+{
+	int rc;
+
+	call->row_budget = rows;
+	call->output_max = output_max;
+	rc = call->method->step(call);
+	call->steps++;
+	if (rc == ADMIN_DONE) {
+		assert(call->depth == 0 && !call->in_rows);
+		record_check(call, 0);
+	} else if (rc > 0) {
+		assert(!call->begun);
+		call->error = rc;
+		if (call->error_text[0] == '\0')
+			snprintf(call->error_text, sizeof(call->error_text), "%s",
+				wire_error_text((uint32_t)rc));
+	}
+	return rc;
+}
+
+void admin_call_end(struct admin_call *call)
+{
+	if (call->state != NULL && call->method->fini != NULL)
+		call->method->fini(call);
+	free(call->state);
+	call->state = NULL;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
+static const struct admin_value *arg(
+	const struct admin_call *call, const char *name, unsigned types_mask)
+{
+	const struct admin_field *request = call->method->request;
+
+	for (unsigned i = 0; request[i].name != NULL; i++) {
+		if (strcmp(request[i].name, name) != 0)
+			continue;
+		assert((types_mask & 1u << request[i].type) != 0);
+		return call->arg_set & UINT64_C(1) << i ? &call->args[i] : NULL;
+	}
+	assert(!"argument is not in the method's table");
+	return NULL;
+}
+
+bool admin_has(const struct admin_call *call, const char *name)
+{
+	return arg(call, name, ~0u) != NULL;
+}
+
+uint32_t admin_get_int(const struct admin_call *call, const char *name)
+{
+	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_INT);
+
+	return v == NULL ? 0 : (uint32_t)v->number;
+}
+
+bool admin_get_bool(const struct admin_call *call, const char *name)
+{
+	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_BOOL);
+
+	return v != NULL && v->flag;
+}
+
+const char *admin_get_str(const struct admin_call *call, const char *name)
+{
+	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_STR | 1u << ADMIN_TYPE_USTR);
+
+	return v == NULL ? "" : v->bytes;
+}
+
+const void *admin_get_data(const struct admin_call *call, const char *name, size_t *size)
+{
+	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_DATA);
+
+	*size = v == NULL ? 0 : v->size;
+	return v == NULL ? NULL : v->bytes;
+}
+
+bool admin_sees_hub(const struct admin_call *call, const char *hub_name)
+{
+	const struct admin_caller *who = call->caller;
+
+	return who->server || (who->hub_name != NULL && strcasecmp(who->hub_name, hub_name) == 0);
+}
+
+/* ---- result ---------------------------------------------------------------------------------- */
+
+bool admin_room(const struct admin_call *call)
+{
+	return call->row_budget > 0 && call->out->ops->pending(call->out) < call->output_max;
+}
+
+void admin_spend(struct admin_call *call, unsigned rows)
+{
+	call->row_budget -= rows < call->row_budget ? rows : call->row_budget;
+}
+
+/* The field that is put, marked as put. Handlers put in the table's order, so the first look hits. */
+static const struct admin_field *put_field(struct admin_call *call, const char *name)
+{
+	unsigned d = call->depth;
+	const struct admin_field *f = call->fields[d];
+	unsigned i = call->next[d];
+
+	if (f[i].name == NULL || strcmp(f[i].name, name) != 0) {
+		for (i = 0; f[i].name != NULL && strcmp(f[i].name, name) != 0; i++)
+			;
+		assert(f[i].name != NULL);
+	}
+	assert((call->put[d] & UINT64_C(1) << i) == 0);
+	call->put[d] |= UINT64_C(1) << i;
+	call->next[d] = i + 1;
+	call->begun = true;
+	return &f[i];
+}
+
+static void put(
+	struct admin_call *call, const char *name, unsigned types_mask, const struct admin_value *v)
+{
+	const struct admin_field *f = put_field(call, name);
+
+	assert((types_mask & 1u << f->type) != 0);
+	/* Between rows nothing but rows. */
+	assert(call->in_rows == (call->depth == 1));
+	call->out->ops->value(call->out, f, v);
+}
+
+void admin_put_bool(struct admin_call *call, const char *name, bool v)
+{
+	put(call, name, 1u << ADMIN_TYPE_BOOL, &(struct admin_value){.flag = v});
+}
+
+void admin_put_int(struct admin_call *call, const char *name, uint32_t v)
+{
+	put(call, name, 1u << ADMIN_TYPE_INT, &(struct admin_value){.number = v});
+}
+
+void admin_put_int64(struct admin_call *call, const char *name, uint64_t v)
+{
+	put(call, name, 1u << ADMIN_TYPE_INT64, &(struct admin_value){.number = v});
+}
+
+void admin_put_time(struct admin_call *call, const char *name, int64_t ms)
+{
+	put(call, name, 1u << ADMIN_TYPE_TIME, &(struct admin_value){.time_ms = ms});
+}
+
+void admin_put_str(struct admin_call *call, const char *name, const char *v)
+{
+	struct admin_value value = {.bytes = v == NULL ? "" : v};
+
+	value.size = strlen(value.bytes);
+	put(call, name, 1u << ADMIN_TYPE_STR | 1u << ADMIN_TYPE_USTR, &value);
+}
+
+void admin_put_data(struct admin_call *call, const char *name, const void *bytes, size_t size)
+{
+	struct admin_value value = {.bytes = bytes, .size = size};
+
+	put(call, name, 1u << ADMIN_TYPE_DATA, &value);
+}
+
+void admin_put_ip(struct admin_call *call, const char *name, const struct sockaddr_storage *v)
+{
+	struct admin_value value = {.family = AF_UNSPEC};
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (v != NULL && v->ss_family == AF_INET) {
+		value.family = AF_INET;
+		memcpy(value.address, &((const struct sockaddr_in *)v)->sin_addr, 4);
+	} else if (v != NULL && v->ss_family == AF_INET6) {
+		const uint8_t *a = ((const struct sockaddr_in6 *)v)->sin6_addr.s6_addr;
+
+		/* IPv4 that came in through an IPv6 socket is IPv4 to everybody who reads lists. */
+		value.family = memcmp(a, mapped, 12) == 0 ? AF_INET : AF_INET6;
+		if (value.family == AF_INET)
+			memcpy(value.address, a + 12, 4);
+		else
+			memcpy(value.address, a, 16);
+	}
+	put(call, name, 1u << ADMIN_TYPE_IP, &value);
+}
+
+void admin_put_traffic(struct admin_call *call, const char *name, const struct stats_traffic *in,
+	const struct stats_traffic *out)
+{
+	struct admin_value value = {.traffic = {.in = *in, .out = *out}};
+
+	put(call, name, 1u << ADMIN_TYPE_TRAFFIC, &value);
+}
+
+void admin_rows_begin(struct admin_call *call, const char *name)
+{
+	const struct admin_field *f;
+
+	assert(call->depth == 0 && !call->in_rows);
+	f = put_field(call, name);
+	assert(f->type == ADMIN_TYPE_ROWS);
+	call->fields[1] = f->rows;
+	call->in_rows = true;
+	call->out->ops->rows_begin(call->out, f);
+}
+
+void admin_row_begin(struct admin_call *call)
+{
+	assert(call->in_rows && call->depth == 0);
+	call->depth = 1;
+	call->put[1] = 0;
+	call->next[1] = 0;
+	admin_spend(call, 1);
+	call->out->ops->row_begin(call->out);
+}
+
+void admin_row_end(struct admin_call *call)
+{
+	assert(call->depth == 1);
+	record_check(call, 1);
+	call->depth = 0;
+	call->out->ops->row_end(call->out);
+}
+
+void admin_rows_end(struct admin_call *call)
+{
+	assert(call->in_rows && call->depth == 0);
+	call->in_rows = false;
+	call->out->ops->rows_end(call->out);
+}

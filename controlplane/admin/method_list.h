@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_CONTROLPLANE_ADMIN_METHOD_LIST_H
+#define PATCHBAY_CONTROLPLANE_ADMIN_METHOD_LIST_H
+
+/*
+ * Which methods there are. Each stands beside its handler as `const struct admin_method admin_method_<symbol>`;
+ * a method that is missing here does not exist, one that is missing there does not link. Sorted by name
+ * without regard to case (the lookup is a binary search; a test checks).
+ */
+
+#include "controlplane/admin/method.h"
+
+#define ADMIN_METHOD_LIST(X)              \
+	X(delete_mac_table)               \
+	X(delete_session)                 \
+	X(disconnect_connection)          \
+	X(enum_connection)                \
+	X(enum_hub)                       \
+	X(enum_listener)                  \
+	X(enum_mac_table)                 \
+	X(enum_session)                   \
+	X(get_connection_info)            \
+	X(get_hub_status)                 \
+	X(get_server_info)                \
+	X(get_server_status)              \
+	X(get_session_status)             \
+	X(patchbay_enum_lcore)            \
+	X(patchbay_enum_method)           \
+	X(patchbay_get_listener_counters) \
+	X(patchbay_get_stats)             \
+	X(patchbay_quiesce)
+
+#define X(symbol) extern const struct admin_method admin_method_##symbol;
+ADMIN_METHOD_LIST(X)
+#undef X
+
+#endif
