@@ -20,13 +20,13 @@ static struct {
 
 int grace_init(unsigned readers)
 {
-	size_t size_bytes = rte_rcu_qsbr_get_memsize(readers);
+	size_t size_bytes;
 
 	if (qsbr != NULL)
 		return -EALREADY;
 	if (readers == 0)
 		return -EINVAL;
-	size_bytes = (size_bytes + 63) & ~(size_t)63;
+	size_bytes = (rte_rcu_qsbr_get_memsize(readers) + 63) & ~(size_t)63;
 	qsbr = aligned_alloc(64, size_bytes);
 	if (qsbr == NULL)
 		return -ENOMEM;

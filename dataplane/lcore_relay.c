@@ -38,7 +38,7 @@ int lcore_relay_init(unsigned ring_size)
 
 			if (from == to)
 				continue;
-			snprintf(name, sizeof(name), "patchbay_%u_%u", from, to);
+			snprintf(name, sizeof(name), "relay_%u_%u", from, to);
 			r = rte_ring_create_elem(name, sizeof(struct relay_item), ring_size,
 				rte_eal_has_hugepages() ? dst->socket : SOCKET_ID_ANY,
 				RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
