@@ -14,7 +14,7 @@
 
 #include "dataplane/lcore.h"
 
-#define CONFIG_LISTENERS_MAX    64u
+#define CONFIG_LISTENERS_MAX	64u
 #define CONFIG_MBUFS_PER_WORKER 4096u /* at least, where the number is given */
 
 struct config_listener {
