@@ -4,10 +4,11 @@
  * hand them back.
  *
  * The object may go only when no message names it any more. Messages of one worker are run in order, so
- * it is enough that there is a last one: END, for which session_create() reserved the place. It is posted
- * by session_end(), or in answer to the worker's news that the session ended by itself; after it nothing
- * else is posted, and the worker's answer to it is the end of all references but those of other workers
- * in the middle of a turn, which the grace period covers.
+ * it is enough that there is a last one: END. It is posted by session_end(), or in answer to the worker's
+ * news that the session ended by itself; after it nothing else is posted, and the worker's answer to it is
+ * the end of all references but those of other workers in the middle of a turn, which the grace period
+ * covers. END holds no place on the worker's ring while the session lives, or the ring would bound the
+ * number of sessions: when there is no room it waits with the grace periods and tries again.
  */
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include "dataplane/hub.h"
 #include "drivers/session/session_priv.h"
 
-#define MSGS_RESERVED 2u /* open and end */
+#define MSGS_RESERVED 1u /* open */
 
 const char *session_end_name(enum session_end why)
 {
@@ -162,7 +163,7 @@ int session_add(struct session *s, struct stream *stream, uint64_t connection_id
 	struct session_connection *c;
 	int err;
 
-	if (s->end_posted)
+	if (s->end_asked)
 		return -ENOTCONN;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -181,7 +182,7 @@ int session_connection_close(struct session *s, uint64_t connection_id, enum ses
 {
 	int err;
 
-	if (s->end_posted)
+	if (s->end_asked)
 		return 0;
 	err = lcore_msg_reserve(s->lc, 1);
 	if (err != 0)
@@ -192,12 +193,24 @@ int session_connection_close(struct session *s, uint64_t connection_id, enum ses
 	return 0;
 }
 
+static void end_post(void *arg)
+{
+	struct session *s = arg;
+
+	if (lcore_msg_reserve(s->lc, 1) != 0) {
+		grace_defer(&s->grace, end_post, s);
+		return;
+	}
+	lcore_msg_post(s->lc, &(struct lcore_msg){.fn = msg_end, .arg = s, .u = {s->end_why}});
+}
+
 void session_end(struct session *s, enum session_end why)
 {
-	if (s->end_posted)
+	if (s->end_asked)
 		return;
-	s->end_posted = true;
-	lcore_msg_post(s->lc, &(struct lcore_msg){.fn = msg_end, .arg = s, .u = {why}});
+	s->end_asked = true;
+	s->end_why = why;
+	end_post(s);
 }
 
 void session_on_connection_ended(struct lcore_event *ev)

@@ -96,8 +96,8 @@ int session_driver_init(uint64_t staging_pool_bytes_per_worker);
 void session_driver_fini(void);
 
 /*
- * Allocates a session and reserves all that opening and ending it needs: port index, places on the
- * worker's message ring. Nothing is visible yet. -ENOMEM, -ENOSPC (no port index), -EAGAIN (worker's
+ * Allocates a session and reserves all that opening it needs: port index, a place on the worker's message
+ * ring. Nothing is visible yet. -ENOMEM, -ENOSPC (no port index), -EAGAIN (worker's
  * ring full). Control thread. The caller writes the welcome only after this succeeded
  * (architecture.md 6.2).
  */

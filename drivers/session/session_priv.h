@@ -102,9 +102,10 @@ struct session {
 	void *ctx;
 
 	/* ---- control thread ---- */
-	bool end_posted;		  /* the reserved place for the last message is used */
+	bool end_asked; /* nothing is posted any more but END */
+	enum session_end end_why;
 	struct session_connection *first; /* made by session_create() so that open cannot fail */
-	struct grace_node grace;
+	struct grace_node grace;	  /* END that found no room, later the end of the object */
 
 	/* ---- owner worker ---- */
 	enum session_state state __attribute__((aligned(64)));

@@ -25,10 +25,11 @@
 static const size_t park_bytes[STREAM_PARK_CLASSES] = {
 	2048,
 	STREAM_WIRE_RECORD_BYTES,
+	STREAM_RECORDS_MAX *STREAM_WIRE_RECORD_BYTES,
 	STREAM_OUT_BYTES > STREAM_IN_BYTES ? STREAM_OUT_BYTES : STREAM_IN_BYTES,
 };
 /* Buffers kept per thread and class: a burst of half-received records costs no heap. */
-static const unsigned park_cache_max[STREAM_PARK_CLASSES] = {256, 64, 2};
+static const unsigned park_cache_max[STREAM_PARK_CLASSES] = {256, 64, 64, 2};
 
 struct stream_io *stream_io_create(void)
 {

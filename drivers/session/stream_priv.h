@@ -36,8 +36,8 @@
 #define STREAM_REKEY_MAX      32u
 #define STREAM_REKEY_WINDOW_S 60u
 
-/* Sizes of park buffers: a frame or two, a record or two, whatever a handshake left. */
-#define STREAM_PARK_CLASSES 3u
+/* Sizes of park buffers: a frame or two, a record in, two records out, whatever a handshake left. */
+#define STREAM_PARK_CLASSES 4u
 
 struct stream_queue {
 	uint8_t *at; /* first byte */
