@@ -113,9 +113,9 @@ const char *admin_traffic_name(unsigned i);
 		.name = (name_), .type = ADMIN_TYPE_INT, .min = (min_), .max = (max_), \
 		.text = (text_)                                                        \
 	}
-#define ADMIN_INT64(name_, text_)                                                             \
-	{                                                                                     \
-		.name = (name_), .type = ADMIN_TYPE_INT64, .max = UINT64_MAX, .text = (text_) \
+#define ADMIN_INT64(name_, text_)                                                            \
+	{                                                                                    \
+		.name = (name_), .type = ADMIN_TYPE_INT64, .max = INT64_MAX, .text = (text_) \
 	}
 #define ADMIN_TIME(name_, text_)                                          \
 	{                                                                 \
