@@ -32,7 +32,7 @@ struct input {
 	struct port *port;
 	uint64_t broadcast;		/* mask: I/G bit of the destination */
 	uint64_t keys[2 * FRAME_BURST]; /* source, destination, source, ... of b.frame[] */
-	uint64_t values[2 * FRAME_BURST];
+	uint64_t values[2 * FRAME_BURST] __attribute__((aligned(16)));
 	struct burst_groups groups;
 	struct stats_traffic in;
 	unsigned dropped;
@@ -56,27 +56,46 @@ static inline uint64_t load_be64(const uint8_t *p)
 	return __builtin_bswap64(v);
 }
 
+/* A frame that is dropped before it gets a key. */
+static void reject(struct input *in, struct frame *f, bool broadcast, enum stats_drop_in reason)
+{
+	if (broadcast) {
+		in->in.broadcast_frames++;
+		in->in.broadcast_bytes += f->len;
+	}
+	drop_frame(in, f, reason);
+}
+
+/* Broadcasts are counted from the mask afterwards: there are few. */
+static void count_in(struct input *in, unsigned n, uint64_t bytes)
+{
+	for (uint64_t left = in->broadcast; left != 0; left &= left - 1) {
+		in->in.broadcast_frames++;
+		in->in.broadcast_bytes += in->b.frame[__builtin_ctzll(left)]->len;
+	}
+	in->in.unicast_frames = n - in->in.broadcast_frames;
+	in->in.unicast_bytes = bytes - in->in.broadcast_bytes;
+}
+
 static void admit(struct input *in, struct frame *frames, unsigned n)
 {
 	struct burst *b = &in->b;
-	uint64_t broadcast = 0, bytes = 0, broadcast_bytes = 0;
-	unsigned k = 0, broadcast_cnt = 0;
-	bool backed = false, borrowed = false;
+	uint64_t broadcast = 0, bytes = 0;
+	unsigned k = 0, borrowed = 0;
 	uint32_t max_len = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct frame *f = &frames[i];
-		uint64_t dst, src, type, tag = FDB_KEY_VALID, group;
+		uint64_t dst, src, type, tag = FDB_KEY_VALID;
+		uint32_t len = f->len;
 
 		if (i + PREFETCH_DISTANCE < n)
 			rte_prefetch0(frames[i + PREFETCH_DISTANCE].data);
-		bytes += f->len;
+		bytes += len;
 		/* One compare for both ends: below the minimum wraps to a large number. */
-		if (unlikely((uint32_t)f->len - FRAME_MIN_BYTES >
-			    FRAME_MAX_BYTES - FRAME_MIN_BYTES)) {
-			drop_frame(in, f,
-				f->len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT
-							 : STATS_DROP_IN_LONG);
+		if (unlikely(len - FRAME_MIN_BYTES > FRAME_MAX_BYTES - FRAME_MIN_BYTES)) {
+			reject(in, f, len > FRAME_MAX_BYTES && frame_is_broadcast(f),
+				len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT : STATS_DROP_IN_LONG);
 			continue;
 		}
 		dst = load_be64(f->data);
@@ -84,35 +103,55 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 		type = src & 0xffff;
 		dst >>= 16;
 		src >>= 16;
-		group = dst >> 40 & 1;
-		broadcast_cnt += (unsigned)group;
-		broadcast_bytes += f->len & -group;
 		/* All zero wraps, all ones is the largest: one compare again. */
 		if (unlikely(src - 1 >= UINT64_C(0xfffffffffffe) || src == dst)) {
-			drop_frame(in, f, STATS_DROP_IN_BAD_SOURCE);
+			reject(in, f, frame_is_broadcast(f), STATS_DROP_IN_BAD_SOURCE);
 			continue;
 		}
-		if (type == ETHERTYPE_VLAN && f->len >= 16)
+		if (type == ETHERTYPE_VLAN && len >= 16)
 			tag |= (uint64_t)((f->data[14] & 0x0f) << 8 | f->data[15])
 				<< FDB_VLAN_SHIFT;
+		/* A broadcast is looked up too and the answer not used: rarer than a branch here is dear. */
 		in->keys[2 * k] = tag | src;
-		/* A broadcast is not looked up: its source again, which costs the same line. */
-		in->keys[2 * k + 1] = tag | (group != 0 ? src : dst);
-		broadcast |= group << k;
-		max_len = f->len > max_len ? f->len : max_len;
-		backed |= f->m != NULL;
-		borrowed |= f->m == NULL;
+		in->keys[2 * k + 1] = tag | dst;
+		broadcast |= (dst >> 40 & 1) << k;
+		max_len = len > max_len ? len : max_len;
+		borrowed += f->m == NULL;
 		b->frame[k++] = f;
 	}
 	b->n = k;
 	b->max_len = max_len;
-	b->backed = backed;
-	b->borrowed = borrowed;
+	b->backed = borrowed < k;
+	b->borrowed = borrowed > 0;
 	in->broadcast = broadcast;
-	in->in.unicast_frames = n - broadcast_cnt;
-	in->in.unicast_bytes = bytes - broadcast_bytes;
-	in->in.broadcast_frames = broadcast_cnt;
-	in->in.broadcast_bytes = broadcast_bytes;
+	count_in(in, n, bytes);
+}
+
+/* ---- survey ----------------------------------------------------------------------------------- */
+
+/*
+ * Settles the usual burst between two ports at one instruction or two per frame: every source fresh,
+ * one destination for all. What it says is only ever "look closer".
+ */
+struct survey {
+	bool fresh;    /* no source has to be learned */
+	bool together; /* all destinations are on one port, or all unknown */
+};
+
+/* Source and destination of one frame side by side, as they stand in values[]. */
+typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+
+static struct survey survey(const struct input *in)
+{
+	const pair *v = (const pair *)in->values;
+	uint64_t fresh = (uint64_t)in->b.lc->now_s << 32 |
+		(uint64_t)in->port->idx << PORT_GEN_BITS | in->port->gen;
+	pair want = {fresh, in->values[1]}, odd = {0, 0};
+
+	for (unsigned j = 0; j < in->b.n; j++)
+		odd |= v[j] ^ want;
+	/* Index and generation only: each entry was refreshed in a second of its own. */
+	return (struct survey){.fresh = odd[0] == 0, .together = (uint32_t)odd[1] == 0};
 }
 
 /* ---- learn ------------------------------------------------------------------------------------ */
@@ -152,6 +191,18 @@ static uint64_t learn(struct input *in)
 }
 
 /* ---- classify --------------------------------------------------------------------------------- */
+
+/* All on one known port that is not the source's own: one group. */
+static bool classify_together(struct input *in, uint64_t live)
+{
+	uint32_t dst = (uint32_t)in->values[1];
+
+	if (in->broadcast != 0 || dst == 0 || dst >> PORT_GEN_BITS == in->port->idx)
+		return false;
+	in->groups.n = 1;
+	in->groups.group[0] = (struct burst_group){.mask = live, .port = dst};
+	return true;
+}
 
 /* Groups what has one known destination; returns the mask of what is flooded. */
 static uint64_t classify(struct input *in, uint64_t live)
@@ -342,6 +393,7 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 {
 	struct input in;
 	struct burst *b = &in.b;
+	struct survey seen;
 	uint64_t live, flood;
 	unsigned entered, flooded;
 
@@ -352,6 +404,7 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	in.port = port;
 	in.dropped = 0;
 	memset(in.drop, 0, sizeof(in.drop));
+	memset(&in.in, 0, sizeof(in.in));
 
 	admit(&in, frames, n);
 	if (unlikely((port->flags & PORT_F_RECEIVE_ONLY) != 0))
@@ -361,8 +414,12 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	flood = 0;
 	if (likely(b->n > 0)) {
 		fdb_lookup_bulk(b->hub->fdb, in.keys, 2 * b->n, in.values);
-		live = burst_all(b) & ~learn(&in);
-		flood = classify(&in, live);
+		seen = survey(&in);
+		live = burst_all(b);
+		if (unlikely(!seen.fresh))
+			live &= ~learn(&in);
+		if (!seen.together || !classify_together(&in, live))
+			flood = classify(&in, live);
 	}
 	entered = n - in.dropped;
 	flooded = (unsigned)__builtin_popcountll(flood);
