@@ -47,7 +47,7 @@ struct fdb *fdb_create(const struct fdb_conf *conf)
 	/* All stripes' credits together stay under a quarter of the bound, so little is stranded. */
 	fdb->batch = conf->max_entries / (4 * FDB_STRIPES);
 	fdb->batch = fdb->batch < 1 ? 1 : fdb->batch > 64 ? 64 : fdb->batch;
-	atomic_init(&fdb->budget, conf->max_entries);
+	fdb_grant(fdb, fdb_slots(t), false);
 	atomic_init(&fdb->old, NULL);
 	atomic_init(&fdb->cur, t);
 	return fdb;
@@ -65,6 +65,22 @@ void fdb_destroy(struct fdb *fdb)
 
 /* ---- lookup ---- */
 
+/* No state of a slot (fdb_table.h), but less than an entry. */
+#define NOT_THERE UINT64_C(3)
+
+/* Asks for a conditional move. */
+#ifdef __clang__
+#define UNPREDICTABLE(x) __builtin_unpredictable(x)
+#else
+#define UNPREDICTABLE(x) __builtin_expect_with_probability(x, 1, 0.5)
+#endif
+
+/* x if `on`, else 0, and the compiler is left no branch to make of it. */
+static inline uint64_t only_if(bool on, uint64_t x)
+{
+	return x & -(uint64_t)on;
+}
+
 /*
  * The entry of `key` in one bucket, 0 if there is none; *odd if the key is there without an entry.
  * No branch: which of the slots matches is random, and a mispredicted branch costs more than comparing
@@ -72,57 +88,58 @@ void fdb_destroy(struct fdb *fdb)
  * sweeper's reset of the value before that): a value read after it was never another key's, as a slot
  * changes hands only across a grace period.
  */
-static inline uint64_t bucket_value(struct fdb_bucket *b, uint64_t key, bool *odd)
+static inline __attribute__((always_inline)) uint64_t bucket_value(
+	struct fdb_bucket *b, uint64_t key, bool *odd)
 {
-	unsigned hit = 0;
-	uint64_t v;
+	uint64_t v = NOT_THERE;
 
-	for (unsigned i = 0; i < FDB_BUCKET_SLOTS; i++)
-		hit |= (unsigned)(atomic_load_explicit(&b->slot[i].key, memory_order_acquire) ==
-			       key)
-			<< i;
-	/* Pairs with the release of the value CAS. */
-	v = atomic_load_explicit(&b->slot[__builtin_ctz(hit | 1u << (FDB_BUCKET_SLOTS - 1))].value,
-		memory_order_acquire);
-	*odd |= hit != 0 && v < FDB_LIVE;
-	return hit != 0 && v >= FDB_LIVE ? v : 0;
+	/* Backwards, so that the first in probe order stays. */
+#pragma GCC unroll 4
+	for (unsigned i = FDB_BUCKET_SLOTS; i-- > 0;) {
+		uint64_t k = atomic_load_explicit(&b->slot[i].key, memory_order_acquire);
+		/* Pairs with the release of the value CAS. */
+		uint64_t w = atomic_load_explicit(&b->slot[i].value, memory_order_acquire);
+
+		v = UNPREDICTABLE(k == key) ? w : v;
+	}
+	*odd |= v < NOT_THERE;
+	return only_if(v >= FDB_LIVE, v);
 }
 
 /*
- * Looks the keys todo[0..n-1] up in one table; what was not found stays in `todo`. `all`: todo is not
- * read, keys 0..n-1 are meant (a constant, the body is inlined twice). Returns how many stay.
+ * Looks the keys todo[0..n-1] up in one table; what was not found stays in `todo` (an entry of a departed
+ * port was found, and gives 0). `all`: todo is not read, keys 0..n-1 are meant (a constant, the body is
+ * inlined twice). Returns how many stay.
  */
 static inline __attribute__((always_inline)) unsigned probe_burst(const struct fdb *fdb,
 	const struct fdb_table *t, const uint64_t *keys, uint8_t *todo, bool all, unsigned n,
 	uint64_t *values, bool *odd)
 {
-	uint32_t first[LOOKUP_MAX], other[LOOKUP_MAX];
+	uint32_t at[LOOKUP_MAX];
 	unsigned left = 0, stay = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t h = fdb_hash(fdb, keys[all ? i : todo[i]]);
-
-		first[i] = (uint32_t)(h & t->mask);
-		other[i] = (uint32_t)fdb_other_bucket(t, h);
-		__builtin_prefetch(&t->bucket[first[i]]);
+		at[i] = (uint32_t)(fdb_hash(fdb, keys[all ? i : todo[i]]) & t->mask);
+		__builtin_prefetch(&t->bucket[at[i]]);
 	}
 	/* Four keys of five are in their first bucket: the second line is fetched for the rest only. */
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = all ? i : todo[i];
-		uint64_t v = bucket_value(&t->bucket[first[i]], keys[k], odd);
+		uint64_t v = bucket_value(&t->bucket[at[i]], keys[k], odd);
 
-		values[k] = v;
+		values[k] = only_if(fdb_alive(fdb, v), v);
 		todo[left] = (uint8_t)k;
-		other[left] = other[i];
 		left += v == 0;
 	}
-	for (unsigned i = 0; i < left; i++)
-		__builtin_prefetch(&t->bucket[other[i]]);
+	for (unsigned i = 0; i < left; i++) {
+		at[i] = (uint32_t)fdb_other_bucket(t, fdb_hash(fdb, keys[todo[i]]));
+		__builtin_prefetch(&t->bucket[at[i]]);
+	}
 	for (unsigned i = 0; i < left; i++) {
 		unsigned k = todo[i];
-		uint64_t v = bucket_value(&t->bucket[other[i]], keys[k], odd);
+		uint64_t v = bucket_value(&t->bucket[at[i]], keys[k], odd);
 
-		values[k] = v;
+		values[k] = only_if(fdb_alive(fdb, v), v);
 		todo[stay] = (uint8_t)k;
 		stay += v == 0;
 	}
@@ -148,7 +165,7 @@ static uint64_t lookup_again(const struct fdb *fdb, uint64_t key)
 			again |= f.away || f.half != NULL;
 		}
 		if (f.live != NULL)
-			return f.value;
+			return only_if(fdb_alive(fdb, f.value), f.value);
 		if (!again)
 			break;
 	}
@@ -172,8 +189,6 @@ void fdb_lookup_bulk(const struct fdb *fdb, const uint64_t *keys, unsigned n, ui
 		for (unsigned i = 0; i < left; i++)
 			values[todo[i]] = lookup_again(fdb, keys[todo[i]]);
 	}
-	for (unsigned i = 0; i < n; i++)
-		values[i] = fdb_alive(fdb, values[i]) ? values[i] : 0;
 }
 
 /* ---- learning ---- */
@@ -254,7 +269,7 @@ static void settle(struct learning *l, const struct fdb_slot *mine)
 	}
 }
 
-/* Both buckets of a new key are full. */
+/* The table, not the bound, refuses a new key: noted, for growth to see. */
 static enum fdb_learn_result crowded(struct learning *l)
 {
 	atomic_fetch_add_explicit(&l->own->crowded, 1, memory_order_relaxed);
@@ -271,14 +286,18 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 	struct fdb_slot *s = here->half != NULL ? here->half : here->room;
 	uint64_t v = FDB_UNSET;
 
-	/*
-	 * When the bound is reached, this is where the port that holds most could be asked for an old
-	 * entry (by the sweeper: a worker has no slot to offer before a grace period is over).
-	 */
 	if (s == NULL)
 		return crowded(l);
-	if (!fdb_credit_take(l->fdb, l->own, moves_in))
+	if (!fdb_credit_take(l->fdb, l->own, moves_in)) {
+		if (atomic_load_explicit(&l->fdb->granted, memory_order_relaxed) <
+			l->fdb->max_entries)
+			return crowded(l);
+		/*
+		 * The bound. Here the port that holds most could be asked for an old entry: by the
+		 * sweeper, since a worker has no slot to give away before a grace period is over.
+		 */
 		return FDB_FULL;
+	}
 	if (s == here->room && s != here->half) {
 		uint64_t k = 0;
 
@@ -417,7 +436,8 @@ size_t fdb_list(const struct fdb *fdb, uint64_t *cursor, struct fdb_entry *out, 
 
 uint32_t fdb_count(const struct fdb *fdb)
 {
-	int64_t n = fdb->max_entries - atomic_load_explicit(&fdb->budget, memory_order_relaxed);
+	int64_t n = atomic_load_explicit(&fdb->granted, memory_order_relaxed) -
+		atomic_load_explicit(&fdb->budget, memory_order_relaxed);
 
 	for (unsigned i = 0; i < FDB_STRIPES; i++)
 		n -= atomic_load_explicit(&fdb->stripe[i].credit, memory_order_relaxed);

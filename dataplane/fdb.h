@@ -56,7 +56,9 @@
  *              later.
  * An older value cannot displace a newer one: growth sets a value only in a slot that has none, and if
  * the worker who claimed that slot comes later, its CAS finds growth's value and moves it. An entry for
- * which the new table has no room stays in the old one until it has.
+ * which the new table has no room stays in the old one until it has. A storm of new keys cannot take that
+ * room: the number of entries there may be follows the size of the table (three quarters of the slots,
+ * while growth is under way three eighths of the new ones), so what is known stays known.
  *
  * Bound: at most `max_entries` live entries (reference/hub.md 2: 65 536 by default). When the bound is
  * reached a new MAC is not learned; the frame goes on (the original drops it). The books are credits: one

@@ -204,6 +204,20 @@ void fdb_credit_give(struct fdb *fdb, struct fdb_stripe *own)
 		atomic_store_explicit(&fdb->exhausted, false, memory_order_relaxed);
 }
 
+void fdb_grant(struct fdb *fdb, uint64_t slots, bool growing)
+{
+	int64_t granted = atomic_load_explicit(&fdb->granted, memory_order_relaxed);
+	int64_t limit = (int64_t)(growing ? slots / 8 * 3 : slots / 4 * 3);
+
+	if (limit > fdb->max_entries)
+		limit = fdb->max_entries;
+	if (limit <= granted)
+		return;
+	atomic_store_explicit(&fdb->granted, limit, memory_order_relaxed);
+	atomic_fetch_add_explicit(&fdb->budget, limit - granted, memory_order_relaxed);
+	atomic_store_explicit(&fdb->exhausted, false, memory_order_relaxed);
+}
+
 void fdb_retire(
 	struct fdb *fdb, struct fdb_stripe *own, struct fdb_slot *s, uint64_t value, uint64_t state)
 {

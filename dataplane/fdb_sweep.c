@@ -215,9 +215,9 @@ static uint64_t crowded_sum(const struct fdb *fdb)
 }
 
 /*
- * Slots the table should have, or 0 if it has enough. Grows at half load; and, once more than the bound
- * demands, when keys found both buckets full at more than a quarter: at a quarter that does not happen
- * by chance. A storm that has outrun us shows in the count of those keys: then by more than two.
+ * Slots the table should have, or 0 if it has enough. Grows at half load; and at a quarter if it had to
+ * refuse keys, at the end once more than the bound demands: at a quarter that does not happen by chance.
+ * A storm that has outrun us shows in the number refused: then by more than two.
  */
 static uint64_t wanted_slots(struct fdb *fdb, const struct fdb_table *t)
 {
@@ -267,6 +267,7 @@ static void grow_prepare(struct fdb *fdb, struct fdb_table *t)
 	/* In this order: who sees the new table (acquire) also sees the old one beside it. */
 	atomic_store(&fdb->old, t);
 	atomic_store(&fdb->cur, next);
+	fdb_grant(fdb, fdb_slots(next), true);
 	fdb->next = NULL;
 	/* Slots of the old table, and of a pass over it, mean nothing any more. */
 	fdb->n_doubles = 0;
@@ -355,6 +356,7 @@ static unsigned grow_copy(struct fdb *fdb, unsigned slots, uint32_t now_s)
 		return n;
 	/* Nothing live is left in it: readers that still look there miss, and have looked in `cur`. */
 	atomic_store(&fdb->old, NULL);
+	fdb_grant(fdb, fdb_slots(to), false);
 	fdb->next = from;
 	fdb->cursor = 0;
 	fdb->growth_token = grace_start();

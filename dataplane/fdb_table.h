@@ -51,7 +51,7 @@ struct fdb_stripe {
 	_Atomic uint64_t moved;
 	_Atomic uint64_t full;
 	_Atomic uint64_t raced;
-	_Atomic uint64_t crowded; /* of `full`: both buckets full, the bound not reached */
+	_Atomic uint64_t crowded; /* of `full`: the table was too small, not the bound reached */
 } __attribute__((aligned(FDB_LINE)));
 
 enum fdb_growth {
@@ -75,10 +75,12 @@ struct fdb {
 	uint32_t batch; /* credit a stripe fetches at once */
 
 	/*
-	 * One credit = one live slot that may exist. Live slots = max_entries - budget - all stripes'
-	 * credits. Touched once per `batch` new entries.
+	 * One credit = one live slot that may exist. Live slots = granted - budget - all stripes' credits.
+	 * `granted` follows the table's size up to max_entries (control thread writes); `budget` is
+	 * touched once per `batch` new entries.
 	 */
 	_Atomic int64_t budget __attribute__((aligned(FDB_LINE)));
+	_Atomic int64_t granted;
 	_Atomic bool exhausted; /* no credit anywhere; spares the search until the next sweep */
 
 	/* Control thread only. */
@@ -179,6 +181,13 @@ struct fdb_found fdb_find(const struct fdb_table *t, uint64_t h, uint64_t key);
 /* Takes the right to one entry; `force` goes into debt, for one that is about to be given back. */
 bool fdb_credit_take(struct fdb *fdb, struct fdb_stripe *own, bool force);
 void fdb_credit_give(struct fdb *fdb, struct fdb_stripe *own);
+/*
+ * Raises the number of entries there may be to what a table of so many slots carries. Control thread.
+ * Stable: three quarters, where one new key of a hundred begins to find both buckets full. While growth
+ * fills the new table: three eighths, so that a storm of new keys cannot take the room which the
+ * entries of the old one (at most 3/4 of at most half the slots) are going to need.
+ */
+void fdb_grant(struct fdb *fdb, uint64_t slots, bool growing);
 /* An entry of the old table now lives in the new one, or must be forgotten (FDB_UNSET). */
 void fdb_retire(struct fdb *fdb, struct fdb_stripe *own, struct fdb_slot *s, uint64_t value,
 	uint64_t state);
