@@ -258,18 +258,18 @@ static enum dialogue_event method_done(struct dialogue *d)
 		return refuse(d, error);
 	if (d->request.method == LOGIN_METHOD_NOOP)
 		return noop_event(d);
-	/* The body stays: the request's certificate points into it. */
-	d->in_body = false;
-	http_parser_init(&d->http);
 	return DIALOGUE_REQUEST;
 }
 
 static enum dialogue_event body_done(struct dialogue *d)
 {
+	/* The bytes stay for now: the head is judged with them, a request's certificate points there. */
+	d->in_body = false;
 	switch (d->phase) {
 	case DIALOGUE_PREAMBLE:
 		return preamble_event(d, preamble_body(&d->http.head, d->body, d->body_bytes));
 	case DIALOGUE_METHOD:
+		http_parser_init(&d->http);
 		return method_done(d);
 	case DIALOGUE_FAREWELL:
 		break;

@@ -445,6 +445,10 @@ static void refuse_pack(const char *head, const void *body, size_t len, uint32_t
 	}
 	assert_int_equal(client_error(&alice), error);
 	assert_int_equal(listener_counters.protocol_error, before + 1);
+	/* Ended by what stood behind a refused head, or by whatever comes next. */
+	if (!client_dismissed(&alice))
+		client_text(&alice, "anything else\r\n\r\n");
+	front_wait(client_dismissed(&alice));
 	client_close(&alice);
 	front_wait(access_quiet());
 }
