@@ -153,11 +153,10 @@ ssize_t stream_read(struct stream *s, struct stream_io *io, void *buf, size_t si
 			return done;
 		switch (SSL_get_error(s->ssl, ret)) {
 		case SSL_ERROR_WANT_READ: /* a record without data: KeyUpdate, ticket, warning */
-		case SSL_ERROR_WANT_WRITE:
 			break;
 		case SSL_ERROR_ZERO_RETURN:
 			return 0;
-		default:
+		default: /* also no room to write: what fills `out` behind two records is an attack */
 			s->failed = true;
 			return -EPROTO;
 		}
