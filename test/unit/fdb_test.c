@@ -32,6 +32,26 @@ bool grace_passed(uint64_t token)
 	return !grace_blocked;
 }
 
+/* Runs something else in the middle of a call: before its n-th atomic operation (fdb_hook.h). */
+static struct {
+	int countdown;
+	bool writes_only;
+	void (*run)(struct fdb *fdb);
+	struct fdb *fdb;
+} meanwhile;
+
+void fdb_at_atomic(bool write);
+
+void fdb_at_atomic(bool write)
+{
+	void (*run)(struct fdb * fdb) = meanwhile.run;
+
+	if (run == NULL || (meanwhile.writes_only && !write) || meanwhile.countdown-- > 0)
+		return;
+	meanwhile.run = NULL;
+	run(meanwhile.fdb);
+}
+
 #define PORTS 32u
 
 static _Atomic uint16_t gens[65536];
@@ -400,6 +420,81 @@ static void test_half_made(void **)
 	fdb_destroy(fdb);
 }
 
+static void other_worker_learns(struct fdb *fdb)
+{
+	sweep(fdb, 1); /* sets an earlier slot free, which the other worker then takes */
+	assert_int_equal(learn(fdb, fdb_key(42, 0), 2, 1), FDB_LEARNED);
+}
+
+/* Two workers insert one key at once and get two slots: who finishes last has the word. */
+static void test_inserted_twice(void **)
+{
+	struct fdb *fdb = make(100);
+	uint64_t k = fdb_key(42, 0);
+	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, k));
+
+	atomic_store(&p.bucket[0]->slot[0].key, fdb_key(43, 0)); /* retired by this sweep */
+	sweep(fdb, 1);
+	assert_int_equal(atomic_load(&p.bucket[0]->slot[0].key), 1);
+	meanwhile.countdown = 0;
+	meanwhile.writes_only = true; /* before the key is claimed */
+	meanwhile.fdb = fdb;
+	meanwhile.run = other_worker_learns;
+	assert_int_equal(fdb_learn(fdb, k, 0, 1, 1, 1), FDB_LEARNED);
+	assert_null(meanwhile.run);
+	assert_int_equal(atomic_load(&p.bucket[0]->slot[0].key), k);
+	assert_int_equal(atomic_load(&p.bucket[0]->slot[1].key), k);
+	assert_int_equal(look(fdb, k), want(1, 1));
+	for (int i = 0; i < 3; i++)
+		sweep(fdb, 1);
+	assert_int_equal(fdb_count(fdb), 1);
+	assert_int_equal(look(fdb, k), want(1, 1));
+	fdb_destroy(fdb);
+}
+
+static void place(struct fdb *fdb, unsigned bucket, uint64_t key)
+{
+	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, key));
+
+	assert_true(fdb_credit_take(fdb, fdb_own_stripe(fdb), false));
+	atomic_store(&p.bucket[bucket]->slot[1].key, key);
+	atomic_store(&p.bucket[bucket]->slot[1].value, want(1, 1));
+}
+
+static void doubled_and_swept(struct fdb *fdb)
+{
+	place(fdb, 0, fdb_key(42, 0));
+	for (int i = 0; i < 4; i++)
+		sweep(fdb, 1);
+}
+
+/* A reader between the buckets, wherever it stands, finds the key that is doubled and swept meanwhile. */
+static void test_doubled_under_a_reader(void **)
+{
+	bool ran = true;
+
+	for (int at = 0; ran; at++) {
+		struct fdb *fdb = make(100);
+
+		place(fdb, 1, fdb_key(42, 0));
+		grace_blocked = true; /* by that reader */
+		meanwhile.countdown = at;
+		meanwhile.writes_only = false;
+		meanwhile.fdb = fdb;
+		meanwhile.run = doubled_and_swept;
+		assert_int_equal(look(fdb, fdb_key(42, 0)), want(1, 1));
+		ran = meanwhile.run == NULL;
+		meanwhile.run = NULL;
+		grace_blocked = false;
+		for (int i = 0; i < 4; i++)
+			sweep(fdb, 1);
+		assert_int_equal(fdb_count(fdb), 1);
+		assert_int_equal(look(fdb, fdb_key(42, 0)), want(1, 1));
+		fdb_destroy(fdb);
+		assert_true(ran || at > 10);
+	}
+}
+
 static void check_range(struct fdb *fdb, unsigned n, uint32_t now_s)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -607,6 +702,8 @@ int main(void)
 		cmocka_unit_test(test_crowded),
 		cmocka_unit_test(test_doubled),
 		cmocka_unit_test(test_half_made),
+		cmocka_unit_test(test_inserted_twice),
+		cmocka_unit_test(test_doubled_under_a_reader),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_growth_drops_dead),
 		cmocka_unit_test(test_growth_to_the_bound),
