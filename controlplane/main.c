@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "controlplane/access.h"
+#include "controlplane/admin/admin.h"
 #include "controlplane/banner.h"
 #include "controlplane/certificate.h"
 #include "controlplane/config.h"
@@ -174,6 +175,11 @@ static int start_control(const struct config *config)
 		log_error("control", "the control thread does not start: %s", strerror(-rc));
 		return rc;
 	}
+	rc = admin_start(config->admin_socket);
+	if (rc < 0) {
+		log_error("admin", "%s: %s", config->admin_socket, strerror(-rc));
+		return rc;
+	}
 	rc = listener_start(config);
 	if (rc < 0)
 		log_error("listener", "no port could be opened: nothing to do");
@@ -184,6 +190,7 @@ static int start_control(const struct config *config)
 static void stop_all(void)
 {
 	listener_stop();
+	admin_stop();
 	lcore_stop();
 	access_fini();
 	slow_fini();

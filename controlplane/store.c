@@ -117,10 +117,10 @@ int store_put(const char *dir, const char *name, unsigned mode, const void *byte
 		rc = keep_version(dirfd, name, versions);
 	if (rc == 0 && renameat(dirfd, fresh, dirfd, name) < 0)
 		rc = -errno;
-	if (rc == 0 && fsync(dirfd) < 0)
-		rc = -errno;
-	else if (rc < 0)
+	if (rc < 0)
 		unlinkat(dirfd, fresh, 0);
+	else if (fsync(dirfd) < 0) /* in force, and the file itself is on the disk: no refusal */
+		log_warning("store", "%s: the folder could not be synced: %s", dir, strerror(errno));
 	close(dirfd);
 	return rc;
 }

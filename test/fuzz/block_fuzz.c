@@ -91,6 +91,19 @@ static void receive(const uint8_t *in, size_t size, size_t piece, uint32_t max, 
 	}
 }
 
+/* The same a byte at a time, in place: an exact copy for each byte would take the most of the time. */
+static void dribble(const uint8_t *in, size_t size, uint32_t max, bool compressed, struct heard *h)
+{
+	struct block_rx rx;
+	size_t end;
+
+	*h = (struct heard){.hash = 0xcbf29ce484222325};
+	block_rx_init(&rx, compressed);
+	for (end = 1; end <= size && h->status <= BLOCK_RX_AGAIN; end++)
+		while (step(&rx, in + h->consumed, end - h->consumed, max, h))
+			;
+}
+
 static void require_same(const struct heard *a, const struct heard *b)
 {
 	REQUIRE(a->hash == b->hash && a->status == b->status && a->consumed == b->consumed);
@@ -144,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data++;
 	size--;
 	receive(data, size, size, 64, compressed, &whole);
-	receive(data, size, 1, max, compressed, &dribbled);
+	dribble(data, size, max, compressed, &dribbled);
 	receive(data, size, piece, max, compressed, &pieces);
 	require_same(&whole, &dribbled);
 	require_same(&whole, &pieces);
