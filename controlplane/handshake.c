@@ -106,7 +106,7 @@ static int helper_start(unsigned i)
 		stream_io_destroy(io);
 		return -err;
 	}
-	(void)pthread_setname_np(helpers.threads[i], "handshake");
+	(void)pthread_setname_np(helpers.threads[i], "pb-handshake");
 	helpers.thread_cnt++;
 	return 0;
 }

@@ -297,13 +297,13 @@ def test_full_disk_at_the_first_start(fresh):
 
 def test_many_users(fresh):
     """Ten thousand users load in reasonable time and log in as fast as ten."""
-    lab = fresh(hubs=[Hub("DEFAULT", [User(f"u{n}", None) for n in range(10000)] + [User("alice", "alicepw")])])
+    lab = fresh(hubs=[Hub("DEFAULT", [User(f"u{n}", None) for n in range(9999)] + [User("alice", "alicepw")])])
     began = time.monotonic()
     lab.server.start()
     assert time.monotonic() - began < 10
     began = time.monotonic()
     log_in(lab, "alice", "alicepw").close()
-    log_in(lab, "u9999", None).close()
+    log_in(lab, "u9998", None).close()
     assert time.monotonic() - began < 1
 
 

@@ -226,6 +226,6 @@ def test_sessions_spread_over_the_workers(lab, join):
     """With two workers, sessions live on both; that is what the tests above rely on."""
     for _ in range(4):
         join()
-    rows = lab.server.ctl("lcore", "list")
+    rows = lab.server.lcores()
     busy = [row for row in rows if row["sessions"]]
     assert len(busy) == lab.server.settings["lcores"]["workers"]

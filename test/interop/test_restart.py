@@ -73,12 +73,12 @@ def test_connection_lost_alone(lab, pair):
     for _ in range(3):
         a, b = pair()
         name = a.session_name()
-        (connection,) = [c["name"] for c in lab.server.ctl("connection", "list") if c.get("session") == name]
+        (connection,) = [c["name"] for c in lab.server.connections() if c["session"] == name]
         lab.server.ctl("connection", "close", connection)
         began = time.monotonic()
         wait_for("the client to be heard again", lambda: a.ping(b.address, 1, wait_s=0.2)[1], 5, 0.02)
         assert time.monotonic() - began < 2
-        rows = [c for c in lab.server.ctl("connection", "list") if c.get("session") == name]
+        rows = [c for c in lab.server.connections() if c["session"] == name]
         assert len(rows) == 1 and rows[0]["name"] != connection
         assert a.session_name() == name and a.status()["Number of Established Sessions"] == "1 Times"
         assert name in [s["name"] for s in lab.server.sessions("DEFAULT")]

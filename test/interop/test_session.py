@@ -161,7 +161,7 @@ def test_time_out(lab, dial, peer, kind):
 def test_connection_close(lab, dial, peer):
     """patchbayctl connection close ends the connection alone, orderly; the session is rejoined."""
     session = Session(dial()).login("DEFAULT", "alice", "alicepw").wait_ready()
-    rows = [c for c in lab.server.ctl("connection", "list") if c.get("session") == session.name]
+    rows = [c for c in lab.server.connections() if c["session"] == session.name]
     assert len(rows) == 1
     lab.server.ctl("connection", "close", rows[0]["name"])
     assert session.wait_end(3) == "close_notify" and session.conn.tcp_end() == "eof"

@@ -27,7 +27,7 @@ def test_two_workers(lab, balanced):  # pylint: disable=unused-argument
     a, b = lab.clients["a"], lab.clients["b"]
     join(a)
     join(b)
-    assert [row["sessions"] for row in lab.server.ctl("lcore", "list")] == [1, 1]
+    assert [row["sessions"] for row in lab.server.lcores()] == [1, 1]
     all_sizes(a, b)
     both_ways(a, b)
     assert iperf(a, b, 2, "-u", "-l", 1472, "-b", "20M")["sum"]["lost_percent"] < 1
@@ -35,7 +35,7 @@ def test_two_workers(lab, balanced):  # pylint: disable=unused-argument
 
 def test_pinned(lab):
     """Each worker is pinned to one CPU of its own."""
-    cpus = [row["cpu"] for row in lab.server.ctl("lcore", "list")]
+    cpus = [row["cpu"] for row in lab.server.lcores()]
     assert len(set(cpus)) == 2
     pinned = []
     for task in lab.server.threads():

@@ -5,6 +5,7 @@ Both offer the same few operations, so that a test says what a VPN server must d
 is. What only one of them has is told apart with `server.kind`.
 """
 
+import base64
 import csv
 import dataclasses
 import io
@@ -13,6 +14,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 
 from . import pack
 from .netns import LabError, wait_for, children
@@ -202,7 +204,56 @@ class Patchbay:
         done = self.ctl_run(*argv)
         if done.returncode:
             raise LabError(f"patchbayctl {' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        return json.loads(done.stdout)
+        return json.loads(done.stdout or "null")
+
+    def rpc(self, method, **params):
+        """Call a method of the admin socket; its result, LabError with the code if refused."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(10)
+            sock.connect(str(self.state / "admin.sock"))
+            sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
+            with sock.makefile("rb") as answer:
+                got = json.loads(answer.readline())
+        if "error" in got:
+            raise LabError(f"{method}: {got['error']}")
+        return got["result"]
+
+    def hub_list(self):
+        """[{name, online}]"""
+        return [{"name": r["HubName_str"], "online": r["Online_bool"]} for r in self.rpc("EnumHub")["HubList"]]
+
+    def sessions(self, hub):
+        """[{name, user, lcore}] of the VPN sessions of a hub."""
+        return [{"name": r["Name_str"], "user": r["Username_str"], "lcore": r["PatchbayLcore_u32"]}
+                for r in self.rpc("EnumSession", HubName_str=hub)["SessionList"]]
+
+    def macs(self, hub):
+        """[{mac, session}], MAC in small letters with colons."""
+        return [{"mac": mac_text(base64.b64decode(r["MacAddress_bin"])), "session": r["SessionName_str"]}
+                for r in self.rpc("EnumMacTable", HubName_str=hub)["MacTable"]]
+
+    def connections(self):
+        """[{name, state, session, peer}]; session is "" before login."""
+        return [{"name": r["Name_str"], "state": r["PatchbayState_str"], "session": r["PatchbaySessionName_str"],
+                 "peer": r["Hostname_str"]} for r in self.rpc("EnumConnection")["ConnectionList"]]
+
+    def lcores(self):
+        """[{index, cpu, sessions}] of the workers."""
+        return [{"index": r["Index_u32"], "cpu": r["Cpu_u32"], "sessions": r["Sessions_u32"]}
+                for r in self.rpc("PatchbayEnumLcore")["LcoreList"]]
+
+    def listeners(self):
+        """[{port, open}]"""
+        return [{"port": r["Ports_u32"], "open": r["Enables_bool"] and not r["Errors_bool"]}
+                for r in self.rpc("EnumListener")["ListenerList"]]
+
+    def counters(self):
+        """Counters of everything before login, by name."""
+        return {r["Name_str"]: r["Value_u64"] for r in self.rpc("PatchbayGetListenerCounters")["CounterList"]}
+
+    def delete_session(self, hub, name):
+        """Remove a session as an administrator does."""
+        self.ctl("session", "delete", hub, name)
 
     def threads(self):
         """[{name, cpus}] of the daemon's threads; cpus as in /proc, e.g. "0-1"."""
