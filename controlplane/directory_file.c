@@ -107,9 +107,11 @@ static void read_auth(
 	struct config_reader *r, const config_setting_t *group, struct directory_user *user)
 {
 	const char *auth = NULL, *hash = NULL, *password = NULL;
-	bool typed = config_reader_string(r, group, "auth", &auth) &
-		config_reader_string(r, group, "password_hash", &hash) &
-		config_reader_string(r, group, "password", &password);
+	/* Each is read, and reported, also behind a wrong one. */
+	bool typed = config_reader_string(r, group, "auth", &auth);
+
+	typed = config_reader_string(r, group, "password_hash", &hash) && typed;
+	typed = config_reader_string(r, group, "password", &password) && typed;
 
 	if (config_reader_member(group, "auth") == NULL)
 		config_reader_error(
