@@ -241,24 +241,44 @@ size_t bed_frame(uint8_t *buf, unsigned dst, unsigned src, uint32_t number, size
 	return len;
 }
 
+/* One group of at most a record; returns its bytes and how many frames it holds. */
+static size_t group_make(
+	uint8_t *buf, unsigned dst, unsigned src, uint32_t first, unsigned *cnt, size_t len)
+{
+	uint8_t *at = buf + BLOCK_GROUP_HEADER;
+	unsigned n = 0;
+
+	while (n < *cnt && at + BLOCK_HEADER + len <= buf + STREAM_RECORD_BYTES) {
+		at = block_put_size(at, (uint32_t)len);
+		at += bed_frame(at, dst, src, first + n, len);
+		n++;
+	}
+	block_put_group(buf, n);
+	*cnt = n;
+	return (size_t)(at - buf);
+}
+
 void bed_send_frames(
 	struct bed_peer *p, unsigned dst, unsigned src, uint32_t first, unsigned cnt, size_t len)
 {
-	uint8_t buf[16384];
+	uint8_t buf[STREAM_RECORD_BYTES];
 
 	while (cnt > 0) {
-		unsigned n = 0;
-		uint8_t *at = buf + BLOCK_GROUP_HEADER;
+		unsigned n = cnt;
+		size_t bytes = group_make(buf, dst, src, first, &n, len);
 
-		while (n < cnt && at + BLOCK_HEADER + len <= buf + sizeof(buf)) {
-			at = block_put_size(at, (uint32_t)len);
-			at += bed_frame(at, dst, src, first++, len);
-			n++;
-		}
-		block_put_group(buf, n);
-		tls_peer_write(&p->tls, buf, at - buf);
+		tls_peer_write(&p->tls, buf, bytes);
+		first += n;
 		cnt -= n;
 	}
+}
+
+void bed_try_frames(struct bed_peer *p, unsigned dst, unsigned src, unsigned cnt, size_t len)
+{
+	uint8_t buf[STREAM_RECORD_BYTES];
+	size_t bytes = group_make(buf, dst, src, 0, &cnt, len);
+
+	tls_peer_try_write(&p->tls, buf, bytes);
 }
 
 void bed_send_keepalive(struct bed_peer *p)
@@ -278,7 +298,7 @@ static void on_connection_ended(void *ctx, uint64_t id, enum session_end why, st
 	unsigned i = bs->connections_ended++;
 
 	assert_false(bs->ended);
-	assert_true(i < 8);
+	assert_true(i < BED_ENDS_MAX);
 	bs->connection_id[i] = id;
 	bs->connection_why[i] = why;
 	bs->stream_given[i] = stream != NULL;

@@ -19,6 +19,7 @@
 #include "test/unit/tls_peer.h"
 
 #define BED_FRAMES_MAX 4096u
+#define BED_ENDS_MAX   64u
 
 /* What a peer has received. */
 struct bed_peer {
@@ -38,9 +39,9 @@ struct bed_peer {
 struct bed_session {
 	struct session *s;
 	unsigned connections_ended;
-	enum session_end connection_why[8];
-	uint64_t connection_id[8];
-	bool stream_given[8];
+	enum session_end connection_why[BED_ENDS_MAX];
+	uint64_t connection_id[BED_ENDS_MAX];
+	bool stream_given[BED_ENDS_MAX];
 	bool ended;
 	enum session_end why;
 	struct session_counters final;
@@ -76,6 +77,8 @@ size_t bed_frame(uint8_t *buf, unsigned dst, unsigned src, uint32_t number, size
 /* `cnt` frames numbered from `first`, in groups, encrypted and sent. */
 void bed_send_frames(
 	struct bed_peer *p, unsigned dst, unsigned src, uint32_t first, unsigned cnt, size_t len);
+/* The same in one record at most, without waiting: what the socket does not take is lost, errors ignored. */
+void bed_try_frames(struct bed_peer *p, unsigned dst, unsigned src, unsigned cnt, size_t len);
 void bed_send_keepalive(struct bed_peer *p);
 
 #endif

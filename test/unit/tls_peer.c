@@ -156,6 +156,22 @@ void tls_peer_write(struct tls_peer *p, const void *buf, size_t size)
 	tls_peer_flush(p);
 }
 
+void tls_peer_try_write(struct tls_peer *p, const void *buf, size_t size)
+{
+	char *data;
+	long n;
+	ssize_t sent = 0;
+
+	ERR_clear_error();
+	if (SSL_write(p->ssl, buf, (int)size) > 0) {
+		n = BIO_get_mem_data(SSL_get_wbio(p->ssl), &data);
+		sent = send(p->fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	(void)sent;
+	ERR_clear_error();
+	(void)BIO_reset(SSL_get_wbio(p->ssl));
+}
+
 ssize_t tls_peer_read(struct tls_peer *p, void *buf, size_t size)
 {
 	size_t got = 0, n;

@@ -32,6 +32,8 @@ void tls_peer_close(struct tls_peer *p);
 int tls_peer_handshake(struct tls_peer *p);
 /* Encrypts and sends everything, as records of at most 16 KiB. */
 void tls_peer_write(struct tls_peer *p, const void *buf, size_t size);
+/* The same without waiting and without complaint: what the socket does not take is lost. */
+void tls_peer_try_write(struct tls_peer *p, const void *buf, size_t size);
 /* Encrypts without sending; returns the bytes on the wire. */
 size_t tls_peer_capture(struct tls_peer *p, const void *buf, size_t size, void *wire, size_t cap);
 /* Sends bytes as they are. */
