@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -11,11 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "controlplane/eal.h"
 #include "controlplane/log.h"
+
+/* Below the state directory; with room for the ":1" that the EAL may put behind it. */
+#define TELEMETRY_SOCKET "/dpdk/patchbay/dpdk_telemetry.v2:99"
 
 #define MAIN_LCORE 0u
 #define ARGS_MAX   64
@@ -168,7 +173,6 @@ static unsigned memory_mb(const struct config *config)
 static void build_args(struct args *a, const struct config *config, const struct eal_plan *plan)
 {
 	unsigned mb = memory_mb(config);
-	struct stat st;
 	char *copy, *rest, *word;
 
 	add(a, "patchbayd");
@@ -179,14 +183,16 @@ static void build_args(struct args *a, const struct config *config, const struct
 	add(a, "--log-level");
 	add(a, "lib.telemetry:error");
 	/*
-	 * The folder of the telemetry socket. A state directory has one daemon, so that its inode is a name
-	 * that no two share (pids are not: process namespaces) and that a restart after SIGKILL takes over.
+	 * The EAL's runtime folder, with the telemetry socket, is in the state directory: that has one daemon,
+	 * so that a restart after SIGKILL takes the folder over, and goes with it.
 	 */
 	add(a, "--file-prefix");
-	if (stat(config->state_dir, &st) == 0)
-		add(a, "patchbay-%jx-%jx", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-	else
+	add(a, "patchbay");
+	if (setenv("RUNTIME_DIRECTORY", config->state_dir, 1) < 0)
 		a->failed = true;
+	if (strlen(config->state_dir) + sizeof(TELEMETRY_SOCKET) >
+		sizeof(((struct sockaddr_un *)0)->sun_path))
+		add(a, "--no-telemetry");
 	if (config->eal_options[0] != '\0') {
 		copy = strdup(config->eal_options);
 		a->failed |= copy == NULL;
@@ -267,8 +273,10 @@ void eal_stop(void)
 	char *runtime = strdup(rte_eal_get_runtime_dir());
 
 	rte_eal_cleanup();
-	if (runtime != NULL)
+	if (runtime != NULL) {
 		remove_folder(runtime);
+		rmdir(dirname(runtime));
+	}
 	free(runtime);
 	rte_openlog_stream(NULL);
 	if (log_stream != NULL)

@@ -36,7 +36,7 @@ int eal_bind(const struct eal_plan *plan);
  * logging.
  */
 int eal_start(const struct config *config, const struct eal_plan *plan);
-/* Ends the EAL and removes what it left in /var/run/dpdk. */
+/* Ends the EAL and removes what it left in <state_dir>/dpdk. */
 void eal_stop(void);
 
 #endif
