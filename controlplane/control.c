@@ -37,6 +37,7 @@ static struct {
 	struct event *worker_events;
 	struct event *grace;
 	struct event *housekeeping;
+	struct event *growth;
 	struct event *stop_poll;
 	struct event *signals[SIGNAL_CNT];
 	uint64_t stop_deadline_ms;
@@ -111,6 +112,23 @@ static void sweep_hubs(void)
 	control.sweep_next = index >= cnt ? 0 : index;
 }
 
+/* MAC tables that are being made larger are not left waiting for the next second. */
+static void growth_due(evutil_socket_t, short, void *)
+{
+	const struct timeval soon = milliseconds(GRACE_POLL_MS);
+	const struct directory_hub *hub;
+	bool again = false;
+
+	TAILQ_FOREACH (hub, directory_hubs(), entry) {
+		if (!fdb_growing(hub_fdb(hub->hub)))
+			continue;
+		hub_housekeep(hub->hub, SWEEP_SLOTS_MIN);
+		again = true;
+	}
+	if (again)
+		evtimer_add(control.growth, &soon);
+}
+
 static void housekeeping_due(evutil_socket_t, short, void *)
 {
 	static struct log_limit limit = LOG_LIMIT(3, 6);
@@ -121,6 +139,8 @@ static void housekeeping_due(evutil_socket_t, short, void *)
 			"%u workers have reported nothing for a second while they had work",
 			silent);
 	sweep_hubs();
+	if (!evtimer_pending(control.growth, NULL))
+		growth_due(-1, 0, NULL);
 }
 
 static void stop_poll_due(evutil_socket_t, short, void *)
@@ -172,9 +192,11 @@ int control_init(const struct config *config)
 	if (control.base == NULL)
 		return -ENOMEM;
 	control.grace = evtimer_new(control.base, grace_due, NULL);
+	control.growth = evtimer_new(control.base, growth_due, NULL);
 	control.housekeeping = event_new(control.base, -1, EV_PERSIST, housekeeping_due, NULL);
 	control.stop_poll = event_new(control.base, -1, EV_PERSIST, stop_poll_due, NULL);
-	if (control.grace == NULL || control.housekeeping == NULL || control.stop_poll == NULL) {
+	if (control.grace == NULL || control.growth == NULL || control.housekeeping == NULL ||
+		control.stop_poll == NULL) {
 		control_fini();
 		return -ENOMEM;
 	}
@@ -222,6 +244,7 @@ void control_fini(void)
 {
 	drop(&control.worker_events);
 	drop(&control.grace);
+	drop(&control.growth);
 	drop(&control.housekeeping);
 	drop(&control.stop_poll);
 	for (unsigned i = 0; i < SIGNAL_CNT; i++)

@@ -176,6 +176,13 @@ int fdb_delete(struct fdb *fdb, uint64_t key);
 unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s);
 
 /*
+ * Growth is under way, or new keys are being refused until it is: call fdb_sweep() again within
+ * milliseconds instead of at the usual time. Each doubling takes two calls and a grace period between
+ * them, more if the slices are smaller than the table. Control thread.
+ */
+bool fdb_growing(const struct fdb *fdb);
+
+/*
  * Full passes completed since creation (port.h: an index is reusable after the pass after next). A pass
  * that growth interrupts begins again. Any thread.
  */

@@ -364,35 +364,30 @@ static unsigned grow_copy(struct fdb *fdb, unsigned slots, uint32_t now_s)
 	return n;
 }
 
-/* Advances growth; returns true if the slice is used up, *n slots of it copied. */
+/*
+ * Advances growth through as many stages as can be had without waiting; returns true if the slice is
+ * used up, *n slots of it copied.
+ */
 static bool grow(struct fdb *fdb, unsigned slots, uint32_t now_s, unsigned *n)
 {
 	struct fdb_table *t = atomic_load(&fdb->cur);
 
-	switch (fdb->growth) {
-	case FDB_STABLE:
-		grow_begin(fdb, t);
-		return false;
-	case FDB_PREPARE:
-		grow_prepare(fdb, t);
-		return fdb->growth == FDB_ANNOUNCED;
-	case FDB_ANNOUNCED:
-		if (!grace_passed(fdb->growth_token))
-			return true;
-		fdb->growth = FDB_COPY;
-		/* fall through */
-	case FDB_COPY:
-		*n = grow_copy(fdb, slots, now_s);
-		return true;
-	case FDB_DRAIN:
-		if (grace_passed(fdb->growth_token)) {
-			fdb_table_free(fdb->next);
-			fdb->next = NULL;
-			fdb->growth = FDB_STABLE;
-		}
-		return false;
+	if (fdb->growth == FDB_DRAIN && grace_passed(fdb->growth_token)) {
+		fdb_table_free(fdb->next);
+		fdb->next = NULL;
+		fdb->growth = FDB_STABLE;
 	}
-	return false;
+	if (fdb->growth == FDB_STABLE)
+		grow_begin(fdb, t);
+	if (fdb->growth == FDB_PREPARE)
+		grow_prepare(fdb, t);
+	if (fdb->growth == FDB_ANNOUNCED && grace_passed(fdb->growth_token))
+		fdb->growth = FDB_COPY;
+	if (fdb->growth == FDB_COPY)
+		*n = grow_copy(fdb, slots, now_s);
+	else if (fdb->growth != FDB_ANNOUNCED)
+		return false;
+	return true;
 }
 
 /* ---- the public part ---- */
@@ -420,6 +415,13 @@ unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
 	/* What was retired now may be free when the next slice comes. */
 	advance_epoch(fdb);
 	return n;
+}
+
+bool fdb_growing(const struct fdb *fdb)
+{
+	return fdb->growth != FDB_STABLE ||
+		(crowded_sum(fdb) != fdb->crowded_seen &&
+			fdb_slots(atomic_load(&fdb->cur)) < fdb_slots_for(fdb->max_entries));
 }
 
 uint64_t fdb_sweep_passes(const struct fdb *fdb)

@@ -512,6 +512,7 @@ static void test_growth(void **)
 	bool seen[600] = {false};
 
 	assert_int_equal(fdb_slots(t), 1024);
+	assert_false(fdb_growing(fdb));
 	for (unsigned i = 0; i < 600; i++)
 		assert_int_equal(learn(fdb, fdb_key(i, 0), 1 + i % 7, 3), FDB_LEARNED);
 	n += fdb_list(fdb, &cursor, e, 100);
@@ -559,6 +560,7 @@ static void test_growth(void **)
 	grace_blocked = false;
 	sweep(fdb, 4);
 	assert_int_equal(fdb->growth, FDB_STABLE);
+	assert_false(fdb_growing(fdb));
 	while (cursor != UINT64_MAX)
 		n += fdb_list(fdb, &cursor, e + n, 50);
 	for (size_t i = 0; i < n; i++) {
@@ -619,6 +621,25 @@ static void test_growth_to_the_bound(void **)
 		sweep(fdb, 2);
 	assert_true(fdb_slots(atomic_load(&fdb->cur)) <= 2 * fdb_slots_for(max));
 	assert_int_equal(fdb_count(fdb), max);
+	fdb_destroy(fdb);
+}
+
+/* A storm that outruns the sweeper: refused, said so, and helped by few slices. */
+static void test_growth_in_a_hurry(void **)
+{
+	struct fdb *fdb = make(60000);
+	unsigned calls = 0, known = 0;
+
+	for (unsigned i = 0; i < 4000; i++)
+		known += learn(fdb, fdb_key(i, 0), 1 + i % 7, 3) == FDB_LEARNED;
+	assert_true(known <= 768);
+	assert_true(fdb_growing(fdb));
+	for (; fdb_growing(fdb); calls++)
+		fdb_sweep(fdb, 1024, 3);
+	assert_true(calls <= 3);
+	for (unsigned i = 0; i < 4000; i++)
+		assert_true(learn(fdb, fdb_key(i, 0), 1 + i % 7, 3) <= FDB_LEARNED);
+	check_range(fdb, 4000, 3);
 	fdb_destroy(fdb);
 }
 
@@ -707,6 +728,7 @@ int main(void)
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_growth_drops_dead),
 		cmocka_unit_test(test_growth_to_the_bound),
+		cmocka_unit_test(test_growth_in_a_hurry),
 		cmocka_unit_test(test_growth_without_room),
 		cmocka_unit_test(test_list_step),
 		cmocka_unit_test(test_slices),
