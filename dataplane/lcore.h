@@ -17,9 +17,9 @@
  *                (architecture.md 6.7)
  *   9 report     quiescent state; idle decision
  *
- * Idle: with `adaptive` a worker that found nothing spins briefly, then goes offline (grace.h), publishes
- * `sleeping`, looks at its rings once more, and blocks in epoll with its doorbell (eventfd) armed and a
- * time-out from its timers and polls. A producer enqueues, issues a full fence, and rings the doorbell
+ * Idle: with `adaptive` a worker that found nothing looks again for spin_us, then lets step 3 of its next
+ * turn wait: it goes offline (grace.h), publishes `sleeping`, looks at its rings once more, and blocks in
+ * epoll with its doorbell (eventfd) armed and a time-out from its timers and polls. A producer enqueues, issues a full fence, and rings the doorbell
  * only if `sleeping` is set. With `always` it never blocks.
  *
  * Everything here except what says otherwise is called by the worker itself, inside a turn.

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What leaves a hub on two workers: drops on the way out, devices and their references, leaving ports. */
+
+#include "test/unit/hub_bed.h"
+
+#include <errno.h>
+#include <sched.h>
+
+#include <rte_mbuf.h>
+#include <rte_ring_elem.h>
+
+/* ---- drops on the way out ---------------------------------------------------------------------- */
+
+static void too_long_for_the_receiver(void **)
+{
+	struct send s = {.from = &a};
+
+	b.port.max_len = 100;
+	c.port.max_len = 99;
+	join_and_learn();
+	add(&s, MAC_B, MAC_A, 1);
+	s.f[0].len = 101;
+	add(&s, MAC_B, MAC_A, 2);
+	s.f[1].len = 100;
+	add(&s, FAKE_BROADCAST, MAC_A, 3);
+	s.f[2].len = 100;
+	add(&s, MAC_C, MAC_A, 4);
+	s.f[3].len = 1500;
+	for (unsigned backed = 0; backed < 2; backed++) {
+		s.backed = backed;
+		send_all(&s);
+	}
+	ASSERT_CNT(0, 4, 0);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_OVERSIZE), 2 + 2 + 2);
+	assert_abc_books();
+}
+
+static void a_full_ring_drops_and_counts(void **)
+{
+	struct send s = {.from = &a, .n = 0};
+	struct worker_job hold;
+	unsigned sent = 0;
+
+	join_and_learn();
+	for (unsigned i = 0; i < FRAME_BURST; i++)
+		add(&s, i % 2 ? MAC_C : FAKE_BROADCAST, MAC_A, i);
+	hold_worker(1, &hold);
+	for (; sent < 2 * RING_SIZE; sent += FRAME_BURST) {
+		s.backed = !s.backed;
+		worker_call(0, send_here, &s);
+	}
+	assert_int_equal(s.no_mbuf, 0);
+	atomic_store(&gate, true);
+	worker_wait(&hold);
+	assert_true(worker_settle());
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_RING_FULL), sent - RING_SIZE);
+	assert_int_equal(atomic_load(&c.cnt), RING_SIZE);
+	assert_abc_books();
+}
+
+/* On the worker, so that its own cache is empty too. */
+static void send_without_mbufs(struct lcore *lc, void *arg)
+{
+	static struct rte_mbuf *taken[MBUFS];
+	unsigned n = 0;
+
+	while (n < MBUFS && (taken[n] = rte_pktmbuf_alloc(lcore_pool(lc))) != NULL)
+		n++;
+	send_here(lc, arg);
+	while (n > 0)
+		rte_pktmbuf_free(taken[--n]);
+}
+
+static void no_mbuf_drops_and_counts(void **)
+{
+	static struct fake_port d;
+	struct fake_port *all[] = {&a, &b, &c, &d};
+	struct send s = {.from = &a};
+
+	fake_port_init(&d, hub, 0, PORT_F_MBUF);
+	join_and_learn();
+	join(&d);
+	send_one(&d, FAKE_BROADCAST, MAC_A + 0x100, true);
+	fake_port_clear(&b);
+	add(&s, MAC_C, MAC_A, 1);	   /* another worker */
+	add(&s, FAKE_BROADCAST, MAC_A, 2); /* another worker and a device */
+	add(&s, MAC_A + 0x100, MAC_A, 3);  /* a device */
+	add(&s, MAC_B, MAC_A, 4);	   /* between ports of one worker no mbuf is needed */
+	worker_call(0, send_without_mbufs, &s);
+	assert_true(worker_settle());
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_NO_MBUF), 1 + 2 + 1);
+	assert_int_equal(atomic_load(&b.cnt), 2);
+	assert_int_equal(atomic_load(&d.cnt), 0);
+	assert_books(all, 4);
+	leave(&d);
+	assert_true(worker_settle());
+	port_release(&d.port);
+}
+
+/* ---- devices ----------------------------------------------------------------------------------- */
+
+/* One of each kind on each worker: references add up (the pool is whole at the end of each test). */
+static void devices_get_references(void **)
+{
+	static struct fake_port d, e;
+	struct fake_port *all[] = {&a, &b, &c, &d, &e};
+	struct send s = {.from = &a};
+
+	fake_port_init(&d, hub, 0, PORT_F_MBUF);
+	fake_port_init(&e, hub, 1, PORT_F_MBUF);
+	b.port.flags |= PORT_F_MBUF;
+	d.port.max_len = 200;
+	join_and_learn();
+	join(&d);
+	join(&e);
+	for (uint32_t i = 0; i < 40; i++) {
+		add(&s, i % 3 == 0 ? FAKE_BROADCAST : i % 3 == 1 ? MAC_B : MAC_C, MAC_A, i);
+		s.f[i].len = i % 5 == 0 ? 300 : 64;
+	}
+	for (unsigned backed = 0; backed < 2; backed++) {
+		s.backed = backed;
+		s.from = &a;
+		send_all(&s);
+	}
+	ASSERT_CNT(0, 2 * (14 + 13), 2 * (14 + 13));
+	assert_int_equal(atomic_load(&d.cnt), 2 * (14 - 3));
+	assert_int_equal(atomic_load(&e.cnt), 2 * 14);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_OVERSIZE), 2 * 3);
+	/* From a device, itself a member for floods. */
+	s.from = &d;
+	s.backed = true;
+	for (uint32_t i = 0; i < 40; i++)
+		s.f[i].src = MAC_A + 0x100;
+	send_all(&s);
+	assert_int_equal(atomic_load(&d.cnt), 2 * (14 - 3));
+	assert_int_equal(atomic_load(&e.cnt), 3 * 14);
+	assert_books(all, 5);
+	leave(&d);
+	leave(&e);
+	assert_true(worker_settle());
+	port_release(&d.port);
+	port_release(&e.port);
+}
+
+static void device_rx_elsewhere(struct lcore *lc, void *arg)
+{
+	send_here(lc, arg);
+}
+
+/* A device with queues on both workers: home 1, receives and transmits on 0 as well. */
+static void a_device_of_several_workers(void **)
+{
+	struct send s = {.from = &c, .backed = true};
+
+	c.port.flags |= PORT_F_MBUF;
+	fake_port_everywhere(&c);
+	join_and_learn();
+	/* Unicast from worker 0 goes out there, no ring. */
+	send_one(&a, MAC_C, MAC_A, false);
+	assert_int_equal(c.stats[0].copies, 1);
+	/* What it receives on worker 0 and floods does not come back to it by way of its home. */
+	fake_port_clear(&c);
+	add(&s, FAKE_BROADCAST, MAC_C, 1);
+	add(&s, MAC_A, MAC_C, 2);
+	worker_call(0, device_rx_elsewhere, &s);
+	assert_true(worker_settle());
+	ASSERT_CNT(2, 1, 0);
+	assert_abc_books();
+}
+
+/* ---- leaving ----------------------------------------------------------------------------------- */
+
+static void a_leave_makes_its_macs_dead_at_once(void **)
+{
+	uint32_t idx;
+	uint16_t gen;
+
+	join_and_learn();
+	idx = c.port.idx;
+	gen = c.port.gen;
+	assert_ptr_equal(port_get(idx, gen), &c.port);
+	leave(&c);
+	leave(&c);
+	assert_null(port_get(idx, gen));
+	assert_int_equal(hub_members(hub), 2);
+	send_one(&a, MAC_C, MAC_A, false);
+	ASSERT_CNT(0, 1, 0);
+	assert_int_equal(atomic_load(&b.flooded), 1);
+	assert_int_equal(hub_destroy(hub, NULL, NULL), -EBUSY);
+	assert_abc_books();
+}
+
+static void relay_then_leave(struct lcore *lc, void *)
+{
+	while (!atomic_load(&gate))
+		sched_yield();
+	hub_port_leave(lc, &c.port);
+}
+
+static void a_copy_on_its_way_to_a_port_that_left(void **)
+{
+	struct worker_job job = {.fn = relay_then_leave};
+	struct send s = {.from = &a};
+
+	join_and_learn();
+	add(&s, MAC_C, MAC_A, 1);
+	add(&s, MAC_C, MAC_A, 2);
+	add(&s, FAKE_BROADCAST, MAC_A, 3);
+	atomic_store(&gate, false);
+	worker_post(1, &job);
+	while (!rte_ring_empty(lcore_get(1)->msg_ring))
+		sched_yield();
+	worker_call(0, send_here, &s);
+	atomic_store(&gate, true);
+	worker_wait(&job);
+	assert_true(worker_settle());
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_PORT_GONE), 2);
+	ASSERT_CNT(0, 1, 0);
+	assert_abc_books();
+}
+
+/* The hub itself is gone, and its slot used again, when the copy is taken out of the ring. */
+static void a_copy_on_its_way_in_a_hub_that_went(void **)
+{
+	struct hub_conf conf = {0};
+	struct hub *other = hub_create(&conf), *next;
+	struct lcore_view before, after;
+	uint32_t ref;
+
+	assert_non_null(other);
+	ref = other->ref;
+	assert_ptr_equal(hub_by_ref(ref), other);
+	lcore_view(1, &before);
+	assert_int_equal(hub_destroy(other, NULL, NULL), 0);
+	assert_null(hub_by_ref(ref));
+	assert_true(worker_settle());
+	next = hub_create(&conf);
+	assert_non_null(next);
+	assert_ptr_not_equal(hub_by_ref(ref), next);
+	struct rte_mbuf *m[2] = {rte_pktmbuf_alloc(lcore_pool(lcore_get(0))),
+		rte_pktmbuf_alloc(lcore_pool(lcore_get(0)))};
+	struct relay_item item[2] = {
+		{.m = m[0], .port = 5 << PORT_GEN_BITS, .hub = ref},
+		{.m = m[1], .port = RELAY_FLOOD | 5 << PORT_GEN_BITS, .hub = ref},
+	};
+	struct worker_job hold;
+
+	/* Put into the ring in worker 0's place, while that one is held. */
+	hold_worker(0, &hold);
+	assert_int_equal(
+		rte_ring_enqueue_bulk_elem(lcore_get(1)->in[0], item, sizeof(item[0]), 2, NULL), 2);
+	SEEN_ADD(lcore_get(0), relays_made, 2);
+	doorbell_ring(&lcore_get(1)->bell);
+	atomic_store(&gate, true);
+	worker_wait(&hold);
+	assert_true(worker_settle());
+	lcore_view(1, &after);
+	assert_int_equal(after.stats.drop_out[STATS_DROP_OUT_PORT_GONE] -
+			before.stats.drop_out[STATS_DROP_OUT_PORT_GONE],
+		2);
+	assert_int_equal(hub_destroy(next, NULL, NULL), 0);
+	assert_true(worker_settle());
+}
+
+/* A session that ends inside its own tx_burst while a flood walks the members. */
+static unsigned quits_seen;
+
+static void quitting_tx(struct port *port, struct lcore *lc, struct frame *const *, unsigned n)
+{
+	quits_seen++;
+	hub_count_copies(lc, port, n);
+	hub_count_drop_out(lc, port, STATS_DROP_OUT_SESSION_END, n);
+	hub_port_leave(lc, port);
+}
+
+static void a_port_may_leave_inside_a_flood(void **)
+{
+	static const struct port_ops quitting = {.kind = "quits", .tx_burst = quitting_tx};
+	static struct fake_port q;
+
+	fake_port_init(&q, hub, 0, 0);
+	q.port.ops = &quitting;
+	quits_seen = 0;
+	/* Between a and b in the list of members. */
+	join(&a);
+	join(&q);
+	join(&b);
+	send_one(&a, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(quits_seen, 1);
+	ASSERT_CNT(0, 1, 0);
+	send_one(&a, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(quits_seen, 1);
+	ASSERT_CNT(0, 2, 0);
+	port_release(&q.port);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HUB_TEST(too_long_for_the_receiver),
+		HUB_TEST(a_full_ring_drops_and_counts),
+		HUB_TEST(no_mbuf_drops_and_counts),
+		HUB_TEST(devices_get_references),
+		HUB_TEST(a_device_of_several_workers),
+		HUB_TEST(a_leave_makes_its_macs_dead_at_once),
+		HUB_TEST(a_copy_on_its_way_to_a_port_that_left),
+		HUB_TEST(a_copy_on_its_way_in_a_hub_that_went),
+		HUB_TEST(a_port_may_leave_inside_a_flood),
+	};
+
+	return cmocka_run_group_tests(tests, bed_setup, bed_teardown);
+}
