@@ -330,11 +330,12 @@ def fixture_running(make_lab):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctl_for_people_and_programs(running, command):
-    """Each list has a table and JSON; neither is empty, nothing on stderr."""
+    """Each list has a table and JSON (one document per hub where all are asked for); neither is empty."""
     people = running.server.ctl_run(*command.split(), as_json=False)
     assert people.returncode == 0 and len(people.stdout.splitlines()) >= 2 and not people.stderr
     programs = running.server.ctl_run(*command.split())
-    assert programs.returncode == 0 and json.loads(programs.stdout) and not programs.stderr
+    assert programs.returncode == 0 and programs.stdout and not programs.stderr
+    assert all(isinstance(json.loads(line), dict) for line in programs.stdout.splitlines())
 
 
 def test_ctl_tells_the_truth(running):
