@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "controlplane/access.h"
@@ -30,6 +31,8 @@
 #define STOP_PATIENCE_MS 2600
 #define STOP_POLL_MS	 20
 #define SIGNAL_CNT	 3
+
+static const int signal_numbers[SIGNAL_CNT] = {SIGINT, SIGTERM, SIGHUP};
 
 static struct {
 	const struct config *config;
@@ -153,14 +156,25 @@ static void stop_poll_due(evutil_socket_t, short, void *)
 	}
 }
 
+/* In signal context, wherever the control thread is by then. */
+static void end_at_once(int)
+{
+	static const char text[] = "patchbayd: second signal, ending at once\n";
+	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)n;
+	_exit(EXIT_FAILURE);
+}
+
 static void signal_caught(evutil_socket_t number, short, void *)
 {
-	if (control.stopping) {
-		log_notice("control", "second signal: ending at once");
-		log_fini();
-		_exit(EXIT_FAILURE);
+	for (unsigned i = 0; i < SIGNAL_CNT; i++) {
+		if (control.signals[i] == NULL)
+			continue;
+		event_del(control.signals[i]);
+		signal(signal_numbers[i], end_at_once);
 	}
-	log_notice("control", "ending: %s", number == SIGINT ? "SIGINT" : "asked to");
+	log_notice("control", "ending: %s", strsignal(number));
 	control_stop();
 }
 
@@ -179,7 +193,6 @@ void control_stop(void)
 
 int control_init(const struct config *config)
 {
-	static const int numbers[SIGNAL_CNT] = {SIGINT, SIGTERM, SIGHUP};
 	struct event_config *ec = event_config_new();
 
 	control.config = config;
@@ -201,7 +214,14 @@ int control_init(const struct config *config)
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < SIGNAL_CNT; i++) {
-		control.signals[i] = evsignal_new(control.base, numbers[i], signal_caught, NULL);
+		struct sigaction now;
+
+		/* nohup: whoever started us wants us to outlive the terminal. */
+		if (signal_numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &now) == 0 &&
+			now.sa_handler == SIG_IGN)
+			continue;
+		control.signals[i] =
+			evsignal_new(control.base, signal_numbers[i], signal_caught, NULL);
 		if (control.signals[i] == NULL || event_add(control.signals[i], NULL) < 0) {
 			control_fini();
 			return -ENOMEM;

@@ -152,7 +152,8 @@ static int start_data_path(const struct config *config)
 	if (rc == 0)
 		rc = directory_start();
 	if (rc < 0)
-		log_error("lcore", "the data path does not start: %s", strerror(-rc));
+		log_error("lcore", "the data path does not start: %s%s", strerror(-rc),
+			rc == -ENOMEM ? " (eal.memory_mb or lcores.mbufs do not fit)" : "");
 	return rc;
 }
 
