@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The functions behind the administration's methods, over plain data. */
+
+#include "test/unit/admin_fakes.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "controlplane/control.h"
+#include "controlplane/listener.h"
+#include "controlplane/log.h"
+
+struct admin_fakes fakes;
+struct listener_counters listener_counters;
+
+static struct directory_hubs hubs = TAILQ_HEAD_INITIALIZER(hubs);
+static struct connections connections = TAILQ_HEAD_INITIALIZER(connections);
+static struct vpn_sessions sessions = TAILQ_HEAD_INITIALIZER(sessions);
+static uint32_t session_cnt;
+static uint64_t last_connection_id;
+
+void admin_fakes_reset(void)
+{
+	admin_fakes_free();
+	memset(&fakes, 0, sizeof(fakes));
+	memset(&listener_counters, 0, sizeof(listener_counters));
+	fakes.lcore_cnt = 1;
+	fakes.quiet = true;
+	fakes.clock_ms = 100000;
+}
+
+void admin_fakes_free(void)
+{
+	struct directory_hub *hub;
+
+	while (!TAILQ_EMPTY(&connections))
+		fake_connection_remove(TAILQ_FIRST(&connections));
+	while (!TAILQ_EMPTY(&sessions))
+		fake_session_remove(TAILQ_FIRST(&sessions));
+	while ((hub = TAILQ_FIRST(&hubs)) != NULL) {
+		TAILQ_REMOVE(&hubs, hub, entry);
+		free(hub->hub);
+		free(hub);
+	}
+}
+
+struct directory_hub *fake_hub(const char *name)
+{
+	struct directory_hub *hub = calloc(1, sizeof(*hub));
+
+	snprintf(hub->name, sizeof(hub->name), "%s", name);
+	hub->online = true;
+	hub->hub = calloc(1, sizeof(*hub->hub));
+	TAILQ_INSERT_TAIL(&hubs, hub, entry);
+	return hub;
+}
+
+struct vpn_session *fake_session(struct directory_hub *hub, const char *name, const char *user)
+{
+	struct vpn_session *vs = calloc(1, sizeof(*vs));
+	struct sockaddr_in *peer = (struct sockaddr_in *)&vs->peer;
+
+	session_cnt++;
+	snprintf(vs->name, sizeof(vs->name), "%s", name);
+	snprintf(vs->user, sizeof(vs->user), "%s", user);
+	/* Distinct, and with bytes that would end a string. */
+	memcpy(vs->key, &vs, sizeof(vs));
+	vs->hub = hub;
+	vs->session = calloc(1, sizeof(*vs->session));
+	vs->session->port_idx = session_cnt;
+	vs->max_connections = 1;
+	vs->encrypt = true;
+	vs->created_ms = 1700000000000;
+	peer->sin_family = AF_INET;
+	peer->sin_addr.s_addr = htonl(0xc0000201);
+	peer->sin_port = htons(40000);
+	TAILQ_INIT(&vs->connections);
+	TAILQ_INSERT_TAIL(&sessions, vs, entry);
+	hub->session_cnt++;
+	return vs;
+}
+
+void fake_session_remove(struct vpn_session *vs)
+{
+	TAILQ_REMOVE(&sessions, vs, entry);
+	session_cnt--;
+	vs->hub->session_cnt--;
+	free(vs->session);
+	free(vs);
+}
+
+struct connection *fake_connection(struct vpn_session *vs)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	struct sockaddr_in6 *peer = (struct sockaddr_in6 *)&c->peer;
+
+	c->id = ++last_connection_id;
+	snprintf(c->name, sizeof(c->name), "CID-%llu", (unsigned long long)c->id);
+	c->state = vs == NULL ? CONNECTION_NEGOTIATING : CONNECTION_ESTABLISHED;
+	peer->sin6_family = AF_INET6;
+	peer->sin6_addr.s6_addr[0] = 0xfd;
+	peer->sin6_addr.s6_addr[15] = 1;
+	peer->sin6_port = htons(50000);
+	c->connected_ms = 1700000000000;
+	c->listener_port = 443;
+	c->session = vs;
+	if (vs != NULL) {
+		TAILQ_INSERT_TAIL(&vs->connections, c, session_entry);
+		vs->connection_cnt++;
+	}
+	TAILQ_INSERT_TAIL(&connections, c, entry);
+	return c;
+}
+
+void fake_connection_remove(struct connection *c)
+{
+	if (c->session != NULL) {
+		TAILQ_REMOVE(&c->session->connections, c, session_entry);
+		c->session->connection_cnt--;
+	}
+	TAILQ_REMOVE(&connections, c, entry);
+	free(c);
+}
+
+/* ---- control, log ---------------------------------------------------------------------------- */
+
+struct event_base *control_base(void)
+{
+	return fakes.base;
+}
+
+void log_write(enum log_level, const char *, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(fakes.log_line, sizeof(fakes.log_line), fmt, ap);
+	va_end(ap);
+	fakes.log_lines++;
+}
+
+bool log_limit_pass(struct log_limit *, uint64_t *suppressed)
+{
+	*suppressed = 0;
+	return true;
+}
+
+uint64_t log_lost(void)
+{
+	return 0;
+}
+
+/* ---- directory ------------------------------------------------------------------------------- */
+
+const struct directory_hubs *directory_hubs(void)
+{
+	return &hubs;
+}
+
+struct directory_hub *directory_hub_find(const char *name)
+{
+	struct directory_hub *hub;
+
+	TAILQ_FOREACH (hub, &hubs, entry)
+		if (strcasecmp(hub->name, name) == 0)
+			break;
+	return hub;
+}
+
+int64_t directory_now_ms(void)
+{
+	return 1700000100000;
+}
+
+/* ---- registry -------------------------------------------------------------------------------- */
+
+const struct connections *registry_connections(void)
+{
+	return &connections;
+}
+
+const struct vpn_sessions *registry_sessions(void)
+{
+	return &sessions;
+}
+
+uint32_t registry_session_cnt(void)
+{
+	return session_cnt;
+}
+
+struct connection *registry_connection_find(const char *name)
+{
+	struct connection *c;
+
+	TAILQ_FOREACH (c, &connections, entry)
+		if (strcasecmp(c->name, name) == 0)
+			break;
+	return c;
+}
+
+struct vpn_session *registry_session_find(const struct directory_hub *hub, const char *name)
+{
+	struct vpn_session *vs;
+
+	TAILQ_FOREACH (vs, &sessions, entry)
+		if (vs->hub == hub && strcasecmp(vs->name, name) == 0)
+			break;
+	return vs;
+}
+
+struct vpn_session *registry_session_by_key(const uint8_t key[REGISTRY_KEY_BYTES])
+{
+	struct vpn_session *vs;
+
+	TAILQ_FOREACH (vs, &sessions, entry)
+		if (memcmp(vs->key, key, REGISTRY_KEY_BYTES) == 0)
+			break;
+	return vs;
+}
+
+struct vpn_session *registry_session_by_port(uint32_t port_idx)
+{
+	struct vpn_session *vs;
+
+	TAILQ_FOREACH (vs, &sessions, entry)
+		if (vs->session != NULL && vs->session->port_idx == port_idx)
+			break;
+	return vs;
+}
+
+uint32_t registry_worker_sessions(unsigned worker)
+{
+	const struct vpn_session *vs;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH (vs, &sessions, entry)
+		n += vs->worker == worker;
+	return n;
+}
+
+int registry_connection_close(const char *name)
+{
+	fakes.connection_closes++;
+	if (fakes.connection_close_result != 0)
+		return fakes.connection_close_result;
+	return registry_connection_find(name) == NULL ? -ENOENT : 0;
+}
+
+int registry_session_delete(const struct directory_hub *hub, const char *name)
+{
+	fakes.session_deletes++;
+	return registry_session_find(hub, name) == NULL ? -ENOENT : 0;
+}
+
+void session_view(const struct session *s, struct session_counters *out)
+{
+	*out = s->counters;
+}
+
+/* ---- listeners ------------------------------------------------------------------------------- */
+
+bool listener_get(unsigned index, struct listener_info *out)
+{
+	static const struct listener_info infos[] = {
+		{.port = 443, .enabled = true, .open = true, .accepted = 7},
+		{.port = 992, .enabled = true, .error = EADDRINUSE},
+		{.port = 8888},
+	};
+
+	if (index >= 3)
+		return false;
+	*out = infos[index];
+	return true;
+}
+
+/* ---- data path ------------------------------------------------------------------------------- */
+
+unsigned lcore_count(void)
+{
+	return fakes.lcore_cnt;
+}
+
+void lcore_view(unsigned index, struct lcore_view *out)
+{
+	*out = fakes.lcores[index];
+	out->index = index;
+}
+
+bool lcore_quiet(void)
+{
+	return fakes.quiet;
+}
+
+uint64_t lcore_clock_ms(void)
+{
+	return fakes.clock_ms;
+}
+
+uint32_t lcore_clock_s(void)
+{
+	return (uint32_t)(fakes.clock_ms / 1000);
+}
+
+void hub_stats(const struct hub *hub, struct stats_block *out)
+{
+	*out = hub->stats;
+}
+
+struct fdb *hub_fdb(struct hub *hub)
+{
+	return (struct fdb *)hub;
+}
+
+int hub_mac_delete(struct hub *hub, uint64_t mac, uint16_t vlan)
+{
+	if (mac < UINT64_C(0x020000000000) || mac >= UINT64_C(0x020000000000) + hub->mac_cnt)
+		return -ENOENT;
+	hub->deleted_mac = mac;
+	hub->deleted_vlan = vlan;
+	return 0;
+}
+
+uint32_t fdb_count(const struct fdb *fdb)
+{
+	return ((const struct hub *)fdb)->mac_cnt;
+}
+
+uint32_t fdb_capacity_bound(const struct fdb *)
+{
+	return 65536;
+}
+
+void fdb_counters(const struct fdb *, struct fdb_counters *out)
+{
+	*out = (struct fdb_counters){.learned = 5, .aged = 2};
+}
+
+size_t fdb_list(const struct fdb *fdb, uint64_t *cursor, struct fdb_entry *out, size_t max)
+{
+	const struct hub *hub = (const struct hub *)fdb;
+	size_t n = 0;
+
+	while (n < max && *cursor < hub->mac_cnt) {
+		out[n] = (struct fdb_entry){
+			.mac = UINT64_C(0x020000000000) + *cursor,
+			.port_idx = 1,
+			.created_s = 40,
+			.updated_s = 90,
+		};
+		(*cursor)++;
+		n++;
+	}
+	if (*cursor >= hub->mac_cnt)
+		*cursor = UINT64_MAX;
+	fakes.fdb_listed += n;
+	return n;
+}
