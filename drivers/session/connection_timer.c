@@ -73,14 +73,18 @@ void connection_timer_start(struct lcore *lc, struct session_connection *c)
 void connection_timer_expire(struct lcore *lc, struct lcore_timer *t)
 {
 	struct session_connection *c = container_of(t, struct session_connection, timer);
+	struct session *s = c->session;
 
-	if (c->may_receive && lcore_now_ms(lc) - c->last_rx_ms >= c->session->timeout_ms) {
+	if (c->may_receive && lcore_now_ms(lc) - c->last_rx_ms >= s->timeout_ms) {
 		connection_end(lc, c, SESSION_END_TIMEOUT);
+		/* A peer that said nothing for the time-out has used up its session's as well (wire.md 6.8). */
+		if (s->connection_cnt == 0 && s->state == SESSION_LIVE)
+			lcore_timer_arm(lc, &s->alone, lcore_now_ms(lc));
 		return;
 	}
 	if (!keepalive_run(lc, c))
 		return;
 	timer_arm(lc, c);
-	if (stream_park(c->stream, c->session->worker->io) != 0)
+	if (stream_park(c->stream, s->worker->io) != 0)
 		connection_end(lc, c, SESSION_END_NO_MEMORY);
 }

@@ -198,7 +198,7 @@ static bool peer_saw_close_notify(void *arg)
 
 /*
  * A mute peer, and one that trickles bytes of a block that never ends, are cut after the time-out with
- * close_notify; the session follows one time-out later.
+ * close_notify, and the session, which heard nothing for as long, ends with it (hub.md 2: 20.3 s).
  */
 static void timeout(void **)
 {
@@ -219,14 +219,11 @@ static void timeout(void **)
 	assert_in_range(cut - from, 390, 1500);
 	assert_int_equal(a.connection_why[0], SESSION_END_TIMEOUT);
 	assert_true(bed_wait(peer_saw_close_notify, &pa));
-	assert_false(a.ended);
-	assert_int_equal(hub_members(bed_hub), 1);
 	while (!a.ended) {
 		bed_pump();
 		assert_true(bed_now_ms() - cut < 5000);
 	}
-	/* `cut` was seen up to one round of the loop above after it happened. */
-	assert_in_range(bed_now_ms() - cut, 250, 1500);
+	assert_in_range(bed_now_ms() - cut, 0, 300);
 	assert_int_equal(a.why, SESSION_END_TIMEOUT);
 	assert_int_equal(hub_members(bed_hub), 0);
 	bed_peer_close(&pa);
