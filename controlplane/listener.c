@@ -6,8 +6,10 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +25,11 @@
 #define ACCEPT_BUDGET  32
 #define PAUSE_RETRY_MS 100
 #define FAMILIES       2
+/*
+ * Descriptors that strangers never get: for administrators, files that are written, and sessions' own
+ * needs. At most a quarter of what there is.
+ */
+#define RESERVED_FDS 32
 
 struct listen_socket {
 	int fd; /* -1: not open */
@@ -80,10 +87,35 @@ static void accept_pause(int error)
 	(void)evtimer_add(listeners.resume, &retry);
 }
 
+/* The lowest free descriptor is always the next one, so its number tells how many are left. */
+static bool scarce(int fd)
+{
+	struct rlimit limit;
+	rlim_t reserved;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	reserved = limit.rlim_cur / 4 < RESERVED_FDS ? limit.rlim_cur / 4 : RESERVED_FDS;
+	return (rlim_t)fd >= limit.rlim_cur - reserved;
+}
+
+static bool still_scarce(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	bool yes = fd < 0 || scarce(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
 static void accept_resume(evutil_socket_t, short, void *)
 {
 	listeners.paused = false;
-	listener_events(true);
+	if (still_scarce())
+		accept_pause(EMFILE);
+	else
+		listener_events(true);
 }
 
 static void accept_ready(evutil_socket_t fd, short, void *arg)
@@ -94,13 +126,19 @@ static void accept_ready(evutil_socket_t fd, short, void *arg)
 		int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (conn >= 0) {
-			if (listeners.starving)
+			bool last = scarce(conn);
+
+			if (listeners.starving && !last) {
 				log_notice("listener", "accepting again");
-			listeners.starving = false;
+				listeners.starving = false;
+			}
 			l->accepted++;
 			listener_counters.accepted++;
 			negotiation_start(conn, l->conf.port);
-			continue;
+			if (!last)
+				continue;
+			accept_pause(EMFILE);
+			return;
 		}
 		switch (errno) {
 		case EAGAIN:
