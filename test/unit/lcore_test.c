@@ -42,7 +42,7 @@ static int teardown(void **)
 	return 0;
 }
 
-static uint64_t thread_cpu_ms(clockid_t clock)
+static uint64_t clock_in_ms(clockid_t clock)
 {
 	struct timespec ts;
 
@@ -493,11 +493,11 @@ static void idle_polled_ports_are_cheap_and_quick(void **)
 	worker_call(0, get_clock, NULL);
 	worker_call(0, polls_add, NULL);
 	wall_sleep_ms(50);
-	cpu_ms = thread_cpu_ms(worker_clock[0]);
-	wall_ms = thread_cpu_ms(CLOCK_MONOTONIC);
+	cpu_ms = clock_in_ms(worker_clock[0]);
+	wall_ms = clock_in_ms(CLOCK_MONOTONIC);
 	wall_sleep_ms(1000);
-	cpu_ms = thread_cpu_ms(worker_clock[0]) - cpu_ms;
-	wall_ms = thread_cpu_ms(CLOCK_MONOTONIC) - wall_ms;
+	cpu_ms = clock_in_ms(worker_clock[0]) - cpu_ms;
+	wall_ms = clock_in_ms(CLOCK_MONOTONIC) - wall_ms;
 	print_message(
 		"two idle polled ports: %u ms CPU in %u ms\n", (unsigned)cpu_ms, (unsigned)wall_ms);
 	assert_true(cpu_ms * 20 < wall_ms);
@@ -565,15 +565,24 @@ static void a_frame_is_copied_whole(void **)
 	assert_int_equal(rte_mempool_avail_count(lcore_pool(lcore_get(0))), 4095);
 }
 
-static void the_clock_runs_in_ms(void **)
+/* Against the kernel's clock; a pre-emption between two readings is no error of ours, so it may repeat. */
+static bool clocks_agree(void)
 {
-	uint64_t from_ms = lcore_clock_ms(), real_ms = thread_cpu_ms(CLOCK_MONOTONIC), by;
+	uint64_t from_ms = lcore_clock_ms(), real_ms = clock_in_ms(CLOCK_MONOTONIC), by;
 
 	wall_sleep_ms(300);
 	by = lcore_clock_ms() - from_ms;
-	real_ms = thread_cpu_ms(CLOCK_MONOTONIC) - real_ms;
-	assert_true(by + 20 > real_ms && by < real_ms + 20);
-	assert_true(lcore_clock_s() == lcore_clock_ms() / 1000 + 1);
+	real_ms = clock_in_ms(CLOCK_MONOTONIC) - real_ms;
+	return by + 5 > real_ms && by < real_ms + 5;
+}
+
+static void the_clock_runs_in_ms(void **)
+{
+	unsigned tries = 0;
+
+	while (!clocks_agree())
+		assert_true(++tries < 20);
+	assert_in_range(lcore_clock_s() - lcore_clock_ms() / 1000, 0, 1);
 	assert_true(lcore_now_s(lcore_get(0)) >= 1);
 }
 
