@@ -36,9 +36,8 @@ const char *lcore_share(struct lcore_cycles since, struct lcore_cycles now, char
 	double busy = (double)(now.busy - since.busy);
 	double all = busy + (double)(now.idle - since.idle);
 
-	text[0] = '\0';
-	if (all > 0)
-		snprintf(text, 16, "%.1f%%", 100 * busy / all);
+	/* A worker that slept all the time has told nothing since: no cycles are no work. */
+	snprintf(text, 16, "%.1f%%", all > 0 ? 100 * busy / all : 0.0);
 	return text;
 }
 

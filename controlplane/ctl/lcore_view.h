@@ -18,7 +18,7 @@ struct lcore_cycles {
 /* One line per lcore: busy and idle cycles and the busy share since start. Exit status. */
 int lcore_cycles_show(struct ctl_run *run);
 
-/* Share of busy in the cycles that went by, as text like "12.3%"; "" if none did. */
+/* Share of busy in the cycles that went by, as text like "12.3%". */
 const char *lcore_share(struct lcore_cycles since, struct lcore_cycles now, char text[16]);
 
 #endif
