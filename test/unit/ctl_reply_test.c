@@ -280,6 +280,26 @@ static void parameters_from_what_was_typed(void **)
 	assert_params(params_of("session", "list", NULL, NULL, NULL), "{}");
 }
 
+static void the_man_page_names_every_command(void **)
+{
+	static char page[32768];
+	FILE *f = fopen(TEST_DATA_DIR "/../../../config/patchbayctl.1", "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(page, 1, sizeof(page) - 1, f);
+	page[n] = '\0';
+	fclose(f);
+	for (unsigned i = 0; i < ctl_command_cnt; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s%s%s", ctl_commands[i].noun,
+			ctl_commands[i].verb == NULL ? "" : " ",
+			ctl_commands[i].verb == NULL ? "" : ctl_commands[i].verb);
+		assert_non_null(strstr(page, name));
+	}
+}
+
 static void commands_are_described(void **)
 {
 	for (unsigned i = 0; i < ctl_command_cnt; i++) {
@@ -326,6 +346,7 @@ int main(void)
 		cmocka_unit_test(tables_are_aligned),
 		cmocka_unit_test(parameters_from_what_was_typed),
 		cmocka_unit_test(commands_are_described),
+		cmocka_unit_test(the_man_page_names_every_command),
 		cmocka_unit_test(shares),
 	};
 
