@@ -120,7 +120,8 @@ int store_put(const char *dir, const char *name, unsigned mode, const void *byte
 	if (rc < 0)
 		unlinkat(dirfd, fresh, 0);
 	else if (fsync(dirfd) < 0) /* in force, and the file itself is on the disk: no refusal */
-		log_warning("store", "%s: the folder could not be synced: %s", dir, strerror(errno));
+		log_warning(
+			"store", "%s: the folder could not be synced: %s", dir, strerror(errno));
 	close(dirfd);
 	return rc;
 }
