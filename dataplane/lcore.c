@@ -133,7 +133,7 @@ static void lcore_turn(struct lcore *lc)
 		SEEN_ADD(lc, idle_cycles, busy + lc->blocked_tsc);
 	}
 	SEEN_ADD(lc, turns, 1);
-	lc->mark_tsc = tsc;
+	__atomic_store_n(&lc->mark_tsc, tsc, __ATOMIC_RELAXED); /* lcore_view() reads it */
 	lcore_clock_update(lc, tsc);
 	lc->may_block = idle_decide(lc, work > 0, tsc);
 }
@@ -356,6 +356,7 @@ static int pinned_cpu(unsigned lcore_id)
 void lcore_view(unsigned index, struct lcore_view *out)
 {
 	const struct lcore *lc = lcore_table[index];
+	uint64_t mark_tsc;
 
 #define SEEN(field) __atomic_load_n(&lc->seen.field, __ATOMIC_RELAXED)
 	*out = (struct lcore_view){
@@ -374,6 +375,10 @@ void lcore_view(unsigned index, struct lcore_view *out)
 		.msgs_reserved = atomic_load_explicit(&lc->msgs_reserved, memory_order_relaxed),
 		.events_deferred = SEEN(events_deferred),
 	};
+	/* What a worker that blocks now has not told yet; without it one that sleeps for hours looks busy. */
+	mark_tsc = __atomic_load_n(&lc->mark_tsc, __ATOMIC_RELAXED);
+	if (SEEN(online) == 0 && mark_tsc != 0)
+		out->idle_cycles += rte_rdtsc() - mark_tsc;
 	stats_fold(&out->stats, &lc->stats);
 #undef SEEN
 }

@@ -33,8 +33,9 @@ struct lcore_view {
 
 const char *lcore_share(struct lcore_cycles since, struct lcore_cycles now, char text[16])
 {
-	double busy = (double)(now.busy - since.busy);
-	double all = busy + (double)(now.idle - since.idle);
+	/* A worker that wakes between two of its counters may seem to go back by a few cycles. */
+	double busy = now.busy > since.busy ? (double)(now.busy - since.busy) : 0;
+	double all = busy + (now.idle > since.idle ? (double)(now.idle - since.idle) : 0);
 
 	/* A worker that slept all the time has told nothing since: no cycles are no work. */
 	snprintf(text, 16, "%.1f%%", all > 0 ? 100 * busy / all : 0.0);
