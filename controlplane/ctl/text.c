@@ -32,9 +32,17 @@ char *text_printable(const char *text, size_t *columns)
 	*columns = 0;
 	while (left > 0) {
 		wchar_t c;
-		size_t n = mbrtowc(&c, text, left, &state);
 		int width = -1;
+		size_t n;
 
+		/* Nearly all there is; every locale we meet has ASCII in these places. */
+		if (*text >= ' ' && *text <= '~' && *text != '\\') {
+			*to++ = *text++;
+			(*columns)++;
+			left--;
+			continue;
+		}
+		n = mbrtowc(&c, text, left, &state);
 		if (n == 0 || n > left) {
 			memset(&state, 0, sizeof(state));
 			n = 1;
