@@ -20,15 +20,21 @@ struct stream;
 
 #define LINGER_MS 2000u
 
+/* Names stand in CLI and metrics with "linger_" before them. */
+#define LINGER_COUNTER_LIST(X)                                                                 \
+	X(started, "connections that we ended")                                                \
+	X(peer_closed, "of these: the peer closed too, as it should")                          \
+	X(timed_out, "of these: closed after two seconds, the peer had not")                   \
+	X(cut, "of these: closed early, the list was full, memory short or the process ended") \
+	X(failed, "of these: the socket died first")                                           \
+	X(unsent, "of these: closed before the alert had left")
+
 struct linger_counters {
-	uint64_t started;
-	uint64_t peer_closed; /* ended as they should: the peer closed too */
-	uint64_t timed_out;   /* the peer had not closed after LINGER_MS */
-	uint64_t cut;	      /* closed early, the list was full or the process ended */
-	uint64_t failed;      /* the socket died first */
-	uint64_t unsent;      /* of all these: closed before the alert had left */
+#define X(name, text) uint64_t name;
+	LINGER_COUNTER_LIST(X)
+#undef X
 };
-extern struct linger_counters linger_counters;
+extern struct linger_counters linger_counters; /* writer: control thread */
 
 /* -ENOMEM. */
 int linger_init(struct event_base *base, unsigned max);

@@ -5,6 +5,7 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/linger.h"
 #include "controlplane/listener.h"
 
 static const struct admin_field no_request[] = {ADMIN_END};
@@ -83,6 +84,9 @@ static int get_listener_counters_step(struct admin_call *call)
 	admin_rows_begin(call, "CounterList");
 #define X(name, text) put_counter(call, #name, listener_counters.name, text);
 	LISTENER_COUNTER_LIST(X)
+#undef X
+#define X(name, text) put_counter(call, "linger_" #name, linger_counters.name, text);
+	LINGER_COUNTER_LIST(X)
 #undef X
 	admin_rows_end(call);
 	return ADMIN_DONE;

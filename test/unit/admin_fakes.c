@@ -11,11 +11,13 @@
 #include <strings.h>
 
 #include "controlplane/control.h"
+#include "controlplane/linger.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
 
 struct admin_fakes fakes;
 struct listener_counters listener_counters;
+struct linger_counters linger_counters;
 
 static struct directory_hubs hubs = TAILQ_HEAD_INITIALIZER(hubs);
 static struct connections connections = TAILQ_HEAD_INITIALIZER(connections);
