@@ -159,8 +159,9 @@ static struct survey survey(const struct input *in)
 /* Somebody else's MAC, used by him less than 13 s ago (hub.md 4). */
 static bool conflicts(const struct port *port, uint64_t seen, uint32_t now_s)
 {
+	/* A sum, not a difference: the other worker's clock may be ahead of ours by a turn. */
 	return seen != 0 && fdb_value_port(seen) != port->idx &&
-		now_s - fdb_value_updated_s(seen) < MAC_EXCLUSIVE_S;
+		fdb_value_updated_s(seen) + MAC_EXCLUSIVE_S > now_s;
 }
 
 /* Returns the mask of frames that learning refused. */

@@ -118,6 +118,23 @@ static void check_mac_refuses_a_fresh_address(void **)
 	assert_abc_books();
 }
 
+/* The entry was refreshed by a worker whose second has already begun. */
+static void learn_ahead(struct lcore *lc, void *)
+{
+	(void)fdb_learn(
+		hub_fdb(hub), fdb_key(MAC_A, 0), 0, a.port.idx, a.port.gen, lcore_now_s(lc) + 2);
+}
+
+static void check_mac_holds_while_clocks_differ(void **)
+{
+	c.port.flags |= PORT_F_CHECK_MAC;
+	join_and_learn();
+	worker_call(1, learn_ahead, NULL);
+	send_one(&c, MAC_B, MAC_A, false);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_MAC_CONFLICT), 1);
+	ASSERT_CNT(0, 0, 0);
+}
+
 /* ---- drops on the way in ----------------------------------------------------------------------- */
 
 static void bad_frames_are_counted_and_the_others_pass(void **)
@@ -269,6 +286,7 @@ int main(void)
 		HUB_TEST(vlans_are_apart),
 		HUB_TEST(a_station_moves),
 		HUB_TEST(check_mac_refuses_a_fresh_address),
+		HUB_TEST(check_mac_holds_while_clocks_differ),
 		HUB_TEST(bad_frames_are_counted_and_the_others_pass),
 		HUB_TEST(what_never_became_a_frame_is_in_the_books),
 		HUB_TEST(an_offline_hub_takes_nothing),
