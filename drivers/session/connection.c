@@ -132,7 +132,7 @@ static void wire_in_count(struct session_connection *c)
 	c->bytes_in_seen = bytes;
 }
 
-static void connection_receive(struct lcore *lc, struct session_connection *c)
+bool connection_receive(struct lcore *lc, struct session_connection *c)
 {
 	struct session_worker *w = c->session->worker;
 	enum session_end why = SESSION_END_CNT;
@@ -150,12 +150,15 @@ static void connection_receive(struct lcore *lc, struct session_connection *c)
 	}
 	if (why != SESSION_END_CNT) {
 		connection_end(lc, c, why);
-		return;
+		return false;
 	}
 	if (stream_unsent(c->stream) != 0 && !c->blocked && connection_send(lc, c) == -EPIPE)
-		return; /* an alert or the answer to a KeyUpdate */
-	if (stream_park(c->stream, w->io) != 0)
+		return false; /* an alert or the answer to a KeyUpdate */
+	if (stream_park(c->stream, w->io) != 0) {
 		connection_end(lc, c, SESSION_END_NO_MEMORY);
+		return false;
+	}
+	return true;
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -238,7 +241,7 @@ static void connection_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t ev
 		}
 	}
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-		connection_receive(lc, c);
+		(void)connection_receive(lc, c);
 }
 
 void connection_join(struct lcore *lc, struct session *s, struct session_connection *c)
@@ -276,7 +279,7 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 	 * the stream without anything more in the socket: read once without being asked.
 	 */
 	if (s->connection_cnt != 0 && s->connections[s->connection_cnt - 1] == c)
-		connection_receive(lc, c);
+		(void)connection_receive(lc, c);
 }
 
 /* Removes it from the session's list; false if it was not in it. */

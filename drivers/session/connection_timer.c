@@ -70,16 +70,32 @@ void connection_timer_start(struct lcore *lc, struct session_connection *c)
 		timer_arm(lc, c);
 }
 
+static bool receive_overdue(const struct lcore *lc, const struct session_connection *c)
+{
+	return c->may_receive && lcore_now_ms(lc) - c->last_rx_ms >= c->session->timeout_ms;
+}
+
 void connection_timer_expire(struct lcore *lc, struct lcore_timer *t)
 {
 	struct session_connection *c = container_of(t, struct session_connection, timer);
 	struct session *s = c->session;
 
-	if (c->may_receive && lcore_now_ms(lc) - c->last_rx_ms >= s->timeout_ms) {
+	/*
+	 * Sockets first (architecture.md 6.7): behind a pause of the worker more sockets may be ready than
+	 * one look at epoll reports, and this one wait for the next.
+	 */
+	if (receive_overdue(lc, c) && !connection_receive(lc, c))
+		return;
+	if (receive_overdue(lc, c)) {
 		connection_end(lc, c, SESSION_END_TIMEOUT);
-		/* A peer that said nothing for the time-out has used up its session's as well (wire.md 6.8). */
+		/*
+		 * A peer that said nothing for the time-out has used up its session's as well (wire.md 6.8),
+		 * unless it spoke on another connection, which was lost before this one.
+		 */
 		if (s->connection_cnt == 0 && s->state == SESSION_LIVE)
-			lcore_timer_arm(lc, &s->alone, lcore_now_ms(lc));
+			lcore_timer_arm(lc, &s->alone,
+				atomic_load_explicit(&s->live.last_rx_ms, memory_order_relaxed) +
+					s->timeout_ms);
 		return;
 	}
 	if (!keepalive_run(lc, c))

@@ -41,7 +41,7 @@ struct carry {
 /* Once per worker; the worker itself, apart from init and fini. */
 struct session_worker {
 	struct stream_io *io;
-	uint8_t *plain; /* BLOCK_RX_PARTIAL_BYTES (rounded up), then SESSION_PLAIN_BYTES */
+	uint8_t *plain; /* BLOCK_RX_PARTIAL_BYTES, then SESSION_PLAIN_BYTES */
 	struct staging_pool pool;
 	struct carry *carries;
 	unsigned carries_cached;
@@ -150,6 +150,8 @@ void session_alone_expire(struct lcore *lc, struct lcore_timer *t);
 
 /* Takes the connection into its session, or ends it at once (session over, too many, no memory). */
 void connection_join(struct lcore *lc, struct session *s, struct session_connection *c);
+/* One recv, and what it brings to the hub. False: the connection has ended under the call. */
+bool connection_receive(struct lcore *lc, struct session_connection *c);
 /* Removes it from the session, says close_notify, hands it to the control thread. */
 void connection_end(struct lcore *lc, struct session_connection *c, enum session_end why);
 /*

@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -226,6 +229,109 @@ static void timeout(void **)
 	assert_in_range(bed_now_ms() - cut, 0, 300);
 	assert_int_equal(a.why, SESSION_END_TIMEOUT);
 	assert_int_equal(hub_members(bed_hub), 0);
+	bed_peer_close(&pa);
+}
+
+/* Silent on one connection, not on another that was lost: the session waits from what it heard last. */
+static void mute_connection_of_a_live_session(void **)
+{
+	uint64_t from, heard = 0;
+
+	bed_open(&a, &pa, 0, 500);
+	wait_ready(&pa);
+	assert_int_equal(session_add(a.s, bed_connect(&pb, TLS1_3_VERSION), 50, SESSION_BOTH), 0);
+	wait_ready(&pb);
+	for (from = bed_now_ms(); bed_now_ms() - from < 350; bed_sleep_ms(20)) {
+		heard = bed_now_ms();
+		bed_send_keepalive(&pb);
+		bed_pump();
+	}
+	bed_peer_close(&pb);
+	while (a.connections_ended < 2)
+		bed_pump();
+	assert_int_equal(a.connection_why[0], SESSION_END_PEER_CLOSED);
+	assert_int_equal(a.connection_why[1], SESSION_END_TIMEOUT);
+	while (!a.ended)
+		bed_pump();
+	assert_true(bed_now_ms() - heard >= 490);
+	assert_int_equal(a.why, SESSION_END_TIMEOUT);
+	bed_peer_close(&pa);
+}
+
+/* ---- a worker that was off its CPU ------------------------------------------------------------- */
+
+#define CROWD 300u
+
+static struct lcore_fd crowd[CROWD];
+static atomic_bool gate, crowd_there;
+
+static void crowd_ready(struct lcore *, struct lcore_fd *lfd, uint32_t)
+{
+	uint64_t count;
+
+	(void)!read(lfd->fd, &count, sizeof(count));
+}
+
+static void crowd_add(struct lcore *lc, struct lcore_msg *)
+{
+	for (unsigned i = 0; i < CROWD; i++)
+		(void)lcore_fd_add(lc, &crowd[i], EPOLLIN);
+	atomic_store(&crowd_there, true);
+}
+
+static void crowd_del(struct lcore *lc, struct lcore_msg *)
+{
+	for (unsigned i = 0; i < CROWD; i++)
+		lcore_fd_del(lc, &crowd[i]);
+	atomic_store(&crowd_there, false);
+}
+
+static void hold(struct lcore *, struct lcore_msg *)
+{
+	while (!atomic_load(&gate))
+		bed_sleep_ms(1);
+}
+
+static void post(void (*fn)(struct lcore *lc, struct lcore_msg *msg))
+{
+	assert_int_equal(lcore_msg_reserve(lcore_get(0), 1), 0);
+	lcore_msg_post(lcore_get(0), &(struct lcore_msg){.fn = fn});
+}
+
+/*
+ * The worker stands still for longer than the time-out. The keep-alive that came meanwhile waits behind
+ * more ready sockets than several turns take: it is heard before the connection is judged.
+ */
+static void a_pause_of_the_worker_is_not_the_peers(void **)
+{
+	const uint64_t one = 1;
+
+	bed_open(&a, &pa, 0, 1000);
+	wait_ready(&pa);
+	for (unsigned i = 0; i < CROWD; i++) {
+		crowd[i] = (struct lcore_fd){.fd = eventfd(0, EFD_NONBLOCK), .ready = crowd_ready};
+		assert_true(crowd[i].fd >= 0);
+	}
+	post(crowd_add);
+	while (!atomic_load(&crowd_there))
+		bed_sleep_ms(1);
+	atomic_store(&gate, false);
+	post(hold);
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(write(crowd[i].fd, &one, sizeof(one)), sizeof(one));
+	bed_send_keepalive(&pa);
+	bed_sleep_ms(1200);
+	atomic_store(&gate, true);
+	bed_sleep_ms(50);
+	post(crowd_del);
+	while (atomic_load(&crowd_there))
+		bed_sleep_ms(1);
+	bed_pump();
+	assert_int_equal(a.connections_ended, 0);
+	bed_end(&a, SESSION_END_ADMIN);
+	assert_int_equal(a.final.keepalives_in, 1);
+	for (unsigned i = 0; i < CROWD; i++)
+		close(crowd[i].fd);
 	bed_peer_close(&pa);
 }
 
@@ -519,6 +625,8 @@ int main(void)
 		T(odd_frames_are_counted),
 		T(bad_block_closes_the_connection),
 		T(timeout),
+		T(mute_connection_of_a_live_session),
+		T(a_pause_of_the_worker_is_not_the_peers),
 		T(keepalives_keep_it_up),
 		T(lost_connection_is_replaced),
 		T(reset_connection),
