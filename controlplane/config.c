@@ -103,8 +103,8 @@ static const struct key keys[] = {
 	UINT("limits", "handshake_threads", handshake_threads, 1, 32, 2),
 	UINT("limits", "slow_threads", slow_threads, 2, 32, 2),
 	UINT("limits", "sessions", sessions_max, 1, PORT_MAX - 1, 4096),
-	UINT64("limits", "staging_bytes", staging_bytes, 65536, 67108864, 524288),
-	UINT64("limits", "staging_pool_bytes", staging_pool_bytes, 1048576, 68719476736, 33554432),
+	UINT64("limits", "staging_bytes", staging_bytes, 65536, 67108864, 2560000),
+	UINT64("limits", "staging_pool_bytes", staging_pool_bytes, 1048576, 68719476736, 67108864),
 
 	STRING("tls", "ciphers", tls_ciphers, ""),
 	STRING("tls", "ciphersuites", tls_ciphersuites, ""),

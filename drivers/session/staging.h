@@ -28,8 +28,8 @@
 
 #define STAGING_CHUNK_BYTES  16384u /* plaintext of a full TLS record (STREAM_RECORD_BYTES) */
 #define STAGING_GROUP_FRAMES 256u /* blocks in a group; receivers take 300 and more (wire.md 6.1) */
-#define STAGING_HARD_DEFAULT 524288u /* bytes per session */
-#define STAGING_FRAMES_ALONE 1024u   /* frames that wait while a session has no connection */
+#define STAGING_HARD_DEFAULT 2560000u /* bytes per session, as the original keeps (wire.md 6.3) */
+#define STAGING_FRAMES_ALONE 1024u    /* frames that wait while a session has no connection */
 
 /* What staging_put() answers when the frame was taken: not a reason to drop. */
 #define STAGING_TAKEN ((unsigned)STATS_DROP_OUT_CNT)
