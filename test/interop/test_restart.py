@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# long
 """Stock clients come back: from a restart, a crash, a lost connection, a deleted session."""
 
 import time

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# long
 # sanitize
 """A session outlives its connections until its time-out (wire.md 5 and 6.7 to 6.9), with our own client."""
 
