@@ -90,6 +90,12 @@ static struct staging_chunk *tail_for(struct staging *st, struct staging_pool *p
 		st->bytes += BLOCK_GROUP_HEADER;
 		return c;
 	}
+	/*
+	 * No queue may grow beyond what is left for all others: otherwise a few dozen peers that do not read
+	 * would hold the whole pool, and everybody else on this worker lose every frame.
+	 */
+	if (st->bytes > (uint64_t)(pool->cnt - pool->used) * STAGING_CHUNK_BYTES)
+		return NULL;
 	c = chunk_get(pool);
 	if (c == NULL)
 		return NULL;

@@ -13,8 +13,9 @@
  *
  * This is the only place where frames towards a session are dropped (architecture.md 3), by these rules
  * in this order: above the soft bound the copies of floods; above the hard bound everything; without a
- * connection everything beyond STAGING_FRAMES_ALONE frames (wire.md 6.3); and when the worker's pool of
- * chunks is used up, everything. All bounds count bytes in wire format.
+ * connection everything beyond STAGING_FRAMES_ALONE frames (wire.md 6.3); and what would make the queue
+ * longer than the rest of the worker's pool of chunks. So peers that do not read cannot use the pool up:
+ * n of them leave about one part in n + 1 of it. All bounds count bytes in wire format.
  *
  * Owner worker only, apart from what the header of the function says.
  */
