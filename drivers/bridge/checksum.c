@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Checksums that were left to hardware which is not there (bridge_priv.h, hub.md 3.1 step 6). */
+
+#include <string.h>
+
+#include "drivers/bridge/bridge_priv.h"
+
+#define ETHERTYPE_IP4  0x0800u
+#define ETHERTYPE_IP6  0x86ddu
+#define ETHERTYPE_VLAN 0x8100u
+#define PROTO_TCP      6u
+#define PROTO_UDP      17u
+
+static uint32_t load16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+static void store16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+/* Sum of big-endian words, an odd byte at the end counts as the upper half of one. No overflow below 64 KiB. */
+static uint64_t sum(const uint8_t *p, uint32_t len)
+{
+	uint64_t s = 0;
+
+	for (; len >= 2; p += 2, len -= 2)
+		s += load16(p);
+	return len != 0 ? s + ((uint32_t)p[0] << 8) : s;
+}
+
+static uint32_t fold(uint64_t s)
+{
+	while (s >> 16 != 0)
+		s = (s & 0xffff) + (s >> 16);
+	return (uint32_t)s;
+}
+
+/* `pseudo` is the sum of addresses; protocol and length come on top. */
+static bool complete_l4(uint8_t *l4, uint32_t len, uint32_t proto, uint64_t addresses)
+{
+	uint32_t at = proto == PROTO_TCP ? 16 : 6;
+	uint32_t now, done;
+
+	if (len < (proto == PROTO_TCP ? 20u : 8u))
+		return false;
+	now = load16(l4 + at);
+	if (now != fold(addresses + proto + len) || (proto == PROTO_UDP && now == 0))
+		return false;
+	/* The field holds the pseudo header's sum, so that the sum over all has it in. */
+	done = ~fold(sum(l4, len)) & 0xffff;
+	if (proto == PROTO_UDP && done == 0)
+		done = 0xffff;
+	store16(l4 + at, done);
+	return done != now;
+}
+
+static bool complete_ip4(uint8_t *ip, uint32_t len)
+{
+	uint32_t header, total;
+	bool changed = false;
+
+	if (len < 20 || ip[0] >> 4 != 4)
+		return false;
+	header = (ip[0] & 15u) * 4;
+	total = load16(ip + 2);
+	if (header < 20 || total < header || total > len)
+		return false;
+	if (load16(ip + 10) == 0) {
+		store16(ip + 10, ~fold(sum(ip, header)) & 0xffff);
+		changed = load16(ip + 10) != 0;
+	}
+	/* A fragment has no checksum of its own. */
+	if ((load16(ip + 6) & 0x3fff) != 0 || (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+		return changed;
+	return complete_l4(ip + header, total - header, ip[9], sum(ip + 12, 8)) || changed;
+}
+
+static bool complete_ip6(uint8_t *ip, uint32_t len)
+{
+	uint32_t payload;
+
+	if (len < 40 || ip[0] >> 4 != 6)
+		return false;
+	payload = load16(ip + 4);
+	if (payload > len - 40 || (ip[6] != PROTO_TCP && ip[6] != PROTO_UDP))
+		return false;
+	return complete_l4(ip + 40, payload, ip[6], sum(ip + 8, 32));
+}
+
+bool checksum_complete(uint8_t *frame, uint32_t len)
+{
+	uint32_t at = 14, type;
+
+	if (len < at)
+		return false;
+	type = load16(frame + 12);
+	if (type == ETHERTYPE_VLAN && len >= 18) {
+		type = load16(frame + 16);
+		at = 18;
+	}
+	if (type == ETHERTYPE_IP4)
+		return complete_ip4(frame + at, len - at);
+	return type == ETHERTYPE_IP6 && complete_ip6(frame + at, len - at);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Opening and closing DPDK devices: everything here may take seconds and runs on a slow helper, one device at
+ * a time. What the operator configured on the device (MTU, speed) is left alone.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+#include "dataplane/hub.h"
+#include "drivers/bridge/bridge_priv.h"
+
+#define DESCRIPTORS 512u /* per queue, as far as the device allows */
+#define MBUFS_PER_RX \
+	512u /* besides its descriptors: bursts, rings to other workers, others' queues */
+#define MBUFS_PER_WORKER 512u /* cached, and one burst in each place of the pipeline */
+
+/* What is known of a virtual driver beforehand. */
+static const struct {
+	const char *driver;
+	bool all_queues; /* its devargs say how many there are, and its peer may use any of them */
+	bool unfinished; /* its peer, a kernel or a guest, may leave checksums to hardware */
+} known[] = {
+	{"net_vhost", true, true},
+	{"net_ring", false, false},
+	{"net_pcap", true, false},
+	{"net_af_packet", true, true},
+	{"net_af_xdp", true, true},
+	{"net_virtio", false, true},
+	{"net_virtio_user", false, true},
+	{"net_memif", false, true},
+	{"net_tap", false, true},
+};
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+/* The port that stands on the device with this name, or -ENODEV. */
+static int find_port(const char *name, struct rte_eth_dev_info *info)
+{
+	uint16_t id;
+
+	/* Also those that an earlier owner still has. */
+	for (id = rte_eth_find_next(0); id < RTE_MAX_ETHPORTS; id = rte_eth_find_next(id + 1u)) {
+		if (rte_eth_dev_info_get(id, info) == 0 && info->device != NULL &&
+			strcmp(rte_dev_name(info->device), name) == 0)
+			return id;
+	}
+	return -ENODEV;
+}
+
+static int own(struct bridge *b)
+{
+	struct rte_eth_dev_owner owner = {0};
+
+	if (rte_eth_dev_owner_new(&owner.id) != 0)
+		return bridge_fail(b, -ENODEV, "%s: no owner id", b->device);
+	snprintf(owner.name, sizeof(owner.name), "patchbay bridge");
+	if (rte_eth_dev_owner_set(b->device_id, &owner) != 0)
+		return bridge_fail(b, -EBUSY, "%s is in use already, by another bridge", b->device);
+	b->owner = owner.id;
+	return 0;
+}
+
+static int find_or_probe(struct bridge *b, struct rte_eth_dev_info *info)
+{
+	struct rte_devargs args = {0};
+	int id, rc = rte_devargs_parse(&args, b->device);
+
+	if (rc != 0) {
+		free(args.data);
+		return bridge_fail(b, -EINVAL,
+			"\"%s\" is neither a PCI address nor a virtual device DPDK knows "
+			"(such as net_vhost0,iface=/run/a.sock)",
+			b->device);
+	}
+	id = find_port(args.name, info);
+	b->hotplugged = false;
+	if (id < 0) {
+		rc = rte_dev_probe(b->device);
+		b->hotplugged = rc == 0;
+		id = rc == 0 ? find_port(args.name, info) : rc;
+	}
+	if (id < 0)
+		bridge_fail(b, id,
+			"device %s: %s (missing, in use by another program, or wrong options; "
+			"a PCI device needs eal.options without --no-pci)",
+			b->device, strerror(-id));
+	free(args.data);
+	if (id < 0)
+		return id;
+	b->device_id = (uint16_t)id;
+	return own(b);
+}
+
+/* ---- queues ---------------------------------------------------------------------------------- */
+
+/*
+ * rx queue i belongs to the i-th worker in order, around if there are more; the first workers own the transmit
+ * queues, the others hand over to them.
+ */
+static void spread(struct bridge *b, int socket)
+{
+	uint16_t order[LCORE_MAX];
+
+	bridge_worker_order(socket, order);
+	b->port.home = order[0];
+	for (unsigned i = 0; i < b->workers; i++) {
+		b->local[i].involved = false;
+		b->local[i].tx_queue = 0;
+	}
+	b->local[b->port.home].involved = true;
+	for (unsigned i = 0; i < b->rx_cnt; i++) {
+		b->rx[i] = (struct bridge_rx){
+			.poll.poll = ethdev_poll,
+			.bridge = b,
+			.queue = (uint16_t)i,
+			.worker = order[i % b->workers],
+		};
+		b->local[b->rx[i].worker].involved = true;
+	}
+	for (unsigned i = 0; i < b->workers; i++) {
+		b->port.tx_lcore[order[i]] = (uint8_t)order[i % b->tx_cnt];
+		if (i < b->tx_cnt)
+			b->local[order[i]].tx_queue = (uint16_t)i;
+	}
+}
+
+static unsigned at_most(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+static int count_queues(struct bridge *b, const struct rte_eth_dev_info *info)
+{
+	bool all = false;
+
+	b->repair = false;
+	for (unsigned i = 0; i < RTE_DIM(known); i++) {
+		if (strcmp(info->driver_name, known[i].driver) != 0)
+			continue;
+		all = known[i].all_queues;
+		b->repair = known[i].unfinished;
+	}
+	b->rx_cnt = at_most(all ? BRIDGE_RX_QUEUES_MAX : b->workers, info->max_rx_queues);
+	b->tx_cnt = at_most(b->workers, info->max_tx_queues);
+	if (b->rx_cnt == 0 || b->tx_cnt == 0)
+		return bridge_fail(b, -EINVAL, "device %s has %u receive and %u transmit queues",
+			b->device, info->max_rx_queues, info->max_tx_queues);
+	return 0;
+}
+
+static int set_up_queues(struct bridge *b, const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_rxconf rx = info->default_rxconf;
+	struct rte_eth_txconf tx = info->default_txconf;
+	uint16_t rxd = DESCRIPTORS, txd = DESCRIPTORS;
+	int socket = rte_eth_dev_socket_id(b->device_id);
+	unsigned mbufs;
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(b->device_id, &rxd, &txd);
+
+	if (rc != 0)
+		return rc;
+	mbufs = b->rx_cnt * (rxd + MBUFS_PER_RX) + b->tx_cnt * txd + b->workers * MBUFS_PER_WORKER;
+	b->pool = ethdev_pool_get(mbufs, socket);
+	if (b->pool == NULL)
+		return bridge_fail(b, -ENOMEM,
+			"device %s: no memory for %u frame buffers (eal.memory_mb)", b->device,
+			mbufs);
+	/* No VLAN stripping, no LRO, no scatter; no fast free, because floods are sent shared. */
+	rx.offloads = 0;
+	tx.offloads = 0;
+	for (uint16_t q = 0; q < b->rx_cnt && rc == 0; q++)
+		rc = rte_eth_rx_queue_setup(b->device_id, q, rxd, (unsigned)socket, &rx, b->pool);
+	for (uint16_t q = 0; q < b->tx_cnt && rc == 0; q++)
+		rc = rte_eth_tx_queue_setup(b->device_id, q, txd, (unsigned)socket, &tx);
+	return rc;
+}
+
+/* ---- the device ------------------------------------------------------------------------------ */
+
+/* A thread of the EAL or of the device. */
+static int ethdev_event(uint16_t, enum rte_eth_event_type type, void *arg, void *)
+{
+	struct bridge *b = arg;
+
+	if (type == RTE_ETH_EVENT_INTR_RMV)
+		atomic_store_explicit(&b->gone, true, memory_order_release);
+	bridge_ring();
+	return 0;
+}
+
+static int configure(struct bridge *b, const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_conf conf = {0};
+	uint64_t rss =
+		(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
+
+	b->lsc = info->dev_flags != NULL && (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+	conf.intr_conf.lsc = b->lsc;
+	if (b->rx_cnt > 1 && rss != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf = rss;
+	}
+	return rte_eth_dev_configure(b->device_id, (uint16_t)b->rx_cnt, (uint16_t)b->tx_cnt, &conf);
+}
+
+static int start(struct bridge *b)
+{
+	int rc = rte_eth_dev_start(b->device_id);
+
+	if (rc != 0)
+		return rc;
+	/* Some virtual devices know only one mode, and say so. */
+	rc = rte_eth_promiscuous_enable(b->device_id);
+	if (rc != 0 && rc != -ENOTSUP)
+		return bridge_fail(
+			b, rc, "device %s: no promiscuous mode: %s", b->device, strerror(-rc));
+	rte_eth_allmulticast_enable(b->device_id);
+	return 0;
+}
+
+static void note_identity(struct bridge *b, const struct rte_eth_dev_info *info)
+{
+	struct rte_ether_addr mac;
+
+	snprintf(b->driver, sizeof(b->driver), "%s", info->driver_name);
+	b->mac[0] = '\0';
+	if (rte_eth_macaddr_get(b->device_id, &mac) == 0)
+		rte_ether_format_addr(b->mac, sizeof(b->mac), &mac);
+}
+
+static void unregister(struct bridge *b, enum rte_eth_event_type type)
+{
+	/* -EAGAIN: it runs at this moment. */
+	while (rte_eth_dev_callback_unregister(b->device_id, type, ethdev_event, b) == -EAGAIN)
+		usleep(1000);
+}
+
+/* From any state behind find_or_probe(). */
+static void let_go(struct bridge *b)
+{
+	struct rte_eth_dev_info info;
+
+	unregister(b, RTE_ETH_EVENT_INTR_LSC);
+	unregister(b, RTE_ETH_EVENT_INTR_RMV);
+	rte_eth_dev_stop(b->device_id);
+	rte_eth_dev_owner_unset(b->device_id, b->owner);
+	if (b->hotplugged && rte_eth_dev_info_get(b->device_id, &info) == 0)
+		rte_dev_remove(info.device);
+	ethdev_pool_put(b->pool);
+	b->pool = NULL;
+}
+
+static int ethdev_open(struct bridge *b)
+{
+	struct rte_eth_dev_info info;
+	int rc = find_or_probe(b, &info);
+
+	if (rc != 0)
+		return rc;
+	rc = count_queues(b, &info);
+	if (rc == 0)
+		rc = configure(b, &info);
+	if (rc == 0)
+		rc = set_up_queues(b, &info);
+	if (rc == 0) {
+		rte_eth_dev_callback_register(
+			b->device_id, RTE_ETH_EVENT_INTR_LSC, ethdev_event, b);
+		rte_eth_dev_callback_register(
+			b->device_id, RTE_ETH_EVENT_INTR_RMV, ethdev_event, b);
+		rc = start(b);
+	}
+	if (rc != 0) {
+		if (b->error[0] == '\0')
+			bridge_fail(b, rc, "device %s cannot be configured: %s", b->device,
+				strerror(-rc));
+		let_go(b);
+		return rc;
+	}
+	note_identity(b, &info);
+	spread(b, rte_eth_dev_socket_id(b->device_id));
+	return 0;
+}
+
+static void ethdev_close(struct bridge *b)
+{
+	let_go(b);
+}
+
+/* ---- worker ---------------------------------------------------------------------------------- */
+
+static int ethdev_attach(struct lcore *lc, struct bridge *b)
+{
+	for (unsigned i = 0; i < b->rx_cnt; i++)
+		if (b->rx[i].worker == lcore_index(lc))
+			lcore_poll_add(lc, &b->rx[i].poll);
+	return 0;
+}
+
+static void ethdev_detach(struct lcore *lc, struct bridge *b)
+{
+	for (unsigned i = 0; i < b->rx_cnt; i++)
+		if (b->rx[i].worker == lcore_index(lc))
+			lcore_poll_del(lc, &b->rx[i].poll);
+}
+
+static bool ethdev_link(struct bridge *b, bool *gone)
+{
+	struct rte_eth_link link = {0};
+	int rc = rte_eth_link_get_nowait(b->device_id, &link);
+
+	if (rte_eth_dev_is_removed(b->device_id) > 0)
+		*gone = true;
+	/* A device that cannot tell has none to lose. */
+	return rc != 0 || link.link_status == RTE_ETH_LINK_UP;
+}
+
+const struct bridge_ops ethdev_ops = {
+	.port = &ethdev_port_ops,
+	.open = ethdev_open,
+	.close = ethdev_close,
+	.attach = ethdev_attach,
+	.detach = ethdev_detach,
+	.link = ethdev_link,
+};

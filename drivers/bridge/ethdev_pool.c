@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory that devices receive into. A pool may go only when all its buffers are back, and those of a device
+ * that was closed may still stand in another device's transmit ring, which gives them back when it sends
+ * again. So a closed device's pool rests here: it is taken by the next device it fits, or freed when it has
+ * been complete for a grace period (a worker may just have put the last buffer into its cache).
+ */
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include <rte_common.h>
+#include <rte_eal.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "drivers/bridge/bridge_priv.h"
+
+#define CACHE 256u
+
+struct resting {
+	struct rte_mempool *pool;
+	int socket;
+	bool complete;
+	uint64_t token; /* of the grace period since it was seen complete */
+	LIST_ENTRY(resting) entry;
+};
+
+static struct {
+	pthread_mutex_t lock; /* openers and the control thread; never a worker */
+	LIST_HEAD(, resting) list;
+	unsigned serial;
+} pools = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct rte_mempool *take(unsigned mbufs, int socket)
+{
+	struct rte_mempool *pool = NULL;
+	struct resting *r;
+
+	pthread_mutex_lock(&pools.lock);
+	LIST_FOREACH (r, &pools.list, entry) {
+		if (r->pool->size == mbufs && (r->socket == socket || socket < 0))
+			break;
+	}
+	if (r != NULL) {
+		LIST_REMOVE(r, entry);
+		pool = r->pool;
+		free(r);
+	}
+	pthread_mutex_unlock(&pools.lock);
+	return pool;
+}
+
+struct rte_mempool *ethdev_pool_get(unsigned mbufs, int socket)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool;
+
+	/* 2^n - 1 wastes no slot of the pool's ring. */
+	mbufs = (unsigned)rte_align32pow2(mbufs + 1) - 1;
+	if (!rte_eal_has_hugepages())
+		socket = SOCKET_ID_ANY;
+	pool = take(mbufs, socket);
+	if (pool != NULL)
+		return pool;
+	snprintf(name, sizeof(name), "patchbay_dev_%u", pools.serial++);
+	return rte_pktmbuf_pool_create(name, mbufs, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+}
+
+void ethdev_pool_put(struct rte_mempool *pool)
+{
+	struct resting *r = calloc(1, sizeof(*r));
+
+	/* Without these few bytes the pool stays for the life of the process: better than one freed early. */
+	if (pool == NULL || r == NULL) {
+		free(r);
+		return;
+	}
+	r->pool = pool;
+	r->socket = pool->socket_id;
+	pthread_mutex_lock(&pools.lock);
+	LIST_INSERT_HEAD(&pools.list, r, entry);
+	pthread_mutex_unlock(&pools.lock);
+}
+
+static bool may_go(struct resting *r)
+{
+	if (!rte_mempool_full(r->pool)) {
+		r->complete = false;
+		return false;
+	}
+	if (r->complete)
+		return grace_passed(r->token);
+	r->complete = true;
+	r->token = grace_start();
+	return false;
+}
+
+void ethdev_pool_reap(void)
+{
+	struct resting *r, *next;
+
+	pthread_mutex_lock(&pools.lock);
+	for (r = LIST_FIRST(&pools.list); r != NULL; r = next) {
+		next = LIST_NEXT(r, entry);
+		if (!may_go(r))
+			continue;
+		LIST_REMOVE(r, entry);
+		rte_mempool_free(r->pool);
+		free(r);
+	}
+	pthread_mutex_unlock(&pools.lock);
+}
+
+void ethdev_pool_fini(void)
+{
+	struct resting *r;
+
+	while ((r = LIST_FIRST(&pools.list)) != NULL) {
+		LIST_REMOVE(r, entry);
+		rte_mempool_free(r->pool);
+		free(r);
+	}
+}

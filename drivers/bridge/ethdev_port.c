@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A DPDK device as a port of its hub, on the workers: mbufs go through as they are, without a copy. What is
+ * changed on the way is what has to be (architecture.md 6.10), and only in an mbuf that is nobody else's.
+ */
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "dataplane/hub.h"
+#include "drivers/bridge/bridge_priv.h"
+
+#define PREFETCH_DISTANCE 4u
+
+/* Received with work left to do; requests for offloads that a sender made are not ours to keep. */
+#define ODD_FLAGS (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_OFFLOAD_MASK)
+
+static bool is_private(const struct rte_mbuf *m)
+{
+	return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m);
+}
+
+/* ---- in -------------------------------------------------------------------------------------- */
+
+/*
+ * Makes it one segment, puts a stripped VLAN tag back, completes checksums. NULL if that cannot be done: it is
+ * freed, and counted as too long, which is what keeps a chain from becoming one segment.
+ */
+static struct rte_mbuf *reshape(struct lcore *lc, struct bridge *b, struct rte_mbuf *m)
+{
+	if (!is_private(m)) {
+		struct rte_mbuf *copy = rte_pktmbuf_copy(m, lcore_pool(lc), 0, UINT32_MAX);
+
+		rte_pktmbuf_free(m);
+		if (copy == NULL) {
+			hub_count_drop_in(lc, &b->port, STATS_DROP_IN_MALFORMED, 1);
+			return NULL;
+		}
+		m = copy;
+	}
+	if (m->nb_segs > 1 && (m->pkt_len > UINT16_MAX || rte_pktmbuf_linearize(m) != 0))
+		goto too_long;
+	if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 && rte_vlan_insert(&m) != 0)
+		goto too_long;
+	m->ol_flags &= ~ODD_FLAGS;
+	if (b->repair)
+		checksum_complete(rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	return m;
+
+too_long:
+	hub_count_drop_in(lc, &b->port, STATS_DROP_IN_LONG, 1);
+	rte_pktmbuf_free(m);
+	return NULL;
+}
+
+unsigned ethdev_poll(struct lcore *lc, struct lcore_poll *p)
+{
+	const struct bridge_rx *rx = container_of(p, struct bridge_rx, poll);
+	struct bridge *b = rx->bridge;
+	struct rte_mbuf *mbufs[FRAME_BURST];
+	struct frame frames[FRAME_BURST];
+	unsigned n = rte_eth_rx_burst(b->device_id, rx->queue, mbufs, FRAME_BURST);
+	unsigned k = 0;
+
+	if (n == 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = mbufs[i];
+
+		if (i + PREFETCH_DISTANCE < n)
+			rte_prefetch0(mbufs[i + PREFETCH_DISTANCE]);
+		if (unlikely(m->nb_segs > 1 || (m->ol_flags & ODD_FLAGS) != 0 || b->repair)) {
+			m = reshape(lc, b, m);
+			if (m == NULL)
+				continue;
+		}
+		frames[k++] = (struct frame){
+			.data = rte_pktmbuf_mtod(m, uint8_t *), .m = m, .len = m->data_len};
+	}
+	if (k > 0)
+		hub_input(lc, &b->port, frames, k);
+	return n;
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+/* The frame with zeros up to 60 bytes. Takes the reference; NULL: no mbuf, the reference is gone. */
+static struct rte_mbuf *pad(struct lcore *lc, const struct frame *f)
+{
+	struct rte_mbuf *m = f->m;
+	uint16_t missing = (uint16_t)(BRIDGE_FRAME_MIN - f->len);
+	char *tail;
+
+	if (!is_private(m) || rte_pktmbuf_tailroom(m) < missing) {
+		m = lcore_mbuf_copy(lc, f);
+		rte_pktmbuf_free(f->m);
+		if (m == NULL)
+			return NULL;
+	}
+	tail = rte_pktmbuf_append(m, missing);
+	memset(tail, 0, missing);
+	return m;
+}
+
+static void count_one(struct stats_traffic *t, bool broadcast, uint16_t len)
+{
+	if (broadcast) {
+		t->broadcast_frames++;
+		t->broadcast_bytes += len;
+	} else {
+		t->unicast_frames++;
+		t->unicast_bytes += len;
+	}
+}
+
+static void ethdev_tx_burst(
+	struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
+{
+	struct bridge *b = container_of(port, struct bridge, port);
+	struct rte_mbuf *mbufs[FRAME_BURST];
+	uint16_t lens[FRAME_BURST];
+	uint64_t broadcast = 0;
+	struct stats_traffic sent = {0};
+	unsigned k = 0, taken;
+
+	/* Before it goes: what is sent may be free, and somebody else's, when the call returns. */
+	for (unsigned i = 0; i < n; i++) {
+		const struct frame *f = frames[i];
+
+		broadcast |= (uint64_t)frame_is_broadcast(f) << k;
+		lens[k] = f->len;
+		mbufs[k] = f->m;
+		if (unlikely(f->len < BRIDGE_FRAME_MIN)) {
+			mbufs[k] = pad(lc, f);
+			if (mbufs[k] == NULL) {
+				broadcast &= ~(UINT64_C(1) << k);
+				continue;
+			}
+		}
+		k++;
+	}
+	taken = k == 0 ? 0
+		       : rte_eth_tx_burst(b->device_id, b->local[lcore_index(lc)].tx_queue, mbufs,
+				 (uint16_t)k);
+	for (unsigned i = 0; i < taken; i++)
+		count_one(&sent, broadcast >> i & 1, lens[i]);
+	hub_count_copies(lc, port, n);
+	hub_count_sent(lc, port, &sent);
+	if (unlikely(k < n))
+		hub_count_drop_out(lc, port, STATS_DROP_OUT_NO_MBUF, n - k);
+	if (unlikely(taken < k)) {
+		rte_pktmbuf_free_bulk(mbufs + taken, k - taken);
+		hub_count_drop_out(lc, port, STATS_DROP_OUT_DEVICE, k - taken);
+	}
+}
+
+const struct port_ops ethdev_port_ops = {
+	.kind = "bridge",
+	.tx_burst = ethdev_tx_burst,
+};
