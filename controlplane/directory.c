@@ -14,7 +14,10 @@
 
 #define INDEX_SIZE_MIN 16u
 
-struct directory directory_now = {.hubs = TAILQ_HEAD_INITIALIZER(directory_now.hubs)};
+struct directory directory_now = {
+	.hubs = TAILQ_HEAD_INITIALIZER(directory_now.hubs),
+	.bridges = TAILQ_HEAD_INITIALIZER(directory_now.bridges),
+};
 
 static unsigned char fold(char c)
 {
@@ -143,6 +146,7 @@ void directory_init(struct directory *d)
 {
 	memset(d, 0, sizeof(*d));
 	TAILQ_INIT(&d->hubs);
+	TAILQ_INIT(&d->bridges);
 }
 
 static void user_free(struct directory_user *user)
@@ -173,6 +177,7 @@ void directory_free(struct directory *d)
 		TAILQ_REMOVE(&d->hubs, hub, entry);
 		hub_free(hub);
 	}
+	directory_bridges_free(d);
 	free(d->hub_index);
 	directory_init(d);
 }

@@ -26,6 +26,11 @@
 #define DIRECTORY_MACS_MIN  16u	   /* what fdb.h takes */
 #define DIRECTORY_MACS_MAX  16777216u
 
+#define DIRECTORY_BRIDGES_MAX	    256u
+#define DIRECTORY_BRIDGE_NAME_BYTES 64u
+#define DIRECTORY_DEVICE_BYTES	    512u
+#define DIRECTORY_TAP_MAX	    11u /* with tap_ in front 15, what an interface may have */
+
 struct hub;
 
 /* auth.md section 2; numbers as in admin-rpc.md 4.5. */
@@ -69,6 +74,19 @@ struct directory_hub {
 
 TAILQ_HEAD(directory_hubs, directory_hub);
 
+/* A local bridge (reference/bridge-cascade.md A). Server-wide: the hub may not exist (yet). */
+struct directory_bridge {
+	char name[DIRECTORY_BRIDGE_NAME_BYTES]; /* ours, unique in its hub */
+	char hub[DIRECTORY_NAME_BYTES];
+	char device[DIRECTORY_DEVICE_BYTES]; /* TAP: without tap_; else PCI address or devargs */
+	bool tap;
+	bool limit_broadcast; /* the storm limiter is on */
+	bool monitor;	      /* receives only */
+	TAILQ_ENTRY(directory_bridge) entry;
+};
+
+TAILQ_HEAD(directory_bridges, directory_bridge);
+
 /* All hubs in order of creation. */
 const struct directory_hubs *directory_hubs(void);
 struct directory_hub *directory_hub_find(const char *name);
@@ -99,6 +117,21 @@ int directory_hub_create(const char *name, struct directory_hub **out);
 int directory_user_create(struct directory_hub *hub, const char *name, struct directory_user **out);
 /* Makes it a password user. The caller saves. */
 void directory_user_set_password(struct directory_user *user, const char *password);
+
+/* All bridges in order of creation. */
+const struct directory_bridges *directory_bridges(void);
+/* By device, or by name; case counts in devargs only. */
+struct directory_bridge *directory_bridge_find(const char *hub, const char *which);
+/* What is wrong with it, in words for people, or NULL. */
+const char *directory_bridge_wrong(const char *device, bool tap, const char *name);
+/* The name of a bridge that was given none: its device up to the first comma. */
+void directory_bridge_default_name(const char *device, char name[DIRECTORY_BRIDGE_NAME_BYTES]);
+/* As directory_hub_create(); -EEXIST: this hub has one of that device or name. */
+int directory_bridge_create(const char *hub, const char *device, bool tap, const char *name,
+	struct directory_bridge **out);
+/* Takes it out of the list, to be freed or put back. The caller saves. */
+void directory_bridge_take(struct directory_bridge *b);
+void directory_bridge_put(struct directory_bridge *b);
 
 /* Makes the data path's hubs for all (after lcore_init()). -errno of hub_create(). */
 int directory_start(void);

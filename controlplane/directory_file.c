@@ -11,6 +11,7 @@
 
 #include "controlplane/config_reader.h"
 #include "controlplane/directory_priv.h"
+#include "controlplane/directory_text.h"
 
 #define FILE_VERSION	 1
 #define HUB_SESSIONS_MAX 100000
@@ -307,7 +308,7 @@ static int read_hub(struct config_reader *r, const config_setting_t *group, stru
 static int read_directory(
 	struct config_reader *r, const config_setting_t *root, struct directory *d)
 {
-	static const char *const names[] = {"version", "hubs", NULL};
+	static const char *const names[] = {"version", "hubs", "bridges", NULL};
 	const config_setting_t *hubs;
 	int64_t version = FILE_VERSION;
 	int rc = 0;
@@ -327,7 +328,7 @@ static int read_directory(
 	}
 	for (int i = 0; i < config_setting_length(hubs) && rc == 0; i++)
 		rc = read_hub(r, config_setting_get_elem(hubs, (unsigned)i), d);
-	return rc;
+	return rc == 0 ? directory_bridges_read(r, root, d) : rc;
 }
 
 int directory_load(const char *path, void (*report)(void *ctx, const char *line), void *ctx)
@@ -352,12 +353,14 @@ int directory_load(const char *path, void (*report)(void *ctx, const char *line)
 	/* A tail queue's head is pointed at by its first element. */
 	TAILQ_INIT(&directory_now.hubs);
 	TAILQ_CONCAT(&directory_now.hubs, &fresh.hubs, entry);
+	TAILQ_INIT(&directory_now.bridges);
+	TAILQ_CONCAT(&directory_now.bridges, &fresh.bridges, entry);
 	return 0;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
-static void put_string(FILE *f, const char *text)
+void directory_put_string(FILE *f, const char *text)
 {
 	fputc('"', f);
 	for (; *text != '\0'; text++) {
@@ -395,7 +398,7 @@ static void put_user(FILE *f, const struct directory_user *user)
 	static const char indent[] = "\t\t\t\t";
 
 	fprintf(f, "\t\t\t{\n%sname = ", indent);
-	put_string(f, user->name);
+	directory_put_string(f, user->name);
 	fputs(";\n", f);
 	if (user->auth == DIRECTORY_AUTH_PASSWORD) {
 		fprintf(f, "%sauth = \"password\";\n%spassword_hash = \"", indent, indent);
@@ -410,12 +413,12 @@ static void put_user(FILE *f, const struct directory_user *user)
 	put_time(f, indent, "expires", user->expires_ms);
 	if (user->real_name[0] != '\0') {
 		fprintf(f, "%sreal_name = ", indent);
-		put_string(f, user->real_name);
+		directory_put_string(f, user->real_name);
 		fputs(";\n", f);
 	}
 	if (user->note[0] != '\0') {
 		fprintf(f, "%snote = ", indent);
-		put_string(f, user->note);
+		directory_put_string(f, user->note);
 		fputs(";\n", f);
 	}
 	fputs("\t\t\t}", f);
@@ -427,7 +430,7 @@ static void put_hub(FILE *f, const struct directory_hub *hub)
 	const char *separator = "\n";
 
 	fputs("\t{\n\t\tname = ", f);
-	put_string(f, hub->name);
+	directory_put_string(f, hub->name);
 	fprintf(f, ";\n\t\tonline = %s;\n\t\tno_enum = %s;\n", hub->online ? "true" : "false",
 		hub->no_enum ? "true" : "false");
 	fprintf(f, "\t\tmax_sessions = %" PRIu32 ";\n\t\tmax_macs = %" PRIu32 ";\n",
@@ -465,6 +468,7 @@ char *directory_serialise(size_t *size)
 		separator = ",\n";
 	}
 	fputs("\n);\n", f);
+	directory_bridges_write(f);
 	failed = ferror(f) != 0;
 	if (fclose(f) != 0 || failed) {
 		free(text);

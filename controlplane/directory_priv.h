@@ -16,6 +16,8 @@ struct directory {
 	uint32_t hub_cnt;
 	struct directory_hub **hub_index; /* by name, chained */
 	uint32_t hub_index_size;	  /* power of two, or 0 */
+	struct directory_bridges bridges;
+	uint32_t bridge_cnt;
 };
 
 extern struct directory directory_now; /* in force */
@@ -25,6 +27,11 @@ void directory_free(struct directory *d);
 struct directory_hub *directory_find_hub(const struct directory *d, const char *name);
 /* As directory_hub_create(), in `d`. */
 int directory_add_hub(struct directory *d, const char *name, struct directory_hub **out);
+
+/* As directory_bridge_create(), in `d`. */
+int directory_bridge_add(struct directory *d, const char *hub, const char *device, bool tap,
+	const char *name, struct directory_bridge **out);
+void directory_bridges_free(struct directory *d);
 
 /* Strict UTF-8 (no overlong forms, no surrogates) without control characters; `lines` allows \n and \t. */
 bool directory_text_ok(const char *text, bool lines);
