@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "controlplane/access.h"
+#include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
 #include "controlplane/log.h"
@@ -148,7 +149,7 @@ static void housekeeping_due(evutil_socket_t, short, void *)
 
 static void stop_poll_due(evutil_socket_t, short, void *)
 {
-	if (access_quiet()) {
+	if (access_quiet() && bridges_quiet()) {
 		event_base_loopbreak(control.base);
 	} else if (lcore_clock_ms() >= control.stop_deadline_ms) {
 		log_notice("control", "not everything has ended in time; going all the same");
@@ -188,6 +189,7 @@ void control_stop(void)
 	notify_stopping();
 	control.stop_deadline_ms = lcore_clock_ms() + STOP_PATIENCE_MS;
 	access_shutdown();
+	bridges_shutdown();
 	event_add(control.stop_poll, &often);
 }
 

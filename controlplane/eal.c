@@ -29,15 +29,17 @@
 #define MBUF_BYTES 2560u
 
 static FILE *log_stream;
+static _Thread_local bool hushed;
 
 /* ---- DPDK's log into ours ---------------------------------------------------------------------- */
 
 static ssize_t log_cookie_write(void *, const char *text, size_t size)
 {
 	int level = rte_log_cur_msg_loglevel();
-	enum log_level ours = level <= (int)RTE_LOG_ERR ? LOG_LEVEL_ERROR
-		: level <= (int)RTE_LOG_WARNING		? LOG_LEVEL_WARNING
-							: LOG_LEVEL_DEBUG;
+	enum log_level ours = hushed		? LOG_LEVEL_DEBUG
+		: level <= (int)RTE_LOG_ERR	? LOG_LEVEL_ERROR
+		: level <= (int)RTE_LOG_WARNING ? LOG_LEVEL_WARNING
+						: LOG_LEVEL_DEBUG;
 	size_t len = size;
 
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
@@ -45,6 +47,11 @@ static ssize_t log_cookie_write(void *, const char *text, size_t size)
 	if (len > 0)
 		log_write(ours, "dpdk", "%.*s", (int)len, text);
 	return (ssize_t)size;
+}
+
+void eal_hush(bool hush)
+{
+	hushed = hush;
 }
 
 static void open_log_stream(void)

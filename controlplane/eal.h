@@ -36,6 +36,11 @@ int eal_bind(const struct eal_plan *plan);
  * logging.
  */
 int eal_start(const struct config *config, const struct eal_plan *plan);
+/*
+ * While true, what DPDK has to complain about from the calling thread is logged at debug level only: for
+ * attempts that are repeated and have failed before. Any thread, for itself.
+ */
+void eal_hush(bool hush);
 /* Ends the EAL and removes what it left in <state_dir>/dpdk. */
 void eal_stop(void);
 

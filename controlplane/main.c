@@ -14,6 +14,7 @@
 #include "controlplane/access.h"
 #include "controlplane/admin/admin.h"
 #include "controlplane/banner.h"
+#include "controlplane/bridges.h"
 #include "controlplane/certificate.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
@@ -28,6 +29,7 @@
 #include "controlplane/store.h"
 #include "dataplane/grace.h"
 #include "dataplane/lcore.h"
+#include "drivers/bridge/bridge.h"
 #include "drivers/session/session.h"
 
 static void report_line(void *, const char *line)
@@ -150,6 +152,8 @@ static int start_data_path(const struct config *config)
 	if (rc == 0)
 		rc = session_driver_init(config->staging_pool_bytes);
 	if (rc == 0)
+		rc = bridge_driver_init();
+	if (rc == 0)
 		rc = directory_start();
 	if (rc < 0)
 		log_error("lcore", "the data path does not start: %s%s", strerror(-rc),
@@ -172,6 +176,8 @@ static int start_control(const struct config *config)
 		rc = lcore_start();
 	if (rc == 0)
 		rc = control_start();
+	if (rc == 0)
+		rc = bridges_start();
 	if (rc < 0) {
 		log_error("control", "the control thread does not start: %s", strerror(-rc));
 		return rc;
@@ -195,10 +201,12 @@ static void stop_all(void)
 	lcore_stop();
 	access_fini();
 	slow_fini();
+	bridges_fini();
 	directory_stop();
 	grace_poll();
 	session_driver_fini();
 	lcore_fini();
+	bridge_driver_fini(); /* frames of devices may have stood in the workers' rings */
 	control_fini();
 }
 

@@ -5,6 +5,7 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/admin/walk.h"
+#include "controlplane/bridges.h"
 #include "dataplane/hub.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -50,7 +51,7 @@ static void put_enum_hub_row(struct admin_call *call, struct directory_hub *hub)
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_bool(call, "Online", hub->online);
 	admin_put_int(call, "HubType", HUB_TYPE_STANDALONE);
-	admin_put_int(call, "NumSessions", hub->session_cnt);
+	admin_put_int(call, "NumSessions", hub->session_cnt + bridges_up(hub));
 	admin_put_int(call, "NumUsers", hub->user_cnt);
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
 	admin_put_time(call, "CreatedTime", hub->created_ms);
@@ -102,7 +103,8 @@ static const struct admin_field get_hub_status_response[] = {
 	ADMIN_INT("HubType", 0, 2, "0 = standalone"),
 	ADMIN_INT("NumSessions", 0, UINT32_MAX, "sessions now"),
 	ADMIN_INT("NumSessionsClient", 0, UINT32_MAX, "of them in client or monitoring mode"),
-	ADMIN_INT("NumSessionsBridge", 0, UINT32_MAX, "of them in bridge or router mode"),
+	ADMIN_INT("NumSessionsBridge", 0, UINT32_MAX,
+		"of them in bridge or router mode, or local bridges"),
 	ADMIN_INT("NumUsers", 0, UINT32_MAX, "users defined"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in the MAC table"),
 	ADMIN_TRAFFIC("", "frames and bytes since start; Recv = into the hub, Send = out of it"),
@@ -148,6 +150,8 @@ static int get_hub_status_step(struct admin_call *call)
 		sessions++;
 		bridges += vs->bridge_mode;
 	}
+	bridges += bridges_up(hub);
+	sessions += bridges_up(hub);
 	hub_stats(hub->hub, &stats);
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_bool(call, "Online", hub->online);

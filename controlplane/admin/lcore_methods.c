@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Workers: who runs where and how busy (architecture.md 2), and whether the data plane is at rest. */
 
+#include <stdio.h>
+#include <string.h>
+
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/admin/walk.h"
+#include "controlplane/bridges.h"
 #include "dataplane/lcore.h"
 #include "drivers/session/wire/wire_error.h"
 
 /* ---- PatchbayEnumLcore ----------------------------------------------------------------------- */
 
 static const struct admin_field no_request[] = {ADMIN_END};
+
+#define QUEUES_MAX 1024u
 
 static const struct admin_field enum_lcore_row[] = {
 	ADMIN_INT("Index", 0, LCORE_MAX - 1, "number of the worker"),
@@ -19,6 +25,8 @@ static const struct admin_field enum_lcore_row[] = {
 	ADMIN_INT("Socket", 0, UINT32_MAX, "NUMA socket of its memory"),
 	ADMIN_INT("Sessions", 0, UINT32_MAX, "sessions it owns"),
 	ADMIN_INT("Polls", 0, UINT32_MAX, "device queues it polls"),
+	ADMIN_STR("Queues", 0, QUEUES_MAX - 1,
+		"receive queues it has, polled or not: BRIDGE/QUEUE, separated by spaces"),
 	ADMIN_INT("Fds", 0, UINT32_MAX, "sockets it waits on"),
 	ADMIN_INT64("BusyCycles", "TSC cycles in turns that did something, since start"),
 	ADMIN_INT64("IdleCycles", "TSC cycles in turns that did nothing, and blocked"),
@@ -36,8 +44,31 @@ static const struct admin_field enum_lcore_response[] = {
 	ADMIN_END,
 };
 
+/* As many as there is room for. */
+static void queues_text(unsigned lcore, char text[QUEUES_MAX])
+{
+	const struct local_bridge *lb;
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (lb = bridges_next(0); lb != NULL; lb = bridges_next(lb->id)) {
+		char queues[BRIDGE_QUEUES_BYTES];
+		char *rest = queues, *queue;
+
+		if (lb->state != BRIDGES_UP)
+			continue;
+		bridge_queues_text(lb->bridge, lcore, queues, sizeof(queues));
+		while ((queue = strsep(&rest, " ")) != NULL && at < QUEUES_MAX) {
+			if (queue[0] != '\0')
+				at += (size_t)snprintf(text + at, QUEUES_MAX - at, "%s%s/%s",
+					at > 0 ? " " : "", lb->conf.name, queue);
+		}
+	}
+}
+
 static int enum_lcore_step(struct admin_call *call)
 {
+	char queues[QUEUES_MAX];
 	struct lcore_view v;
 
 	/* LCORE_MAX bounds them: one slice. */
@@ -52,6 +83,8 @@ static int enum_lcore_step(struct admin_call *call)
 		admin_put_int(call, "Socket", v.socket < 0 ? 0 : (uint32_t)v.socket);
 		admin_put_int(call, "Sessions", registry_worker_sessions(i));
 		admin_put_int(call, "Polls", v.polls);
+		queues_text(i, queues);
+		admin_put_str(call, "Queues", queues);
 		admin_put_int(call, "Fds", v.fds);
 		admin_put_int64(call, "BusyCycles", v.busy_cycles);
 		admin_put_int64(call, "IdleCycles", v.idle_cycles);

@@ -14,6 +14,7 @@
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/bridges.h"
 #include "controlplane/registry.h"
 #include "dataplane/frame.h"
 #include "dataplane/hub.h"
@@ -84,12 +85,16 @@ struct enum_mac {
 static void put_mac_row(struct admin_call *call, const struct fdb_entry *e)
 {
 	const struct vpn_session *vs = registry_session_by_port(e->port_idx);
+	const struct local_bridge *lb = vs == NULL ? bridges_by_port(e->port_idx) : NULL;
 	uint8_t bytes[MAC_BYTES];
 
 	mac_bytes(e->mac, bytes);
 	admin_row_begin(call);
 	admin_put_int(call, "Key", mac_handle(e->mac, e->vlan));
-	admin_put_str(call, "SessionName", vs == NULL ? "" : vs->name);
+	admin_put_str(call, "SessionName",
+		vs != NULL	     ? vs->name
+			: lb != NULL ? lb->session_name
+				     : "");
 	admin_put_data(call, "MacAddress", bytes, sizeof(bytes));
 	admin_put_int(call, "VlanId", e->vlan);
 	admin_put_time(call, "CreatedTime", calendar_ms(e->created_s));

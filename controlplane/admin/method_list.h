@@ -11,12 +11,15 @@
 #include "controlplane/admin/method.h"
 
 #define ADMIN_METHOD_LIST(X)              \
+	X(add_local_bridge)               \
+	X(delete_local_bridge)            \
 	X(delete_mac_table)               \
 	X(delete_session)                 \
 	X(disconnect_connection)          \
 	X(enum_connection)                \
 	X(enum_hub)                       \
 	X(enum_listener)                  \
+	X(enum_local_bridge)              \
 	X(enum_mac_table)                 \
 	X(enum_session)                   \
 	X(get_connection_info)            \

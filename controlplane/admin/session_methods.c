@@ -12,6 +12,7 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/admin/walk.h"
+#include "controlplane/bridges.h"
 #include "dataplane/lcore.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -51,11 +52,11 @@ static const struct admin_field hub_request[] = {
 
 static const struct admin_field enum_session_row[] = {
 	ADMIN_STR("Name", 1, 299, "name of the session, SID-<USER>-<n>"),
-	ADMIN_STR("Username", 0, 255, "user who logged in"),
+	ADMIN_STR("Username", 0, 255, "user who logged in; Local Bridge"),
 	ADMIN_IP("Ip", "address of the client, IPv4 only (else 0.0.0.0)"),
 	ADMIN_IP("ClientIP", "address of the client"),
 	ADMIN_STR("Hostname", 0, 63, "host name the client told, or its address"),
-	ADMIN_INT("MaxNumTcp", 1, 32, "TCP connections granted"),
+	ADMIN_INT("MaxNumTcp", 0, 32, "TCP connections granted; 0: not a client"),
 	ADMIN_INT("CurrentNumTcp", 0, 33, "TCP connections now"),
 	ADMIN_INT64("PacketSize", "bytes of frames, both directions"),
 	ADMIN_INT64("PacketNum", "frames, both directions"),
@@ -117,9 +118,68 @@ static void put_session_row(struct admin_call *call, const struct vpn_session *v
 	admin_row_end(call);
 }
 
+/* A bridge that is up is a session of its hub, without a client. */
+static void put_bridge_row(struct admin_call *call, const struct local_bridge *lb)
+{
+	static const uint8_t no_id[16];
+	struct bridge_view v;
+
+	bridges_view(lb, &v);
+	admin_row_begin(call);
+	admin_put_str(call, "Name", lb->session_name);
+	admin_put_str(call, "Username", "Local Bridge");
+	admin_put_ip(call, "Ip", NULL);
+	admin_put_ip(call, "ClientIP", NULL);
+	admin_put_str(call, "Hostname", lb->conf.name);
+	admin_put_int(call, "MaxNumTcp", 0);
+	admin_put_int(call, "CurrentNumTcp", 0);
+	admin_put_int64(call, "PacketSize",
+		v.port.in.unicast_bytes + v.port.in.broadcast_bytes + v.port.out.unicast_bytes +
+			v.port.out.broadcast_bytes);
+	admin_put_int64(call, "PacketNum", stats_in_frames(&v.port) + stats_sent_frames(&v.port));
+	admin_put_bool(call, "RemoteSession", false);
+	admin_put_bool(call, "LinkMode", false);
+	admin_put_bool(call, "SecureNATMode", false);
+	admin_put_bool(call, "BridgeMode", true);
+	admin_put_bool(call, "Layer3Mode", false);
+	admin_put_bool(call, "Client_BridgeMode", false);
+	admin_put_bool(call, "Client_MonitorMode", lb->conf.monitor);
+	admin_put_data(call, "UniqueId", no_id, sizeof(no_id));
+	admin_put_time(call, "CreatedTime", lb->up_ms);
+	admin_put_time(call, "LastCommTime", lb->up_ms);
+	admin_put_int(call, "PatchbayLcore", v.worker);
+	admin_put_int64(call, "PatchbayQueuedFrames", 0);
+	admin_put_int64(call, "PatchbayQueuedBytes", 0);
+	admin_row_end(call);
+}
+
+struct enum_session {
+	struct session_walk walk; /* first: walk_fini() */
+	bool clients_done;
+	uint64_t last_bridge;
+};
+
+/* True when there is none left. */
+static bool put_bridges(struct admin_call *call, struct enum_session *st)
+{
+	const struct directory_hub *hub = directory_hub_find(admin_get_str(call, "HubName"));
+
+	while (admin_room(call)) {
+		const struct local_bridge *lb = bridges_next(st->last_bridge);
+
+		if (lb == NULL)
+			return true;
+		st->last_bridge = lb->id;
+		if (lb->state == BRIDGES_UP && lb->hub == hub)
+			put_bridge_row(call, lb);
+	}
+	return false;
+}
+
 static int enum_session_step(struct admin_call *call)
 {
-	struct session_walk *walk = call->state;
+	struct enum_session *st = call->state;
+	struct session_walk *walk = &st->walk;
 	struct vpn_session *vs;
 
 	if (call->steps == 0) {
@@ -133,15 +193,17 @@ static int enum_session_step(struct admin_call *call)
 		admin_put_str(call, "HubName", hub->name);
 		admin_rows_begin(call, "SessionList");
 	}
-	while (admin_room(call)) {
+	while (!st->clients_done && admin_room(call)) {
 		vs = session_walk_next(walk);
-		if (vs == NULL) {
-			admin_rows_end(call);
-			return ADMIN_DONE;
-		}
-		put_session_row(call, vs);
+		if (vs == NULL)
+			st->clients_done = true;
+		else
+			put_session_row(call, vs);
 	}
-	return ADMIN_MORE;
+	if (!st->clients_done || !put_bridges(call, st))
+		return ADMIN_MORE;
+	admin_rows_end(call);
+	return ADMIN_DONE;
 }
 
 static void walk_fini(struct admin_call *call)
@@ -156,7 +218,7 @@ const struct admin_method admin_method_enum_session = {
 	.text = "Lists the sessions of a hub. 8: no such hub.",
 	.request = hub_request,
 	.response = enum_session_response,
-	.state_bytes = sizeof(struct session_walk),
+	.state_bytes = sizeof(struct enum_session),
 	.step = enum_session_step,
 	.fini = walk_fini,
 };
@@ -281,6 +343,10 @@ static int get_session_status_step(struct admin_call *call)
 	if (rc != 0)
 		return rc;
 	vs = registry_session_find(hub, admin_get_str(call, "Name"));
+	if (vs == NULL && bridges_session_find(hub, admin_get_str(call, "Name")) != NULL)
+		return admin_fail(call, WIRE_ERROR_NOT_SUPPORTED,
+			"session %s is a local bridge: EnumLocalBridge tells about it",
+			admin_get_str(call, "Name"));
 	if (vs == NULL)
 		return admin_fail(call, WIRE_ERROR_OBJECT_NOT_FOUND, "hub %s has no session %s",
 			hub->name, admin_get_str(call, "Name"));
@@ -348,6 +414,9 @@ static int delete_session_step(struct admin_call *call)
 		return rc;
 	vs = registry_session_find(hub, name);
 	if (call->steps == 0) {
+		if (vs == NULL && bridges_session_find(hub, name) != NULL)
+			return admin_fail(call, WIRE_ERROR_NOT_SUPPORTED,
+				"session %s is a local bridge: DeleteLocalBridge ends it", name);
 		if (vs == NULL || registry_session_delete(hub, name) != 0)
 			return admin_fail(call, WIRE_ERROR_OBJECT_NOT_FOUND,
 				"hub %s has no session %s", hub->name, name);

@@ -12,13 +12,14 @@
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/admin/walk.h"
+#include "controlplane/bridges.h"
 #include "dataplane/hub.h"
 #include "dataplane/lcore.h"
 #include "drivers/session/wire/wire_error.h"
 
 static const struct admin_field get_stats_request[] = {
 	ADMIN_STR("HubName", 0, 255, "only this hub (default: total, every lcore, every hub)"),
-	ADMIN_BOOL("Sessions", "a record per session, too"),
+	ADMIN_BOOL("Sessions", "a record per session, bridges included, too"),
 	ADMIN_END,
 };
 
@@ -70,6 +71,7 @@ enum stats_phase {
 	STATS_ABOVE,   /* total and lcores */
 	STATS_HUBS,
 	STATS_SESSIONS,
+	STATS_BRIDGES,
 	STATS_END,
 };
 
@@ -77,6 +79,7 @@ struct get_stats {
 	enum stats_phase phase;
 	struct session_walk sessions;
 	struct hub_walk hubs;
+	uint64_t last_bridge;
 	struct queued total;
 	struct queued lcores[LCORE_MAX];
 	struct hub_queued *by_hub; /* sorted by pointer */
@@ -274,6 +277,28 @@ static bool sessions_step(struct admin_call *call, struct get_stats *st)
 	return false;
 }
 
+/* Bridges that are open now; nothing waits in them. */
+static bool bridges_step(struct admin_call *call, struct get_stats *st)
+{
+	const char *only = admin_get_str(call, "HubName");
+
+	while (admin_room(call)) {
+		const struct local_bridge *lb = bridges_next(st->last_bridge);
+		struct bridge_view v;
+
+		if (lb == NULL)
+			return true;
+		st->last_bridge = lb->id;
+		if (lb->state != BRIDGES_UP ||
+			(only[0] != '\0' && lb->hub != directory_hub_find(only)))
+			continue;
+		bridges_view(lb, &v);
+		put_row(call, "session", lb->session_name, lb->hub->name, &v.port,
+			&(struct queued){0});
+	}
+	return false;
+}
+
 static int get_stats_step(struct admin_call *call)
 {
 	struct get_stats *st = call->state;
@@ -304,6 +329,10 @@ static int get_stats_step(struct admin_call *call)
 		return ADMIN_MORE;
 	case STATS_SESSIONS:
 		if (sessions_step(call, st))
+			st->phase = STATS_BRIDGES;
+		return ADMIN_MORE;
+	case STATS_BRIDGES:
+		if (bridges_step(call, st))
 			st->phase = STATS_END;
 		return ADMIN_MORE;
 	case STATS_END:

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #define CTL_ARGUMENTS_MAX 3u
-#define CTL_OPTIONS_MAX	  4u
+#define CTL_OPTIONS_MAX	  5u
 #define CTL_COLUMNS_MAX	  40u /* of a record; a table has TABLE_COLUMNS_MAX */
 
 /* How a field of the answer is shown. */
@@ -101,6 +101,7 @@ int ctl_run_status(struct ctl_run *run);
 int ctl_run_stats(struct ctl_run *run);
 int ctl_run_lcore_list(struct ctl_run *run);
 int ctl_run_session_list(struct ctl_run *run);
+int ctl_run_bridge_create(struct ctl_run *run);
 int ctl_run_rpc(struct ctl_run *run);
 int ctl_run_methods(struct ctl_run *run);
 

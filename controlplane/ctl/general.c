@@ -151,6 +151,33 @@ int ctl_run_session_list(struct ctl_run *run)
 	return rc;
 }
 
+/* ---- bridge create --------------------------------------------------------------------------- */
+
+int ctl_run_bridge_create(struct ctl_run *run)
+{
+	/* In the order of the table: --dev, --tap. */
+	const char *dev = run->options[0], *tap = run->options[1];
+	struct reply reply = {0};
+	json_t *params;
+	int rc;
+
+	if ((dev == NULL) == (tap == NULL)) {
+		fprintf(stderr, "patchbayctl: give either --dev or --tap\n");
+		return CTL_USAGE;
+	}
+	params = ctl_params(run);
+	if (params == NULL)
+		return CTL_USAGE;
+	json_object_set_new(params, "TapMode_bool", json_boolean(tap != NULL));
+	if (run->json)
+		reply.echo = run->out;
+	rc = client_call(run->socket_path, run->command->method, params, &reply, NULL);
+	if (rc == CTL_OK && !run->json)
+		fprintf(run->out, "%s\n", run->command->done);
+	reply_fini(&reply);
+	return rc;
+}
+
 /* ---- rpc ------------------------------------------------------------------------------------- */
 
 int ctl_run_rpc(struct ctl_run *run)

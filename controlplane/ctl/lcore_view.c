@@ -16,7 +16,7 @@ static const struct ctl_column map_columns[] = {
 	{"CPU", "Cpu_u32", CTL_NUMBER, "CPU it is pinned to"},
 	{"SOCKET", "Socket_u32", CTL_NUMBER, "NUMA socket"},
 	{"SESSIONS", "Sessions_u32", CTL_NUMBER, "sessions it owns"},
-	{"QUEUES", "Polls_u32", CTL_NUMBER, "device queues it polls"},
+	{"POLLS", "Polls_u32", CTL_NUMBER, "device queues it polls"},
 	{"FDS", "Fds_u32", CTL_NUMBER, "sockets it waits on"},
 	{"SLEEPS", "Sleeps_u64", CTL_NUMBER, "times it blocked"},
 	{"WOKEN", "Doorbells_u64", CTL_NUMBER, "times another thread woke it"},
@@ -54,6 +54,8 @@ static void map_row(struct lcore_view *v, unsigned index, json_t *row)
 		table_cell(v->table, text);
 	}
 	table_cell(v->table, lcore_share(v->since[index], v->now[index], text));
+	show_field(row, "Queues_str", CTL_TEXT, text);
+	table_cell(v->table, text);
 	table_row_end(v->table);
 }
 
@@ -132,6 +134,7 @@ static void map_begin(struct lcore_view *v, FILE *out, unsigned interval_s)
 		snprintf(title, sizeof(title), "BUSY (LAST %u S)", interval_s);
 	v->table = show_table(out, map_columns);
 	table_column(v->table, title, true);
+	table_column(v->table, "QUEUES", false);
 }
 
 int ctl_run_lcore_list(struct ctl_run *run)

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Adding and deleting local bridges: into the directory, onto the disk, and only then into force. When the disk
+ * refuses, the directory is as it was before.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/bridges.h"
+#include "controlplane/log.h"
+#include "controlplane/store.h"
+
+struct bridges_change {
+	struct store_request request;
+	struct directory_bridge *entry; /* added: in the list; deleted: out of it, ours */
+	struct directory_bridge what;	/* a copy, for asking after it */
+	bool adds;
+	bool saved; /* or refused */
+	bool forgotten;
+	int error;
+};
+
+static void added(struct bridges_change *c)
+{
+	if (c->error == 0)
+		c->error = bridges_begin(&c->what);
+	if (c->error == 0) {
+		log_notice("bridge", "hub %s: bridge %s added", c->what.hub, c->what.name);
+		return;
+	}
+	/* Deleted again meanwhile, its entry belongs to that change. */
+	if (directory_bridge_find(c->what.hub, c->what.device) == c->entry) {
+		directory_bridge_take(c->entry);
+		free(c->entry);
+	}
+}
+
+static void deleted(struct bridges_change *c)
+{
+	if (c->error != 0) {
+		directory_bridge_put(c->entry);
+		return;
+	}
+	free(c->entry);
+	log_notice("bridge", "hub %s: bridge %s deleted", c->what.hub, c->what.name);
+	bridges_end(&c->what);
+}
+
+static void on_saved(struct store_request *request, int error)
+{
+	struct bridges_change *c = (struct bridges_change *)request; /* first member */
+
+	c->error = error;
+	if (c->adds)
+		added(c);
+	else
+		deleted(c);
+	c->entry = NULL;
+	c->saved = true;
+	if (c->forgotten)
+		free(c);
+}
+
+static struct bridges_change *begin(struct bridges_change *c, struct directory_bridge *entry)
+{
+	c->request.done = on_saved;
+	c->entry = entry;
+	c->what = *entry;
+	store_save(&c->request);
+	return c;
+}
+
+int bridges_add(const struct directory_bridge *wanted, struct bridges_change **out)
+{
+	struct bridges_change *c = calloc(1, sizeof(*c));
+	char name[DIRECTORY_BRIDGE_NAME_BYTES];
+	struct directory_bridge *entry;
+	int rc;
+
+	if (c == NULL)
+		return -ENOMEM;
+	strcpy(name, wanted->name);
+	if (name[0] == '\0')
+		directory_bridge_default_name(wanted->device, name);
+	rc = directory_bridge_create(wanted->hub, wanted->device, wanted->tap, name, &entry);
+	if (rc != 0) {
+		free(c);
+		return rc;
+	}
+	entry->limit_broadcast = wanted->limit_broadcast;
+	entry->monitor = wanted->monitor;
+	c->adds = true;
+	*out = begin(c, entry);
+	return 0;
+}
+
+int bridges_delete(const char *hub, const char *which, struct bridges_change **out)
+{
+	struct directory_bridge *entry = directory_bridge_find(hub, which);
+	struct bridges_change *c;
+
+	if (entry == NULL)
+		return -ENOENT;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return -ENOMEM;
+	directory_bridge_take(entry);
+	*out = begin(c, entry);
+	return 0;
+}
+
+bool bridges_change_done(const struct bridges_change *c, int *error)
+{
+	*error = c->error;
+	if (!c->saved)
+		return false;
+	return c->adds || c->error != 0 || !bridges_alive(&c->what);
+}
+
+void bridges_change_forget(struct bridges_change *c)
+{
+	if (c == NULL)
+		return;
+	if (c->saved)
+		free(c);
+	else
+		c->forgotten = true;
+}
