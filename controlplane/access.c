@@ -18,9 +18,6 @@
 #include "controlplane/registry.h"
 #include "controlplane/tls_context.h"
 
-/* As many as may stand before login, plus whole hubs of sessions that end at once. */
-#define LINGER_MAX 4096
-
 static SSL_CTX *context;
 
 int access_init(struct event_base *base, const struct config *config, const char *certificate_path,
@@ -35,7 +32,8 @@ int access_init(struct event_base *base, const struct config *config, const char
 		log_error("tls", "%s", error);
 		return -EINVAL;
 	}
-	err = linger_init(base, LINGER_MAX);
+	/* All of them at once, which is how we end: before login, and up to two for each session. */
+	err = linger_init(base, config->login_connections + 2 * config->sessions_max);
 	if (err == 0)
 		err = registry_init(config);
 	if (err == 0)

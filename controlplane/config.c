@@ -403,7 +403,9 @@ static void check_together(
 		for (const char *const *o = ours; *o != NULL; o++) {
 			size_t len = strlen(*o);
 
-			if (strncmp(word, *o, len) == 0 && (word[len] == '\0' || word[len] == '='))
+			/* A value may stick to a short option: -l0-3. */
+			if (strncmp(word, *o, len) == 0 &&
+				(word[len] == '\0' || word[len] == '=' || len == 2))
 				config_reader_error(r, find(root, "eal", "options"),
 					"contains %s, which follows from other keys: leave it out",
 					*o);

@@ -80,6 +80,59 @@ static void write_all(int fd, const char *bytes, size_t size)
 	}
 }
 
+/*
+ * Bytes of the character at p if it may be shown: UTF-8, no control character (a terminal obeys those of
+ * U+0080 to U+009F too), nothing invisible or that turns the direction of writing. Else 0.
+ */
+static size_t shown_bytes(const unsigned char *p, size_t left)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (n == 1)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	if (n == 0 || n > left || p[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	switch (p[0]) {
+	case 0xc2:
+		return p[1] >= 0xa0 ? n : 0;
+	case 0xe0:
+		return p[1] >= 0xa0 ? n : 0;
+	case 0xe2: /* U+200B-200F, 2028-202E, 2060-206F */
+		return (p[1] == 0x80 &&
+			       ((p[2] >= 0x8b && p[2] <= 0x8f) ||
+				       (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+				(p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf)
+			? 0
+			: n;
+	case 0xed:
+		return p[1] <= 0x9f ? n : 0;
+	case 0xf0:
+		return p[1] >= 0x90 ? n : 0;
+	case 0xf4:
+		return p[1] <= 0x8f ? n : 0;
+	default:
+		return n;
+	}
+}
+
+/* Text of peers must neither forge a line nor steer the terminal that shows it. */
+static void make_harmless(char *text, size_t len)
+{
+	while (len > 0) {
+		size_t n = shown_bytes((const unsigned char *)text, len);
+
+		if (n == 0) {
+			*text = '?';
+			n = 1;
+		}
+		text += n;
+		len -= n;
+	}
+}
+
 static size_t format_line(char line[LOG_LINE_BYTES], enum log_level level, const char *area,
 	const char *fmt, va_list ap)
 {
@@ -98,9 +151,7 @@ static size_t format_line(char line[LOG_LINE_BYTES], enum log_level level, const
 		size_t room = LOG_LINE_BYTES - len - 2;
 		size_t text = (size_t)n < room ? (size_t)n : room;
 
-		for (size_t i = len; i < len + text; i++)
-			if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-				line[i] = '?';
+		make_harmless(line + len, text);
 		len += text;
 	}
 	line[len++] = '\n';

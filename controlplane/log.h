@@ -10,8 +10,8 @@
  * finds room says how many were. Before log_init() and after log_fini() lines go straight to stderr.
  *
  * Any thread but a worker: workers count, they do not log. Passwords, hashes and keys never come here.
- * Text from a peer is printed through %s: control characters are replaced when the line is made, so that
- * nobody forges a line.
+ * Text from a peer is printed through %s: control characters and what is not UTF-8 are replaced when the
+ * line is made, so that nobody forges a line or steers the terminal that shows it.
  */
 
 #include <stdbool.h>

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <openssl/ssl.h>
 
 #include "controlplane/config.h"
 #include "controlplane/dialogue.h"
@@ -82,8 +83,11 @@ void negotiation_end(struct negotiation *n)
 	}
 	if (n->state == NEGOTIATION_WAITING)
 		TAILQ_REMOVE(&all.waiting, n, entry);
-	if (stream != NULL)
+	if (stream != NULL) {
 		(void)negotiation_park(n);
+		c->budget = n->source;
+		n->source = NULL;
+	}
 	negotiation_free(n);
 	if (stream != NULL)
 		registry_connection_linger(c, stream);
@@ -111,6 +115,11 @@ void negotiation_close(struct negotiation *n)
 		return;
 	listener_counters.closed_by_admin++;
 	negotiation_end(n);
+}
+
+void negotiation_budget_return(struct limits_source *budget)
+{
+	limits_connection_end(all.limits, budget);
 }
 
 unsigned negotiation_cnt(void)
@@ -258,6 +267,8 @@ static void first_byte(struct negotiation *n)
 		negotiation_fail(n, &listener_counters.no_memory);
 		return;
 	}
+	/* Passwords come in here; behind the hand-over it would cost a pass over every frame. */
+	SSL_set_options(stream_ssl(n->stream), SSL_OP_CLEANSE_PLAINTEXT);
 	n->state = NEGOTIATION_HANDSHAKE;
 	negotiation_run(n);
 }
@@ -389,9 +400,8 @@ static bool negotiation_feed(struct negotiation *n, const uint8_t *bytes, size_t
 	return false;
 }
 
-static void negotiation_talk(struct negotiation *n)
+static void negotiation_talk(struct negotiation *n, uint8_t buf[READ_BYTES])
 {
-	uint8_t buf[READ_BYTES];
 	ssize_t got;
 	size_t want;
 	int err;
@@ -411,7 +421,7 @@ static void negotiation_talk(struct negotiation *n)
 			return;
 		}
 		want = dialogue_want(n->dialogue);
-		got = stream_read(n->stream, all.io, buf, want < sizeof(buf) ? want : sizeof(buf));
+		got = stream_read(n->stream, all.io, buf, want < READ_BYTES ? want : READ_BYTES);
 		if (got == -EAGAIN) {
 			if (!negotiation_fill(n))
 				return;
@@ -428,6 +438,8 @@ static void negotiation_talk(struct negotiation *n)
 
 static void negotiation_run(struct negotiation *n)
 {
+	uint8_t buf[READ_BYTES];
+
 	switch (n->state) {
 	case NEGOTIATION_FIRST_BYTE:
 		first_byte(n);
@@ -436,7 +448,8 @@ static void negotiation_run(struct negotiation *n)
 		handshake_step(n);
 		return;
 	case NEGOTIATION_TALKING:
-		negotiation_talk(n);
+		negotiation_talk(n, buf);
+		explicit_bzero(buf, sizeof(buf)); /* it may have held a password */
 		return;
 	case NEGOTIATION_WAITING:
 	case NEGOTIATION_COMPUTING:

@@ -17,6 +17,7 @@
 struct config;
 struct connection;
 struct event_base;
+struct limits_source;
 struct negotiation;
 struct ssl_ctx_st;
 
@@ -37,6 +38,12 @@ void negotiation_start(int fd, uint16_t listener_port);
 
 /* Ends it with close_notify where TLS is up. The object may be gone when this returns. */
 void negotiation_close(struct negotiation *n);
+
+/*
+ * A connection keeps its place among those that have not logged in until it is closed, so that one source
+ * cannot fill the list of lingering streams: called with connection->budget when it goes.
+ */
+void negotiation_budget_return(struct limits_source *budget);
 
 /* Connections that are neither established nor closing. */
 unsigned negotiation_cnt(void);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/ssl.h>
+
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
 #include "controlplane/listener.h"
@@ -34,6 +36,7 @@ static bool hand_over(struct negotiation *n, struct vpn_session *vs, bool first)
 		return false;
 	}
 	negotiation_watch(n, 0);
+	SSL_clear_options(stream_ssl(stream), SSL_OP_CLEANSE_PLAINTEXT);
 	if (!first && registry_session_join(vs, c, stream) != 0) {
 		/* Told "yes" already; a close makes the peer try again (wire.md 5.2). */
 		listener_counters.additional_failed++;

@@ -15,6 +15,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include <openssl/crypto.h>
+
 #include "controlplane/config.h"
 #include "controlplane/keyed_hash.h"
 #include "controlplane/linger.h"
@@ -155,6 +157,8 @@ void registry_connection_remove(struct connection *c)
 	if (c == NULL)
 		return;
 	connection_leave(c);
+	if (c->budget != NULL)
+		negotiation_budget_return(c->budget);
 	TAILQ_REMOVE(&reg.connections, c, entry);
 	free(c);
 }
@@ -238,7 +242,7 @@ struct vpn_session *registry_session_by_key(const uint8_t key[REGISTRY_KEY_BYTES
 	struct vpn_session *vs;
 
 	LIST_FOREACH (vs, key_bucket(key), key_entry) {
-		if (memcmp(vs->key, key, REGISTRY_KEY_BYTES) == 0)
+		if (CRYPTO_memcmp(vs->key, key, REGISTRY_KEY_BYTES) == 0)
 			return vs->ending ? NULL : vs;
 	}
 	return NULL;

@@ -47,8 +47,9 @@ struct connection {
 	char client_product[256];    /* client_str, as told by the peer */
 	uint32_t client_version;
 	uint32_t client_build;
-	struct negotiation *negotiation;       /* until it is established or closing */
-	TAILQ_ENTRY(connection) entry;	       /* all */
+	struct negotiation *negotiation; /* until it is established or closing */
+	struct limits_source *budget;	 /* closing before login: negotiation_budget_return() */
+	TAILQ_ENTRY(connection) entry;	 /* all */
 	TAILQ_ENTRY(connection) session_entry; /* of its session */
 };
 TAILQ_HEAD(connections, connection);

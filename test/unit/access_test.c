@@ -567,6 +567,35 @@ static void budgets(void **)
 	front_wait(access_quiet());
 }
 
+/* Who does not answer our close_notify keeps its place meanwhile, and its source no more than its share. */
+static void closing_counts(void **)
+{
+	char byte;
+	int fd;
+
+	front_stop(&front);
+	front_defaults(&front);
+	front.config.login_connections_per_source = 1;
+	front_start(&front);
+	client_connect(&alice, &front);
+	client_text(&alice, "what\r\n\r\n");
+	front_wait(listener_counters.http_malformed == 1);
+	assert_int_equal(negotiation_cnt(), 0);
+	assert_int_equal(linger_cnt(), 1);
+	fd = client_socket(&front);
+	front_wait(listener_counters.refused_source == 1);
+	assert_int_equal(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+
+	client_close(&alice);
+	front_wait(access_quiet());
+	fd = client_socket(&front);
+	front_wait(negotiation_cnt() == 1);
+	assert_int_equal(listener_counters.refused_source, 1);
+	close(fd);
+	front_wait(access_quiet());
+}
+
 /* Heads of almost 64 KiB, one after the other, each of them allowed. */
 static void bytes_before_login_are_limited(void **)
 {
@@ -702,6 +731,7 @@ int main(void)
 		T(half_open_handshakes_delay_nobody),
 		T(helpers_are_shared),
 		T(budgets),
+		T(closing_counts),
 		T(bytes_before_login_are_limited),
 		T(failed_handshake_gets_its_alert),
 		T(close_by_name),

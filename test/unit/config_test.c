@@ -117,6 +117,7 @@ static const struct {
 } wrong[] = {
 	{"colour = 1;", ":1: colour: ", "unknown key"},
 	{"lcores = {\n speed = 1;\n};", ":2: lcores.speed: ", "unknown key"},
+	{"eal = {\n options = \"-m 64 -l0-3\";\n};", ":2: eal.options: ", "contains -l"},
 	{"lcores = 5;", ":1: lcores: ", "group"},
 	{"lcores = { workers = 0; };", ":1: lcores.workers: ", "from 1 to 64"},
 	{"lcores = { workers = 65; };", ":1: lcores.workers: ", "from 1 to 64"},

@@ -82,6 +82,12 @@ static void test_no_forged_line(void **)
 	errno = ENOENT;
 	log_info("login", "user %s", "eve\n2026 info login: user root\x1b[2J");
 	assert_int_equal(errno, ENOENT);
+	/* CSI in one character, in one byte; right-to-left; and what is only UTF-8. */
+	log_info("login",
+		"a\xc2\x9b"
+		"2Jb\x9b"
+		"2Jc\xe2\x80\xae"
+		"d J\xc3\xbcrg \xe2\x82\xac \xf0\x9f\x98\x80 \xe2\x82");
 	log_info("login", "%s", longer);
 	log_fini();
 	fd = open(path, O_RDONLY);
@@ -90,8 +96,10 @@ static void test_no_forged_line(void **)
 	assert_true(n > 0);
 	text[n] = '\0';
 	assert_non_null(strstr(text, "eve?2026 info login: user root?[2J\n"));
-	/* Two lines, the second cut. */
-	assert_true(strchr(strchr(text, '\n') + 1, '\n') == text + n - 1);
+	assert_non_null(
+		strstr(text, "a??2Jb?2Jc???d J\xc3\xbcrg \xe2\x82\xac \xf0\x9f\x98\x80 ??\n"));
+	/* Three lines, the last cut. */
+	assert_true(strchr(strstr(text, "xxx"), '\n') == text + n - 1);
 	unlink(path);
 }
 
