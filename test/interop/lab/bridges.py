@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Local bridges of the server under test: TAPs that stand in machines of their own, DPDK's virtual devices."""
+
+import json
+import re
+import socket
+import subprocess
+
+from . import frames
+from .netns import LabError, wait_for
+
+ETH_P_ALL = 0x0003
+
+
+def rows(server):
+    """{name: record} of all bridges, field names without suffix."""
+    return {r["PatchbayName_str"]: {k.rpartition("_")[0].removeprefix("Patchbay").removeprefix("."): v for k, v in r.items()}
+            for r in server.rpc("EnumLocalBridge")["LocalBridgeList"]}
+
+
+def wait_up(server, *names, timeout_s=10.0):
+    """Wait until these bridges are up with a link; their records."""
+    def up():
+        got = rows(server)
+        return all(n in got and got[n]["State"] == "up" and got[n]["Link"] for n in names) and got
+    try:
+        return wait_for(f"bridges {names} up", up, timeout_s)
+    except LabError as e:
+        raise LabError(f"{e}\n{json.dumps(rows(server), indent=1)}") from None
+
+
+def create_device(server, hub, devargs, name, wait=True):
+    """Bridge the hub to a device."""
+    server.ctl("bridge", "create", hub, "--dev", devargs, "--name", name)
+    return wait_up(server, name)[name] if wait else None
+
+
+def delete(server, hub, name):
+    """End a bridge; it is gone on return."""
+    server.ctl("bridge", "delete", hub, name)
+    assert name not in rows(server)
+
+
+def queues(server):
+    """{lcore: ["bridge/queue", ...]}"""
+    return {r["Index_u32"]: r["Queues_str"].split() for r in server.rpc("PatchbayEnumLcore")["LcoreList"]}
+
+
+class TapHost:
+    """A machine whose only card is a TAP of the server."""
+
+    def __init__(self, lab, name, address, hub="DEFAULT", node=None):
+        self.lab, self.name, self.address, self.hub = lab, name, address, hub
+        self.node = node or lab.node(name)
+        self.card = f"tap_{name}"
+        self.plug()
+
+    def plug(self):
+        """Create the bridge and move its interface here."""
+        self.lab.server.ctl("bridge", "create", self.hub, "--tap", self.name)
+        wait_up(self.lab.server, self.name)
+        self.take()
+
+    def take(self):
+        """Move the interface from the server to here and give it its address."""
+        # Not with the server's ip(8): it would look the process up in the server's own /proc.
+        subprocess.run(["nsenter", f"--net=/proc/{self.lab.nodes['server'].init_pid}/ns/net", "ip", "link", "set",
+                        self.card, "netns", str(self.node.init_pid)], check=True)
+        self.node.ip(f"addr add {self.address}/24 dev {self.card}")
+        self.node.ip(f"link set {self.card} up")
+
+    def unplug(self):
+        """Delete the bridge; the interface goes with it."""
+        delete(self.lab.server, self.hub, self.name)
+        assert self.node.ip(f"link show {self.card}", check=False).returncode != 0, "the TAP is still there"
+
+    def mac(self):
+        """MAC address of the card."""
+        return re.search("link/ether ([0-9a-f:]{17})", self.node.ip(f"link show {self.card}").stdout)[1]
+
+    def packets(self):
+        """A packet socket on the card: frames as they are, both ways."""
+        sock = self.node.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        sock.bind((self.card, ETH_P_ALL))
+        sock.settimeout(3)
+        return sock
+
+    def arping(self, address, count=3):
+        """How many of so many ARP requests are answered."""
+        me = bytes.fromhex(self.mac().replace(":", ""))
+        answers = 0
+        with self.packets() as sock:
+            for _ in range(count):
+                sock.send(frames.arp_request(me, self.address, address))
+                try:
+                    while not frames.arp_reply_from(sock.recv(2048), address):
+                        pass
+                    answers += 1
+                except TimeoutError:
+                    pass
+        return answers
+
+    def ping(self, address, count=10, size=56, interval=0.01, wait_s=2):
+        """(sent, received), as StockClient.ping."""
+        out = self.node.run("ping", "-n", "-c", count, "-i", interval, "-s", size, "-W", wait_s, address,
+                            check=False, timeout_s=count * max(interval, 0.01) + wait_s + 20).stdout
+        found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
+        return (int(found[1]), int(found[2])) if found else (count, 0)
