@@ -107,15 +107,15 @@ static bool idle_decide(struct lcore *lc, bool worked, uint64_t tsc)
 
 static void lcore_turn(struct lcore *lc)
 {
-	unsigned work = 0;
+	unsigned work = 0, sockets;
 	uint64_t tsc, busy;
 
 	lc->blocked_tsc = 0;
 	work += lcore_msg_run(lc);
 	work += lcore_task_run(lc);
-	work += lcore_io_run(lc, lc->may_block && work == 0);
-	work += lcore_poll_run(lc);
-	work += lcore_relay_run(lc);
+	sockets = lcore_io_run(lc, lc->may_block && work == 0);
+	work += sockets + lcore_poll_run(lc);
+	work += lcore_relay_run(lc, sockets);
 	work += lcore_flush_run(lc);
 	lcore_relay_flush(lc);
 	work += wheel_run(&lc->wheel, lc, lc->now_ms);

@@ -10,7 +10,7 @@
  *   2 tasks      work that said it has more to do (struct lcore_task)
  *   3 sockets    epoll, no wait while busy (struct lcore_fd)
  *   4 polls      ports without an fd (struct lcore_poll)
- *   5 rings      frames from other workers
+ *   5 rings      frames from other workers, a batch for each socket served
  *   6 flushes    everything that collected output in this turn (struct lcore_flush), once each
  *   7 handover   frames collected for other workers: one enqueue and at most one doorbell per worker
  *   8 timers     after the sockets, so that a worker which was off the CPU reads before it judges

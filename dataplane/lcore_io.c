@@ -246,7 +246,8 @@ static int io_block(struct lcore *lc, struct epoll_event *ev)
 	grace_offline(lc->index);
 	doorbell_arm(&lc->bell);
 	if (work_waits(lc)) {
-		n = 0;
+		/* A ring that never runs dry must not keep the sockets from being looked at. */
+		n = epoll_wait(lc->epoll_fd, ev, LCORE_EPOLL_BURST, 0);
 	} else {
 		__atomic_store_n(&lc->seen.online, 0, __ATOMIC_RELAXED);
 		n = epoll_sleep(lc, ev, sleep_us(lc));

@@ -146,7 +146,7 @@ unsigned lcore_io_run(struct lcore *lc, bool block);
 /* ---- lcore_relay.c ---- */
 int lcore_relay_init(unsigned ring_size);
 void lcore_relay_fini(void);
-unsigned lcore_relay_run(struct lcore *lc);
+unsigned lcore_relay_run(struct lcore *lc, unsigned sockets);
 void lcore_relay_send(struct lcore *lc, unsigned to);
 void lcore_relay_flush(struct lcore *lc);
 bool lcore_relay_waiting(const struct lcore *lc);

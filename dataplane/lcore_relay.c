@@ -144,25 +144,41 @@ static void relay_dispatch(struct lcore *lc, const struct relay_item *item, unsi
 
 static_assert(LCORE_RELAY_BATCH <= FRAME_BURST, "a run is one burst");
 
-/* One batch from each ring: a busy sender waits for its next turn, not the others for it. */
-unsigned lcore_relay_run(struct lcore *lc)
+/* Returns what was taken, a batch at most. */
+static unsigned ring_run(struct lcore *lc, struct rte_ring *ring)
 {
 	struct relay_item item[LCORE_RELAY_BATCH];
+	unsigned n = rte_ring_sc_dequeue_burst_elem(
+		ring, item, sizeof(item[0]), LCORE_RELAY_BATCH, NULL);
+
+	if (n == 0)
+		return 0;
+	for (unsigned k = 0; k < n; k++)
+		rte_prefetch0(rte_pktmbuf_mtod(item[k].m, const void *));
+	relay_dispatch(lc, item, n);
+	/* Behind the delivery: lcore_quiet() reads it with acquire. */
+	__atomic_store_n(&lc->seen.relays_done, lc->seen.relays_done + n, __ATOMIC_RELEASE);
+	return n;
+}
+
+/*
+ * A batch from each ring for each socket served in this turn: both are about 64 KiB, so a worker with many
+ * busy sockets of its own does not starve what others have for it. At least one; a busy sender waits for
+ * its next turn, not the others for it.
+ */
+unsigned lcore_relay_run(struct lcore *lc, unsigned sockets)
+{
 	unsigned total = 0;
 
 	for (unsigned i = 0; i < lcore_cnt; i++) {
-		unsigned n;
+		unsigned batches = sockets > 1 ? sockets : 1, n;
 
 		if (i == lc->index || rte_ring_empty(lc->in[i]))
 			continue;
-		n = rte_ring_sc_dequeue_burst_elem(
-			lc->in[i], item, sizeof(item[0]), LCORE_RELAY_BATCH, NULL);
-		for (unsigned k = 0; k < n; k++)
-			rte_prefetch0(rte_pktmbuf_mtod(item[k].m, const void *));
-		relay_dispatch(lc, item, n);
-		/* Behind the delivery: lcore_quiet() reads it with acquire. */
-		__atomic_store_n(&lc->seen.relays_done, lc->seen.relays_done + n, __ATOMIC_RELEASE);
-		total += n;
+		do {
+			n = ring_run(lc, lc->in[i]);
+			total += n;
+		} while (n == LCORE_RELAY_BATCH && --batches > 0);
 	}
 	return total;
 }

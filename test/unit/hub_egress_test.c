@@ -5,6 +5,10 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
@@ -56,6 +60,109 @@ static void a_full_ring_drops_and_counts(void **)
 	assert_int_equal(hub_drop_out(STATS_DROP_OUT_RING_FULL), sent - RING_SIZE);
 	assert_int_equal(atomic_load(&c.cnt), RING_SIZE);
 	assert_abc_books();
+}
+
+/* A port on worker 1 that notes in which turn it was given how much, and makes sockets ready. */
+static struct {
+	struct lcore_fd fd[3];
+	unsigned ready;	      /* calls of on_ready() */
+	unsigned ready_after; /* bursts before the first of them */
+	unsigned bursts;
+	unsigned frames[8]; /* by turn since the first burst, the last for all later ones */
+	uint64_t first_turn;
+	bool wake; /* the first burst makes fd[0] ready */
+} turns;
+
+static void make_ready(int fd)
+{
+	const uint64_t one = 1;
+
+	(void)!write(fd, &one, sizeof(one));
+}
+
+static void turns_tx(struct port *port, struct lcore *lc, struct frame *const *, unsigned n)
+{
+	uint64_t at;
+
+	if (turns.bursts++ == 0) {
+		turns.first_turn = lc->seen.turns;
+		if (turns.wake)
+			make_ready(turns.fd[0].fd);
+	}
+	at = lc->seen.turns - turns.first_turn;
+	turns.frames[at < 7 ? at : 7] += n;
+	hub_count_copies(lc, port, n);
+	hub_count_drop_out(lc, port, STATS_DROP_OUT_DEVICE, n);
+}
+
+static void on_ready(struct lcore *, struct lcore_fd *lfd, uint32_t)
+{
+	uint64_t count;
+
+	(void)!read(lfd->fd, &count, sizeof(count));
+	if (turns.ready++ == 0)
+		turns.ready_after = turns.bursts;
+}
+
+static void fds_add(struct lcore *lc, void *)
+{
+	for (unsigned i = 0; i < 3; i++)
+		(void)lcore_fd_add(lc, &turns.fd[i], EPOLLIN);
+}
+
+static void fds_del(struct lcore *lc, void *)
+{
+	for (unsigned i = 0; i < 3; i++)
+		lcore_fd_del(lc, &turns.fd[i]);
+}
+
+/* Fills the ring towards c while worker 1 is held with `ready` sockets that wait, then lets it run. */
+static void run_full_ring(unsigned ready)
+{
+	static const struct port_ops ops = {.kind = "turns", .tx_burst = turns_tx};
+	struct send s = {.from = &a};
+	struct worker_job hold;
+
+	memset(&turns, 0, sizeof(turns));
+	turns.wake = ready == 0;
+	for (unsigned i = 0; i < 3; i++) {
+		turns.fd[i] = (struct lcore_fd){.fd = eventfd(0, EFD_NONBLOCK), .ready = on_ready};
+		assert_true(turns.fd[i].fd >= 0);
+	}
+	join_and_learn();
+	c.port.ops = &ops;
+	worker_call(1, fds_add, NULL);
+	for (unsigned i = 0; i < FRAME_BURST; i++)
+		add(&s, MAC_C, MAC_A, i);
+	hold_worker(1, &hold);
+	for (unsigned i = 0; i < ready; i++)
+		make_ready(turns.fd[i].fd);
+	for (unsigned sent = 0; sent < RING_SIZE; sent += FRAME_BURST)
+		worker_call(0, send_here, &s);
+	atomic_store(&gate, true);
+	worker_wait(&hold);
+	assert_true(worker_settle());
+	worker_call(1, fds_del, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		close(turns.fd[i].fd);
+	c.port.ops = &fake_port_ops;
+}
+
+/* With spin_us = 0 a worker goes from its work straight to epoll: also then it looks before it turns back. */
+static void a_full_ring_does_not_hide_the_sockets(void **)
+{
+	run_full_ring(0);
+	assert_int_equal(turns.ready, 1);
+	assert_int_equal(turns.ready_after, 1);
+}
+
+/* Three sockets served in a turn are worth three batches. */
+static void busy_sockets_do_not_starve_the_rings(void **)
+{
+	run_full_ring(3);
+	assert_int_equal(turns.ready, 3);
+	assert_int_equal(turns.frames[0], 3 * LCORE_RELAY_BATCH);
+	assert_int_equal(turns.frames[1], LCORE_RELAY_BATCH);
 }
 
 /* On the worker, so that its own cache is empty too. */
@@ -299,6 +406,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HUB_TEST(too_long_for_the_receiver),
 		HUB_TEST(a_full_ring_drops_and_counts),
+		HUB_TEST(a_full_ring_does_not_hide_the_sockets),
+		HUB_TEST(busy_sockets_do_not_starve_the_rings),
 		HUB_TEST(no_mbuf_drops_and_counts),
 		HUB_TEST(devices_get_references),
 		HUB_TEST(a_device_of_several_workers),
