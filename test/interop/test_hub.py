@@ -11,7 +11,7 @@ import struct
 
 import pytest
 
-from lab import SERVER4, frames, wait_for
+from lab import SERVER4, books, frames, wait_for
 from lab.server import mac_text
 from lab.wireclient import KEEPALIVE, Session, connect
 
@@ -219,6 +219,30 @@ def test_mac_delete(lab, join, mac):
     sent = frames.frame(mac(2), mac(1))
     a.send(sent)
     assert b.wait_frame(lambda f: f == sent) and c.wait_frame(lambda f: f == sent)
+
+
+@pytest.mark.patchbay
+def test_the_books_say_what_happened(lab, join, mac):
+    """Not only balanced but true: every frame sent here is found under the right word."""
+    a, b, c, d = (join("SECOND") for _ in range(4))
+    introduce(b, (a, c, d), mac(2))
+    introduce(a, (b, c, d), mac(1))
+
+    def hub():
+        lab.server.rpc("PatchbayQuiesce", TimeoutMs_u32=3000)
+        return next(row for row in books.level(books.check(lab.server), "hub") if row["name"] == "SECOND")
+
+    before = hub()
+    for dst, size, count in ((frames.BROADCAST, 60, 10), (mac(2), 1514, 7), (mac(1), 60, 5), (mac(3), 60, 3),
+                             (mac(2), 13, 4), (mac(2), 1601, 2)):
+        a.send(*[frames.frame(dst, mac(1) if dst != mac(1) else mac(4), size)[:size] for _ in range(count)])
+    assert len(b.wait_frames(20, lambda f: len(f) in (60, 1514))) == 20
+    after = hub()
+    assert {k: after[k] - before[k] for k in ("In", "Switched", "Flooded", "Copies", "Sent")} == {
+        "In": 31, "Switched": 7, "Flooded": 13, "Copies": 7 + 13 * 3, "Sent": 7 + 13 * 3}
+    assert {k: v - before["drop_in"][k] for k, v in after["drop_in"].items() if v != before["drop_in"][k]} == {
+        "short": 4, "long": 2, "own_port": 5}
+    assert after["drop_out"] == before["drop_out"]
 
 
 @pytest.mark.patchbay
