@@ -191,7 +191,9 @@ static struct vpn_session *session_fill(const struct login_verdict *v,
 static void welcome_fill(
 	struct welcome *w, const struct vpn_session *vs, const struct connection *c)
 {
-	snprintf(w->session_name, sizeof(w->session_name), "%s", vs->name);
+	/* The name may be longer than what the wire has room for. */
+	snprintf(w->session_name, sizeof(w->session_name), "%.*s", (int)sizeof(w->session_name) - 1,
+		vs->name);
 	snprintf(w->connection_name, sizeof(w->connection_name), "%s", c->name);
 	memcpy(w->session_key, vs->key, sizeof(w->session_key));
 	w->session_key_32 = vs->key32;

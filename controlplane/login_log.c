@@ -13,7 +13,7 @@
 #include "controlplane/registry.h"
 
 #define QUOTED_BYTES (2 * DIRECTORY_NAME_BYTES)
-#define SOURCE_BYTES 128
+#define SOURCE_BYTES 192
 
 /* With quotes and backslashes escaped; control characters are log.h's business. */
 static const char *quoted(char *dst, size_t size, const char *src)

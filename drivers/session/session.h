@@ -86,7 +86,8 @@ struct session_conf {
 	uint32_t timeout_ms;	 /* communication time-out, both meanings of wire.md 6.8 */
 	uint8_t max_connections; /* granted; one more is tolerated (wire.md 5.4) */
 	uint32_t port_flags;	 /* PORT_F_* */
-	uint32_t staging_bytes;	 /* hard bound of what waits for the peer; 0 = STAGING_HARD_DEFAULT */
+	uint32_t
+		staging_bytes; /* hard bound of what waits for the peer; 0 = STAGING_HARD_DEFAULT */
 	const struct session_callbacks *cb;
 	void *ctx;
 };
