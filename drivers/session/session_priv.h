@@ -67,6 +67,8 @@ struct session_connection {
 	bool may_receive;
 	bool blocked; /* socket full: EPOLLOUT armed, nothing more is encrypted */
 	bool dead;    /* socket unusable: no close_notify */
+	bool backlog; /* received records wait for the next turn: `more` is queued */
+	struct lcore_task more;
 	enum session_end why;
 	struct lcore_event ended;
 };

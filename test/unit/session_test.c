@@ -335,6 +335,76 @@ static void a_pause_of_the_worker_is_not_the_peers(void **)
 	bed_peer_close(&pa);
 }
 
+/* ---- a peer of tiny records ------------------------------------------------------------------- */
+
+static struct {
+	struct lcore_task task;
+	uint64_t seen, most;
+	atomic_bool stop;
+} sampler;
+
+/* How many keep-alives, one record each, the worker takes in one turn. */
+static void sample(struct lcore *lc, struct lcore_task *task)
+{
+	struct session_counters now;
+
+	session_view(a.s, &now);
+	if (now.keepalives_in - sampler.seen > sampler.most)
+		sampler.most = now.keepalives_in - sampler.seen;
+	sampler.seen = now.keepalives_in;
+	if (!atomic_load(&sampler.stop))
+		lcore_task_add(lc, task);
+}
+
+static void sampler_start(struct lcore *lc, struct lcore_msg *)
+{
+	sampler.task.run = sample;
+	lcore_task_add(lc, &sampler.task);
+}
+
+static bool all_sampled(void *)
+{
+	struct session_counters now;
+
+	session_view(a.s, &now);
+	return now.keepalives_in == 1500;
+}
+
+/* What one recv brought is gone through in several turns, completely and in order. */
+static void tiny_records_take_turns(void **)
+{
+	open_two(0, 1, 20000);
+	memset(&sampler, 0, sizeof(sampler));
+	atomic_store(&gate, false);
+	post(sampler_start);
+	post(hold);
+	for (unsigned i = 0; i < 1500; i++)
+		bed_send_keepalive(&pa);
+	bed_send_frames(&pa, 0, 1, 77, 1, 60);
+	atomic_store(&gate, true);
+	wait_frames(&pb, 1);
+	assert_int_equal(pb.got[0].number, 77);
+	assert_true(bed_wait(all_sampled, NULL));
+	bed_sleep_ms(20);
+	atomic_store(&sampler.stop, true);
+	bed_sleep_ms(20);
+	/* Twice the share of 256 where the end of a backlog and a recv meet in a turn. */
+	assert_in_range(sampler.most, 100, 512);
+	/* The last words of a peer that closes behind them are heard as well. */
+	atomic_store(&gate, false);
+	post(hold);
+	for (unsigned i = 0; i < 600; i++)
+		bed_send_keepalive(&pa);
+	bed_send_frames(&pa, 0, 1, 78, 1, 60);
+	assert_int_equal(shutdown(pa.tls.fd, SHUT_WR), 0);
+	atomic_store(&gate, true);
+	wait_frames(&pb, 2);
+	assert_int_equal(pb.got[1].number, 78);
+	assert_true(bed_wait(connections_ended, &a));
+	assert_int_equal(a.connection_why[0], SESSION_END_PEER_CLOSED);
+	end_two();
+}
+
 /* Keep-alives alone keep it up, and ours come as often as wire.md 6.7 says. */
 static void keepalives_keep_it_up(void **)
 {
@@ -627,6 +697,7 @@ int main(void)
 		T(timeout),
 		T(mute_connection_of_a_live_session),
 		T(a_pause_of_the_worker_is_not_the_peers),
+		T(tiny_records_take_turns),
 		T(keepalives_keep_it_up),
 		T(lost_connection_is_replaced),
 		T(reset_connection),
