@@ -27,6 +27,7 @@
 #include "controlplane/slow.h"
 #include "controlplane/state.h"
 #include "controlplane/store.h"
+#include "controlplane/tls_context.h"
 #include "dataplane/grace.h"
 #include "dataplane/lcore.h"
 #include "drivers/bridge/bridge.h"
@@ -73,6 +74,40 @@ static const char *config_path(const struct options *options)
 	return access(OPTIONS_CONFIG_DEFAULT, F_OK) == 0 ? OPTIONS_CONFIG_DEFAULT : NULL;
 }
 
+/* Which thread runs where on this machine; what does not fit is reported. */
+static int plan_cpus(const struct config *config, struct eal_plan *plan)
+{
+	cpu_set_t allowed;
+	char error[256];
+	int rc;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0) {
+		rc = -errno;
+		snprintf(error, sizeof(error), "this process's CPUs cannot be told: %s",
+			strerror(errno));
+	} else {
+		rc = eal_plan(config, &allowed, plan, error, sizeof(error));
+	}
+	if (rc < 0)
+		report_line(NULL, error);
+	return rc;
+}
+
+/* What is well-formed and yet would not start here. */
+static unsigned check_machine(const struct config *config)
+{
+	struct eal_plan plan;
+	char error[256];
+	unsigned errors = plan_cpus(config, &plan) < 0;
+
+	if (!tls_context_ciphers_ok(
+		    config->tls_ciphers, config->tls_ciphersuites, error, sizeof(error))) {
+		report_line(NULL, error);
+		errors++;
+	}
+	return errors;
+}
+
 /* Every error of both files. */
 static int check(const struct options *options, struct config *config, unsigned errors)
 {
@@ -81,6 +116,8 @@ static int check(const struct options *options, struct config *config, unsigned 
 	if (rc == 0)
 		rc = store_load(report_line, NULL);
 	store_fini();
+	if (errors == 0)
+		errors = check_machine(config);
 	if (errors == 0 && (rc == 0 || rc == -ENOENT)) {
 		const char *path = config_path(options);
 
@@ -109,18 +146,9 @@ static void prepare_process(void)
 /* CPUs first, so that every thread made later inherits them. */
 static int place(const struct config *config, struct eal_plan *plan)
 {
-	cpu_set_t allowed;
-	char error[256];
-	int rc;
+	int rc = plan_cpus(config, plan);
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
-		return -errno;
-	rc = eal_plan(config, &allowed, plan, error, sizeof(error));
-	if (rc < 0) {
-		report_line(NULL, error);
-		return rc;
-	}
-	return eal_bind(plan);
+	return rc < 0 ? rc : eal_bind(plan);
 }
 
 static int open_state(const struct config *config, bool *first_start)

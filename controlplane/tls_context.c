@@ -21,6 +21,35 @@ static SSL_CTX *fail(SSL_CTX *ctx, const char *what, const char *which, char *er
 	return NULL;
 }
 
+static bool set_ciphers(SSL_CTX *ctx, const char *ciphers, const char *ciphersuites, char *error,
+	unsigned error_size)
+{
+	if (ciphers[0] != '\0' && SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
+		(void)fail(NULL, "tls.ciphers", ciphers, error, error_size);
+	else if (ciphersuites[0] != '\0' && SSL_CTX_set_ciphersuites(ctx, ciphersuites) != 1)
+		(void)fail(NULL, "tls.ciphersuites", ciphersuites, error, error_size);
+	else
+		return true;
+	return false;
+}
+
+bool tls_context_ciphers_ok(
+	const char *ciphers, const char *ciphersuites, char *error, unsigned error_size)
+{
+	SSL_CTX *ctx;
+	bool ok;
+
+	ERR_clear_error();
+	ctx = SSL_CTX_new(TLS_server_method());
+	if (ctx == NULL) {
+		(void)fail(NULL, "TLS", "context", error, error_size);
+		return false;
+	}
+	ok = set_ciphers(ctx, ciphers, ciphersuites, error, error_size);
+	SSL_CTX_free(ctx);
+	return ok;
+}
+
 SSL_CTX *tls_context_create(const char *certificate_path, const char *key_path, const char *ciphers,
 	const char *ciphersuites, char *error, unsigned error_size)
 {
@@ -43,10 +72,10 @@ SSL_CTX *tls_context_create(const char *certificate_path, const char *key_path, 
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_read_ahead(ctx, 0);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	if (ciphers[0] != '\0' && SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
-		return fail(ctx, "tls.ciphers", ciphers, error, error_size);
-	if (ciphersuites[0] != '\0' && SSL_CTX_set_ciphersuites(ctx, ciphersuites) != 1)
-		return fail(ctx, "tls.ciphersuites", ciphersuites, error, error_size);
+	if (!set_ciphers(ctx, ciphers, ciphersuites, error, error_size)) {
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
 	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_path) != 1)
 		return fail(ctx, "certificate", certificate_path, error, error_size);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key_path, SSL_FILETYPE_PEM) != 1)

@@ -9,6 +9,8 @@
  * connections of one session (wire.md 5.4).
  */
 
+#include <stdbool.h>
+
 struct ssl_ctx_st;
 
 /*
@@ -16,6 +18,10 @@ struct ssl_ctx_st;
  * `error` (always terminated). The caller frees it with SSL_CTX_free().
  */
 struct ssl_ctx_st *tls_context_create(const char *certificate_path, const char *key_path,
+	const char *ciphers, const char *ciphersuites, char *error, unsigned error_size);
+
+/* Whether OpenSSL has something for these lists; else the reason is in `error`. */
+bool tls_context_ciphers_ok(
 	const char *ciphers, const char *ciphersuites, char *error, unsigned error_size);
 
 #endif

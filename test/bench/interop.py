@@ -158,6 +158,8 @@ def measure(turns, seconds, idle_seconds, progress):
             labs[kind] = build_lab(kind)
         ciphers = {k: check_modes(lab) for k, lab in labs.items()}
         cipher = ciphers["patchbay"]
+        if set(ciphers.values()) != {cipher}:
+            raise LabError(f"different ciphers: {ciphers}")
         cpu = worker_cpu(labs["patchbay"])
         result = {"ciphers": ciphers, "turns": turns, "seconds": seconds, "runs": {k: [] for k in KINDS},
                   "relay": [], "rtt_ms": {k: [] for k in KINDS}}

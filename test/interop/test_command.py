@@ -104,6 +104,18 @@ def test_check_of_what_is_right(fresh):
     assert sorted(os.listdir(lab.server.state)) == before
 
 
+@pytest.mark.parametrize("text, key", [("lcores = { cpus = [ 1000 ]; };", "lcores.cpus"),
+                                       ('tls = { ciphers = "NONSENSE"; };', "tls.ciphers"),
+                                       ('tls = { ciphersuites = "NONSENSE"; };', "tls.ciphersuites")])
+def test_check_of_what_this_machine_lacks(fresh, text, key):
+    """Well-formed, and yet it would not start: --check knows, as the start does."""
+    lab = fresh()
+    lab.server.config.write_text(text, "utf-8")
+    for check in (["--check"], []):
+        done = run(lab, *check, "--config", lab.server.config, "--state", lab.server.state)
+        assert done.returncode == 1 and key in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("text", ["lcores = {", "lcores = { workers = 99999; };", "\0\1\2"])
 def test_does_not_start_on_a_wrong_configuration(fresh, text):
     """The line is named; nothing is started."""
