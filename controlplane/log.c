@@ -19,6 +19,8 @@
 
 #define LOG_LINE_BYTES 2048u
 #define LOG_RING_BYTES (256u * 1024u)
+/* At the end, for one chunk of what waits: half the rest of 3 s, of which 2.6 are the sessions'. */
+#define LOG_END_MS 200
 
 static struct {
 	pthread_mutex_t lock;
@@ -271,6 +273,30 @@ int log_init(const char *path, enum log_level level)
 	return 0;
 }
 
+/*
+ * Joins the thread as long as it gets on. A terminal that was stopped, or a reader that does not read, does
+ * not keep us here.
+ */
+static bool log_drained(void)
+{
+	uint64_t before, tail = UINT64_MAX;
+	struct timespec until;
+
+	do {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += LOG_END_MS * 1000000L;
+		until.tv_sec += until.tv_nsec / 1000000000L;
+		until.tv_nsec %= 1000000000L;
+		if (pthread_timedjoin_np(log_state.thread, NULL, &until) == 0)
+			return true;
+		before = tail;
+		pthread_mutex_lock(&log_state.lock);
+		tail = log_state.tail;
+		pthread_mutex_unlock(&log_state.lock);
+	} while (tail != before);
+	return false;
+}
+
 void log_fini(void)
 {
 	if (!log_state.running)
@@ -280,7 +306,10 @@ void log_fini(void)
 	log_state.running = false;
 	pthread_cond_signal(&log_state.more);
 	pthread_mutex_unlock(&log_state.lock);
-	pthread_join(log_state.thread, NULL);
+	if (!log_drained()) {
+		pthread_detach(log_state.thread);
+		return;
+	}
 	if (log_state.fd != STDERR_FILENO) {
 		close(log_state.fd);
 		log_state.fd = STDERR_FILENO;

@@ -31,7 +31,10 @@ enum log_level {
  * started later inherit nothing from it.
  */
 int log_init(const char *path, enum log_level level);
-/* Writes out what waits, joins the thread. Idempotent. */
+/*
+ * Writes out what waits, and joins the thread; when nobody takes any of it for 200 ms it is lost, and nothing
+ * may be logged after that. Idempotent.
+ */
 void log_fini(void);
 void log_set_level(enum log_level level);
 /* True if a line of this level would be written: for callers whose arguments cost something. */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -147,6 +148,27 @@ static void test_nobody_waits(void **)
 	unlink(path);
 }
 
+/* The last of all: its thread ends when it pleases. */
+static void test_end_does_not_wait(void **)
+{
+	struct timespec begin, end;
+	int reader, id = 0;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	assert_true(reader >= 0);
+	assert_int_equal(log_init(path, LOG_LEVEL_INFO), 0);
+	for (int i = 0; i < 40; i++)
+		chat(&id);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	log_fini();
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true(end.tv_sec - begin.tv_sec < 10);
+	signal(SIGPIPE, SIG_IGN);
+	close(reader);
+	unlink(path);
+}
+
 static void test_limit(void **)
 {
 	struct log_limit limit = LOG_LIMIT(3, 60000);
@@ -188,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_waits),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_cannot_open),
+		cmocka_unit_test(test_end_does_not_wait),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
