@@ -194,10 +194,10 @@ def test_password_is_never_logged(fresh):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ends_within_three_seconds(fresh, number):
-    """Also with sessions, half-made connections and an idle admin client."""
+    """Also with many sessions, half-made connections and an idle admin client."""
     lab = fresh()
     lab.server.start()
-    sessions = [log_in(lab, "alice", "alicepw") for _ in range(3)]
+    sessions = [log_in(lab, "alice", "alicepw") for _ in range(60)]
     others = [tcp(lab.nodes["wire"], SERVER4, 8888), connect(lab.nodes["wire"], SERVER4, 8888)]
     admin = socket.socket(socket.AF_UNIX)
     admin.connect(str(lab.server.state / "admin.sock"))
@@ -348,6 +348,20 @@ def test_ctl_for_people_and_programs(running, command):
     programs = running.server.ctl_run(*command.split())
     assert programs.returncode == 0 and programs.stdout and not programs.stderr
     assert all(isinstance(json.loads(line), dict) for line in programs.stdout.splitlines())
+
+
+def test_others_keep_off_the_workers(running):
+    """With a CPU more than workers no other thread may run where a worker does."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one CPU")
+    threads = running.server.threads()
+    workers = {t["cpus"] for t in threads if t["name"].startswith("rte-worker")}
+    others = {t["cpus"] for t in threads if not t["name"].startswith("rte-worker")}
+    assert workers == {str(row["cpu"]) for row in running.server.lcores()}
+    for text in others:
+        spans = [[int(n) for n in part.split("-")] for part in text.split(",")]
+        cpus = {str(cpu) for span in spans for cpu in range(span[0], span[-1] + 1)}
+        assert not cpus & workers, text
 
 
 def test_ctl_tells_the_truth(running):
