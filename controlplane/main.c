@@ -33,6 +33,9 @@
 #include "drivers/bridge/bridge.h"
 #include "drivers/session/session.h"
 
+/* For a helper to come back at the end, behind what the sessions took (control.c). */
+#define STUCK_MS 300u
+
 static void report_line(void *, const char *line)
 {
 	fprintf(stderr, "%s\n", line);
@@ -221,6 +224,20 @@ static int start_control(const struct config *config)
 	return rc < 0 ? rc : 0;
 }
 
+/* A device that does not come back from its own driver would keep us for ever. */
+static void stop_slow(void)
+{
+	if (bridges_quiet()) {
+		slow_fini();
+		return;
+	}
+	if (slow_fini_within(STUCK_MS) == 0)
+		return;
+	log_warning("main", "a device is still being opened or closed: ending without it");
+	log_fini();
+	_exit(EXIT_SUCCESS);
+}
+
 /* Every step takes what was never started. */
 static void stop_all(void)
 {
@@ -228,7 +245,7 @@ static void stop_all(void)
 	admin_stop();
 	lcore_stop();
 	access_fini();
-	slow_fini();
+	stop_slow();
 	bridges_fini();
 	directory_stop();
 	grace_poll();

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "controlplane/control.h"
@@ -157,21 +158,54 @@ void slow_submit(struct slow_job *job)
 	pthread_mutex_unlock(&slow.lock);
 }
 
-void slow_fini(void)
+static int join_all(const struct timespec *deadline)
 {
+	for (; slow.thread_cnt > 0; slow.thread_cnt--) {
+		pthread_t last = slow.threads[slow.thread_cnt - 1];
+
+		if (deadline == NULL)
+			pthread_join(last, NULL);
+		else if (pthread_clockjoin_np(last, NULL, CLOCK_MONOTONIC, deadline) != 0)
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+static int fini(const struct timespec *deadline)
+{
+	int rc;
+
 	pthread_mutex_lock(&slow.lock);
 	slow.stop = true;
 	pthread_cond_broadcast(&slow.more);
 	pthread_mutex_unlock(&slow.lock);
-	for (unsigned i = 0; i < slow.thread_cnt; i++)
-		pthread_join(slow.threads[i], NULL);
-	slow.thread_cnt = 0;
-	if (slow.done_fd < 0)
-		return;
+	rc = join_all(deadline);
+	if (rc != 0 || slow.done_fd < 0)
+		return rc;
 	run_finished(); /* their owners still want their answer */
 	if (slow.done_event != NULL)
 		event_free(slow.done_event);
 	slow.done_event = NULL;
 	close(slow.done_fd);
 	slow.done_fd = -1;
+	return 0;
+}
+
+void slow_fini(void)
+{
+	fini(NULL);
+}
+
+int slow_fini_within(unsigned patience_ms)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += patience_ms / 1000;
+	deadline.tv_nsec += patience_ms % 1000 * 1000000L;
+	if (deadline.tv_nsec >= 1000000000L) {
+		deadline.tv_sec++;
+		deadline.tv_nsec -= 1000000000L;
+	}
+	return fini(&deadline);
 }

@@ -25,5 +25,10 @@ int slow_init(unsigned threads);
 void slow_submit(struct slow_job *job);
 /* Finishes what is queued, joins, runs the done() that are due. Before control_fini(). */
 void slow_fini(void);
+/*
+ * The same, but -ETIMEDOUT when a helper has not come back by then: a device's probe may never. Its thread and
+ * its job are still there, so that the process has to end without further ado.
+ */
+int slow_fini_within(unsigned patience_ms);
 
 #endif

@@ -83,12 +83,21 @@ def test_flood_and_unicast(lab, balanced):  # pylint: disable=unused-argument
 
 
 def test_to_a_vpn_client(lab, balanced):  # pylint: disable=unused-argument
-    """From the bridged side to a stock client and back."""
+    """From the bridged side to a stock client and back.
+
+    A client on a busy machine loses one frame in some thousands between its card and its session; what must
+    not be is that the hub does.
+    """
+    def dropped():
+        (total,) = books.level(books.check(lab.server), "total")
+        return sum(total["drop_out"].values()) + sum(total["drop_in"].values())
     a = lab.client("a", "192.168.60.11")
     join(a)
+    before = dropped()
     for size in (56, 1472, 0):
-        assert a.ping(lab.one.address, 20, size) == (20, 20), f"payload {size}"
-        assert lab.one.ping(a.address, 20, size) == (20, 20), f"payload {size}"
+        assert a.ping(lab.one.address, 20, size)[1] >= 19, f"payload {size}"
+        assert lab.one.ping(a.address, 20, size)[1] >= 19, f"payload {size}"
+    assert dropped() == before
     both_ways(a, lab.one, 1)
     a.leave()
 

@@ -25,6 +25,7 @@ def fixture_lab(request, make_lab):
     lab.server.start()
     lab.workers = request.param
     yield lab
+    assert lab.server.stop() == 0
     lab.close()
 
 

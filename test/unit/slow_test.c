@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Slow helpers: work elsewhere, answers on the control thread, nothing lost at the end. */
 
+#include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -137,6 +138,25 @@ static void test_end_finishes(void **)
 	assert_int_equal(answered, JOBS);
 }
 
+static void test_end_within(void **)
+{
+	struct job stuck = {.job = {.work = work_waiting, .done = done}};
+	struct job other = {.job = {.work = work, .done = done}};
+
+	sem_init(&gate, 0, 0);
+	begin(2);
+	slow_submit(&stuck.job);
+	slow_submit(&other.job);
+	/* The one that never comes back is given up; what it keeps busy is not torn down. */
+	assert_int_equal(slow_fini_within(50), -ETIMEDOUT);
+	assert_false(stuck.done);
+	sem_post(&gate);
+	assert_int_equal(slow_fini_within(5000), 0);
+	assert_true(stuck.done && other.done);
+	end();
+	sem_destroy(&gate);
+}
+
 static void test_without_helpers(void **)
 {
 	struct job job = {.job = {.work = work, .done = done}};
@@ -158,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_all_answered),
 		cmocka_unit_test(test_one_waits),
 		cmocka_unit_test(test_end_finishes),
+		cmocka_unit_test(test_end_within),
 		cmocka_unit_test(test_without_helpers),
 	};
 

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vhost-user ports and, as their peer, Debian's testpmd with two virtio-user ports: a wire between two hubs.
+
+    TAP one - DEFAULT - vhost west ==== testpmd, io forwarding ==== vhost east - SECOND - TAP two
+
+The peer comes and goes as virtual machines do; the bridges wait for it.
+"""
+
+import shutil
+
+import pytest
+
+from lab import bridges, wait_for
+from lab.bridges import TapHost
+
+TESTPMD = shutil.which("dpdk-testpmd")
+pytestmark = [pytest.mark.patchbay, pytest.mark.skipif(TESTPMD is None, reason="no dpdk-testpmd (dpdk-dev)")]
+
+
+class Peer:
+    """testpmd; without hugepages its memory is one memfd, which vhost-user can share."""
+
+    def __init__(self, lab):
+        self.node, self.folder = lab.nodes["peer"], lab.nodes["server"].folder
+        self.process = None
+
+    def start(self):
+        """Returns when it forwards."""
+        log = self.node.folder / "testpmd.log"
+        log.unlink(missing_ok=True)
+        self.process = self.node.spawn(
+            "nice", "-n", "10", TESTPMD, "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-shconf",
+            "--file-prefix", "peer", *(f"--vdev=net_virtio_user{i},path={self.folder}/{name}.sock"
+                                       for i, name in enumerate(("west", "east"))),
+            "--", "--forward-mode=io", "--auto-start", "--stats-period=60", "--total-num-mbufs=4096",
+            log="testpmd.log")
+        wait_for("testpmd", lambda: "packet forwarding" in log.read_text("utf-8", "replace"), 20)
+
+    def kill(self):
+        """Without any goodbye."""
+        self.process.signal(9)
+        self.process.wait()
+
+
+def wait_through(lab):
+    """A queue of the peer may come a moment after its link: what is sent before that is counted `device`."""
+    bridges.wait_up(lab.server, "west", "east")
+    wait_for("a frame through the peer", lambda: lab.one.ping(lab.two.address, 1, wait_s=1)[1] == 1)
+
+
+@pytest.fixture(scope="module", name="lab", params=[1, 2], ids=["one worker", "two workers"])
+def fixture_lab(request, make_lab):
+    """Two hubs, each with a TAP and a vhost port; the peer is not there yet."""
+    lab = make_lab(settings={"lcores": {"workers": request.param}})
+    lab.server.start()
+    lab.node("peer")
+    for hub, name in (("DEFAULT", "west"), ("SECOND", "east")):
+        bridges.create_device(lab.server, hub, f"net_vhost_{name},iface={lab.nodes['server'].folder}/{name}.sock",
+                              name, wait=False)
+        wait_for(f"{name} open", lambda name=name: bridges.rows(lab.server)[name]["State"] == "up")
+    lab.one, lab.two = TapHost(lab, "one", "192.168.62.1"), TapHost(lab, "two", "192.168.62.2", hub="SECOND")
+    lab.peer = Peer(lab)
+    yield lab
+    assert lab.server.stop() == 0
+    lab.close()
+
+
+def test_waits_for_its_peer(lab, balanced):  # pylint: disable=unused-argument
+    """Without a peer the link is down and floods are not even tried."""
+    assert not bridges.rows(lab.server)["west"]["Link"]
+    assert lab.one.arping("192.168.62.2", 1) == 0
+    assert bridges.rows(lab.server)["west"]["Send.BroadcastCount"] == 0
+
+
+def test_frames_pass(lab, balanced):  # pylint: disable=unused-argument
+    """All sizes both ways through the peer."""
+    lab.peer.start()
+    wait_through(lab)
+    for size in (0, 56, 1472):
+        assert lab.one.ping(lab.two.address, 20, size, wait_s=5) == (20, 20), f"payload {size}"
+        assert lab.two.ping(lab.one.address, 20, size) == (20, 20), f"payload {size}"
+    assert any(m["session"] == bridges.rows(lab.server)["west"]["SessionName"] for m in lab.server.macs("DEFAULT"))
+
+
+def test_peer_killed_and_back(lab, balanced):  # pylint: disable=unused-argument
+    """Its addresses go with it; the bridge waits and serves the next one."""
+    for _ in range(2):
+        lab.peer.kill()
+        wait_for("link down", lambda: not bridges.rows(lab.server)["west"]["Link"])
+        assert bridges.rows(lab.server)["west"]["State"] == "up"
+        assert not any(m["session"] == bridges.rows(lab.server)["west"]["SessionName"]
+                       for m in lab.server.macs("DEFAULT"))
+        assert lab.one.arping(lab.one.address, 1) == 0
+        lab.peer.start()
+        wait_through(lab)
+        assert lab.one.ping(lab.two.address, 20) == (20, 20)
+
+
+def test_removed_under_its_peer(lab, balanced):  # pylint: disable=unused-argument
+    """Deleting and making the port again while the peer runs: it reconnects or is started anew, as its driver likes."""
+    bridges.delete(lab.server, "SECOND", "east")
+    lab.peer.kill()
+    bridges.create_device(lab.server, "SECOND", f"net_vhost_east,iface={lab.nodes['server'].folder}/east.sock", "east",
+                          wait=False)
+    wait_for("east open", lambda: bridges.rows(lab.server)["east"]["State"] == "up")
+    lab.peer.start()
+    wait_through(lab)
+    assert lab.one.ping(lab.two.address, 20) == (20, 20)
+    lab.peer.kill()
