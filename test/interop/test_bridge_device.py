@@ -4,6 +4,7 @@
 import collections
 import pathlib
 import re
+import socket
 import struct
 import subprocess
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from lab import LabError, books, bridges, frames, wait_for
 from lab.bridges import TapHost
+from lab.server import mac_text
 from lab.traffic import FLOOR_BITS, iperf
 
 pytestmark = pytest.mark.patchbay
@@ -81,6 +83,29 @@ def test_existing_interface(lab, balanced):  # pylint: disable=unused-argument
     assert bits > FLOOR_BITS, f"{bits / 1e6:.1f} Mbit/s"
     tap.unplug()
     bridges.delete(lab.server, "DEFAULT", "veth")
+
+
+def test_vlan_tag_is_put_back(lab, balanced):  # pylint: disable=unused-argument
+    """The kernel takes the tag out of a frame that it gives to a packet socket."""
+    server, far = lab.nodes["server"], lab.node("tagged")
+    subprocess.run(["nsenter", f"--net=/proc/{server.init_pid}/ns/net", "ip", "link", "add", "veth1", "type", "veth",
+                    "peer", "name", "eth0", "netns", str(far.init_pid)], check=True)
+    server.ip("link set veth1 up")
+    far.ip("link set eth0 up")
+    pcap = server.folder / "tagged.pcap"
+    bridges.create_device(lab.server, "SECOND", "net_af_packet1,iface=veth1", "veth")
+    bridges.create_device(lab.server, "SECOND", f"net_pcap_tagged,tx_pcap={pcap}", "tagged")
+    sent = [frames.frame(frames.BROADCAST, frames.mac(i, 62), size, b"\x00\x07\x88\xb5", ethertype=0x8100)
+            for i, size in enumerate((64, 200, 1514))]
+    with far.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind(("eth0", 0))
+        for frame in sent:
+            sock.send(frame)
+    wait_for("frames", lambda: bridges.rows(lab.server)["tagged"]["Send.BroadcastCount"] >= len(sent))
+    assert {m["mac"] for m in lab.server.macs("SECOND")} >= {mac_text(f[6:12]) for f in sent}
+    for name in ("veth", "tagged"):
+        bridges.delete(lab.server, "SECOND", name)
+    assert [f for f in pcap_frames(pcap) if f[12:14] == b"\x81\x00"] == sent
 
 
 def test_queues_are_spread(lab, balanced):  # pylint: disable=unused-argument
@@ -173,6 +198,7 @@ def test_hot_add_and_remove(lab, balanced):  # pylint: disable=unused-argument
     ping = one.node.spawn("ping", "-n", "-q", "-i", "0.005", two.address, log="ping.log")
     for _ in range(30):
         bridges.create_device(server, "SECOND", "net_null5,size=64", "blast")
+        assert bridges.device_pools(server)
         bridges.delete(server, "SECOND", "blast")
     ping.signal(2)
     ping.wait()
@@ -181,3 +207,5 @@ def test_hot_add_and_remove(lab, balanced):  # pylint: disable=unused-argument
     one.unplug()
     two.unplug()
     books.check(server)
+    # The pool of a closed device goes when every single buffer is back.
+    wait_for("pools of devices gone", lambda: not bridges.device_pools(server))

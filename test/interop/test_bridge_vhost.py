@@ -22,6 +22,7 @@ class Peer:
 
     def __init__(self, lab):
         self.node, self.folder = lab.nodes["peer"], lab.nodes["server"].folder
+        self.prefix = lab.folder.name
         self.process = None
 
     def start(self):
@@ -30,7 +31,7 @@ class Peer:
         log.unlink(missing_ok=True)
         self.process = self.node.spawn(
             "nice", "-n", "10", TESTPMD, "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-shconf",
-            "--file-prefix", "peer", *(f"--vdev=net_virtio_user{i},path={self.folder}/{name}.sock"
+            "--file-prefix", self.prefix, *(f"--vdev=net_virtio_user{i},path={self.folder}/{name}.sock"
                                        for i, name in enumerate(("west", "east"))),
             "--", "--forward-mode=io", "--auto-start", "--stats-period=60", "--total-num-mbufs=4096",
             log="testpmd.log")
@@ -40,6 +41,7 @@ class Peer:
         """Without any goodbye."""
         self.process.signal(9)
         self.process.wait()
+        shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
 
 
 def wait_through(lab):

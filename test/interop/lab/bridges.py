@@ -46,6 +46,20 @@ def queues(server):
     return {r["Index_u32"]: r["Queues_str"].split() for r in server.rpc("PatchbayEnumLcore")["LcoreList"]}
 
 
+def telemetry(server, command):
+    """The answer of DPDK's own telemetry socket in the daemon."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.connect(str(server.state / "dpdk/patchbay/dpdk_telemetry.v2"))
+        sock.recv(65536)
+        sock.send(command.encode())
+        return next(iter(json.loads(sock.recv(65536)).values()))
+
+
+def device_pools(server):
+    """Pools that devices receive into, also those of closed ones that miss a frame buffer."""
+    return [name for name in telemetry(server, "/mempool/list") if "_dev_" in name]
+
+
 class TapHost:
     """A machine whose only card is a TAP of the server."""
 
