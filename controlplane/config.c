@@ -14,6 +14,7 @@
 #include "controlplane/config.h"
 #include "controlplane/config_reader.h"
 #include "controlplane/log.h"
+#include "drivers/session/wire/welcome.h"
 
 #define STATE_DIR_DEFAULT "/var/lib/patchbay"
 
@@ -103,6 +104,8 @@ static const struct key keys[] = {
 	UINT("limits", "handshake_threads", handshake_threads, 1, 32, 2),
 	UINT("limits", "slow_threads", slow_threads, 2, 32, 2),
 	UINT("limits", "sessions", sessions_max, 1, PORT_MAX - 1, 4096),
+	UINT("limits", "session_connections", session_connections, 1, WELCOME_CONNECTIONS_MAX,
+		WELCOME_CONNECTIONS_MAX),
 	UINT64("limits", "staging_bytes", staging_bytes, 65536, 67108864, 2560000),
 	UINT64("limits", "staging_pool_bytes", staging_pool_bytes, 1048576, 68719476736, 67108864),
 

@@ -53,8 +53,9 @@ struct config {
 	unsigned handshake_threads;
 	unsigned slow_threads;
 	unsigned sessions_max;
-	uint64_t staging_bytes;	     /* per session */
-	uint64_t staging_pool_bytes; /* per worker */
+	unsigned session_connections; /* TCP connections of one session, at most */
+	uint64_t staging_bytes;	      /* per session */
+	uint64_t staging_pool_bytes;  /* per worker */
 
 	/* tls */
 	char *tls_ciphers;	/* TLS 1.2 cipher list, "" = OpenSSL's default */

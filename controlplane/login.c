@@ -22,9 +22,6 @@
 #include "dataplane/lcore.h"
 #include "dataplane/port.h"
 
-/* This server serves one connection per session; one more is tolerated (wire.md 5.4). */
-#define CONNECTIONS_GRANTED 1
-
 static void refuse(struct login_verdict *v, enum wire_error error, const char *reason)
 {
 	v->error = error;
@@ -70,14 +67,16 @@ static void policy_adjust(struct policy_wire *policy, const struct login_verdict
 		policy->no_bridge = policy->no_routing = 0;
 }
 
-static void grant(struct login_verdict *v, const struct login_request *r)
+static void grant(
+	struct login_verdict *v, const struct login_request *r, const struct login_facts *facts)
 {
 	struct login_request wish = *r;
 
 	/* What the data phase does not do yet is not granted, whatever is asked. */
 	wish.use_encrypt = true;
 	wish.use_compress = wish.half_connection = wish.qos = false;
-	welcome_grant(&v->welcome, &wish, &v->policy, CONNECTIONS_GRANTED, v->monitor_mode, false);
+	welcome_grant(
+		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, false);
 	v->welcome.policy = v->policy;
 	v->welcome.vlan_id = v->policy.vlan_id;
 	explicit_bzero(&wish, sizeof(wish));
@@ -118,7 +117,7 @@ void login_decide(
 		return;
 	}
 	policy_adjust(&v->policy, v, facts->same_host);
-	grant(v, r);
+	grant(v, r, facts);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

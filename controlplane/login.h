@@ -26,11 +26,12 @@ struct vpn_session;
 
 /* What the decision needs to know beside the request and the directory. */
 struct login_facts {
-	const uint8_t *random; /* the 20 bytes of this connection's hello */
-	bool same_host;	       /* the peer's address is one of ours (wire.md 4.2.1) */
-	int64_t now_ms;	       /* since 1970 */
-	uint32_t sessions;     /* on this server */
-	uint32_t sessions_max; /* of this server */
+	const uint8_t *random;	  /* the 20 bytes of this connection's hello */
+	bool same_host;		  /* the peer's address is one of ours (wire.md 4.2.1) */
+	int64_t now_ms;		  /* since 1970 */
+	uint32_t sessions;	  /* on this server */
+	uint32_t sessions_max;	  /* of this server */
+	uint32_t connections_max; /* per session, of this server: 1..32 */
 };
 
 struct login_verdict {

@@ -20,8 +20,12 @@
 #include "controlplane/registry.h"
 #include "drivers/session/stream.h"
 
-/* Gives the connection, with the answer in its stream, to its session. False if it ended instead. */
-static bool hand_over(struct negotiation *n, struct vpn_session *vs, bool first)
+/*
+ * Gives the connection, with the answer in its stream, to its session: to the place reserved in it, or
+ * (NULL) as its first. False if it ended instead; then what was reserved is free again.
+ */
+static bool hand_over(
+	struct negotiation *n, struct vpn_session *vs, struct session_connection *place)
 {
 	struct connection *c = n->connection;
 	struct stream *stream = n->stream;
@@ -30,21 +34,19 @@ static bool hand_over(struct negotiation *n, struct vpn_session *vs, bool first)
 	/* What the socket does not take now goes along in the stream. */
 	if ((err != 0 && err != -EAGAIN) || n->out_at != n->dialogue->out.len ||
 		negotiation_park(n) != 0) {
-		if (first)
+		if (place != NULL)
+			session_unreserve(vs->session, place);
+		else
 			registry_session_abandon(vs);
 		negotiation_lost(n);
 		return false;
 	}
 	negotiation_watch(n, 0);
 	SSL_clear_options(stream_ssl(stream), SSL_OP_CLEANSE_PLAINTEXT);
-	if (!first && registry_session_join(vs, c, stream) != 0) {
-		/* Told "yes" already; a close makes the peer try again (wire.md 5.2). */
-		listener_counters.additional_failed++;
-		negotiation_end(n);
-		return false;
-	}
 	negotiation_free(n);
-	if (first)
+	if (place != NULL)
+		registry_session_join(vs, c, place, stream);
+	else
 		registry_session_open(vs, c, stream);
 	return true;
 }
@@ -77,6 +79,7 @@ static bool method_login(struct negotiation *n)
 		.now_ms = wall_ms(),
 		.sessions = registry_session_cnt(),
 		.sessions_max = negotiation_config()->sessions_max,
+		.connections_max = negotiation_config()->session_connections,
 	};
 
 	login_decide(&v, r, &facts);
@@ -94,7 +97,7 @@ static bool method_login(struct negotiation *n)
 		negotiation_refuse(n, v.error, v.no_save_password);
 		return false;
 	}
-	if (hand_over(n, vs, true)) {
+	if (hand_over(n, vs, NULL)) {
 		listener_counters.login_ok++;
 		login_log_accepted(c, vs);
 	}
@@ -105,21 +108,28 @@ static bool method_additional(struct negotiation *n)
 {
 	struct vpn_session *vs = registry_session_by_key(n->dialogue->request.session_key);
 	struct connection *c = n->connection;
+	struct session_connection *place = NULL;
 	enum wire_error error = WIRE_ERROR_OK;
 
 	if (vs == NULL)
 		error = WIRE_ERROR_SESSION_GONE;
 	else if (vs->connection_cnt > vs->max_connections) /* one more is tolerated, wire.md 5.4 */
 		error = WIRE_ERROR_TOO_MANY_CONNECTIONS;
+	else if (session_reserve(vs->session, &place) != 0)
+		error = WIRE_ERROR_INTERNAL; /* the peer tries again, wire.md 5.2 */
 	else if (dialogue_answer_joined(n->dialogue, WIRE_DIRECTION_BOTH) != 0)
 		error = WIRE_ERROR_INTERNAL;
 	if (error != WIRE_ERROR_OK) {
+		if (place != NULL) {
+			session_unreserve(vs->session, place);
+			bytebuf_reset(&n->dialogue->out);
+		}
 		listener_counters.additional_failed++;
 		login_log_not_joined(c, vs, error);
 		negotiation_refuse(n, error, false);
 		return false;
 	}
-	if (hand_over(n, vs, false)) {
+	if (hand_over(n, vs, place)) {
 		listener_counters.additional_ok++;
 		login_log_joined(c, vs);
 	}

@@ -322,13 +322,11 @@ void registry_session_open(struct vpn_session *vs, struct connection *c, struct 
 	session_open(vs->session, stream, c->id);
 }
 
-int registry_session_join(struct vpn_session *vs, struct connection *c, struct stream *stream)
+void registry_session_join(struct vpn_session *vs, struct connection *c,
+	struct session_connection *place, struct stream *stream)
 {
-	int err = session_add(vs->session, stream, c->id, SESSION_BOTH);
-
-	if (err == 0)
-		connection_join(vs, c);
-	return err;
+	connection_join(vs, c);
+	session_add(vs->session, place, stream, c->id, SESSION_BOTH);
 }
 
 int registry_session_delete(const struct directory_hub *hub, const char *name)

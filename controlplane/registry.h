@@ -136,9 +136,11 @@ void registry_connection_linger(struct connection *c, struct stream *stream);
 int registry_session_add(struct vpn_session *vs, struct session_conf *conf);
 /* Undoes it, when the welcome could not be written. Frees it. */
 void registry_session_abandon(struct vpn_session *vs);
-/* Hands the connection's stream over: established. The first opens the session; others may fail, -EAGAIN. */
+/* Hands the first connection's stream over, which opens the session: established. */
 void registry_session_open(struct vpn_session *vs, struct connection *c, struct stream *stream);
-int registry_session_join(struct vpn_session *vs, struct connection *c, struct stream *stream);
+/* The same for another connection, in a place from session_reserve(). */
+void registry_session_join(struct vpn_session *vs, struct connection *c,
+	struct session_connection *place, struct stream *stream);
 
 /* Ends all sessions, and all connections before login. The answers come by and by. */
 void registry_shutdown(void);

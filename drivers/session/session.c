@@ -157,8 +157,7 @@ void session_open(struct session *s, struct stream *stream, uint64_t connection_
 	lcore_msg_post(s->lc, &(struct lcore_msg){.fn = msg_open, .arg = s, .u = {(uintptr_t)c}});
 }
 
-int session_add(struct session *s, struct stream *stream, uint64_t connection_id,
-	enum session_direction direction)
+int session_reserve(struct session *s, struct session_connection **out)
 {
 	struct session_connection *c;
 	int err;
@@ -173,9 +172,22 @@ int session_add(struct session *s, struct stream *stream, uint64_t connection_id
 		free(c);
 		return err;
 	}
-	connection_init(c, s, stream, connection_id, direction);
-	lcore_msg_post(s->lc, &(struct lcore_msg){.fn = msg_add, .arg = s, .u = {(uintptr_t)c}});
+	*out = c;
 	return 0;
+}
+
+void session_unreserve(struct session *s, struct session_connection *place)
+{
+	lcore_msg_unreserve(s->lc, 1);
+	free(place);
+}
+
+void session_add(struct session *s, struct session_connection *place, struct stream *stream,
+	uint64_t connection_id, enum session_direction direction)
+{
+	connection_init(place, s, stream, connection_id, direction);
+	lcore_msg_post(
+		s->lc, &(struct lcore_msg){.fn = msg_add, .arg = s, .u = {(uintptr_t)place}});
 }
 
 int session_connection_close(struct session *s, uint64_t connection_id, enum session_end why)

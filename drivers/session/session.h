@@ -20,6 +20,7 @@
 
 struct hub;
 struct session;
+struct session_connection;
 struct stream;
 
 /* Why a connection or a session ended: name for lists and logs by session_end_name(). */
@@ -114,13 +115,20 @@ void session_abandon(struct session *s);
 void session_open(struct session *s, struct stream *stream, uint64_t connection_id);
 
 /*
- * Hands another connection, parked, to a live session. The caller still owns the stream on error: -EAGAIN
- * (worker's ring full), -ENOMEM, -ENOTCONN (session_end() was called, or the session is known to have
- * ended). If it turns out to have ended meanwhile, the stream comes back by
- * connection_ended(SESSION_GONE), before ended(). Control thread.
+ * Another connection comes in two steps, as the first one does: a place for it is reserved, so that the
+ * peer is told "joined" only when nothing can fail any more. -EAGAIN (worker's ring full), -ENOMEM,
+ * -ENOTCONN (session_end() was called, or the session is known to have ended). Control thread.
  */
-int session_add(struct session *s, struct stream *stream, uint64_t connection_id,
-	enum session_direction direction);
+int session_reserve(struct session *s, struct session_connection **out);
+/* Gives the place back, when the answer could not be sent. Control thread. */
+void session_unreserve(struct session *s, struct session_connection *place);
+/*
+ * Hands the connection, parked, to the session. Cannot fail; nothing may have ended the session since
+ * session_reserve(), which is to say: both in one callback. If the worker has ended it meanwhile, the
+ * stream comes back by connection_ended(SESSION_GONE), before ended(). Control thread.
+ */
+void session_add(struct session *s, struct session_connection *place, struct stream *stream,
+	uint64_t connection_id, enum session_direction direction);
 
 /*
  * Asks the worker to end one connection with close_notify; the answer is connection_ended(), unless it

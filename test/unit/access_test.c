@@ -65,7 +65,7 @@ static void login_gives_a_session(void **)
 
 	assert_int_equal(client_login(&alice, &front, "Alice", "secret", &w), 0);
 	assert_string_equal(w.session_name, "SID-ALICE-1");
-	assert_int_equal(w.max_connection, 1);
+	assert_int_equal(w.max_connection, 8);
 	assert_int_equal(w.timeout_ms, 20000);
 	assert_true(w.use_encrypt);
 	assert_false(w.use_compress || w.half_connection || w.qos);
@@ -76,7 +76,7 @@ static void login_gives_a_session(void **)
 
 	assert_non_null(fake_last);
 	assert_true(fake_last->opened);
-	assert_int_equal(fake_last->conf.max_connections, 1);
+	assert_int_equal(fake_last->conf.max_connections, 8);
 	assert_int_equal(registry_session_cnt(), 1);
 	assert_int_equal(front.hub->session_cnt, 1);
 	vs = registry_session_by_key(w.session_key);
@@ -267,6 +267,7 @@ static void additional_connections(void **)
 	struct session *s;
 	struct pack p;
 
+	front.config.session_connections = 1;
 	client_connect(&bob, &front);
 	client_hello(&bob);
 	client_request(&bob, &r);
@@ -295,9 +296,9 @@ static void additional_connections(void **)
 	assert_int_equal(registry_session_cnt(), 1);
 	client_connect(&more[2], &front);
 	client_hello(&more[2]);
-	fake_add_error = -EAGAIN; /* no room on the worker's ring: closed, and tried again */
+	fake_add_error = -EAGAIN; /* no room on the worker's ring: told so, and tried again */
 	client_request(&more[2], &r);
-	front_wait(client_dismissed(&more[2]));
+	assert_int_equal(client_error(&more[2]), WIRE_ERROR_INTERNAL);
 	client_close(&more[2]);
 	fake_add_error = 0;
 	client_connect(&more[2], &front);
@@ -306,6 +307,7 @@ static void additional_connections(void **)
 	client_pack(&more[2], &p);
 	assert_int_equal(reply_additional_unpack(&p, &direction), WIRE_ERROR_OK);
 	assert_int_equal(s->cnt, 1);
+	assert_int_equal(s->places, 0);
 
 	/* Once it is to end, it is gone for peers, though the worker has not answered yet. */
 	assert_int_equal(registry_session_delete(front.hub, "SID-ALICE-1"), 0);
@@ -319,6 +321,47 @@ static void additional_connections(void **)
 	client_close(&alice);
 	for (unsigned i = 0; i < 3; i++)
 		client_close(&more[i]);
+}
+
+/* The smaller of wish and limit is granted, that many and one more get in, then the door is shut. */
+static void as_many_connections_as_granted(void **)
+{
+	static struct client more[8];
+	struct login_request r;
+	struct session *s;
+	struct welcome w;
+	struct pack p;
+	uint32_t error = 0;
+	unsigned cnt = 0;
+
+	front.config.session_connections = 4;
+	begin(&r, "DEFAULT", "alice", "secret");
+	r.max_connection = 32;
+	client_request(&alice, &r);
+	client_pack(&alice, &p);
+	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	assert_int_equal(w.max_connection, 4);
+	s = fake_last;
+	assert_int_equal(s->conf.max_connections, 4);
+	r = (struct login_request){.method = LOGIN_METHOD_ADDITIONAL_CONNECT};
+	memcpy(r.session_key, w.session_key, sizeof(r.session_key));
+	for (error = 0; error == 0; cnt++) {
+		enum wire_direction direction;
+
+		assert_true(cnt < 8);
+		client_connect(&more[cnt], &front);
+		client_hello(&more[cnt]);
+		client_request(&more[cnt], &r);
+		client_pack(&more[cnt], &p);
+		error = reply_additional_unpack(&p, &direction);
+	}
+	assert_int_equal(error, WIRE_ERROR_TOO_MANY_CONNECTIONS);
+	assert_int_equal(s->cnt, 5);
+	assert_int_equal(s->places, 0);
+	front.config.session_connections = 32;
+	client_close(&alice);
+	while (cnt > 0)
+		client_close(&more[--cnt]);
 }
 
 static void hub_list(void **)
@@ -734,6 +777,7 @@ int main(void)
 		T(tls12_too),
 		T(byte_by_byte),
 		T(additional_connections),
+		T(as_many_connections_as_granted),
 		T(hub_list),
 		T(noops_and_methods_not_served),
 		T(probe_and_strangers),

@@ -70,16 +70,16 @@ static void test_defaults(void **)
 static void test_values(void **)
 {
 	struct said said;
-	struct config *c =
-		load("state_dir = \"/srv/pb\";\n"
-		     "eal = { options = \"--no-huge -m 64\"; hugepages = false; };\n"
-		     "lcores = { workers = 3; cpus = [ 5, 7 ]; poll = \"always\"; "
-		     "ring_size = 4096; mbufs = 65536; };\n"
-		     "listeners = ( { port = 443; }, { port = 5555; enabled = false; } );\n"
-		     "limits = { staging_pool_bytes = 8589934592L; sessions = 7; };\n"
-		     "log = { file = \"/x\"; level = \"debug\"; };\n"
-		     "tls = { ciphers = \"HIGH\"; };\n",
-			&said);
+	struct config *c = load(
+		"state_dir = \"/srv/pb\";\n"
+		"eal = { options = \"--no-huge -m 64\"; hugepages = false; };\n"
+		"lcores = { workers = 3; cpus = [ 5, 7 ]; poll = \"always\"; "
+		"ring_size = 4096; mbufs = 65536; };\n"
+		"listeners = ( { port = 443; }, { port = 5555; enabled = false; } );\n"
+		"limits = { staging_pool_bytes = 8589934592L; sessions = 7; session_connections = 5; };\n"
+		"log = { file = \"/x\"; level = \"debug\"; };\n"
+		"tls = { ciphers = \"HIGH\"; };\n",
+		&said);
 
 	assert_string_equal(said.text, "");
 	assert_non_null(c);
@@ -98,6 +98,7 @@ static void test_values(void **)
 	assert_false(c->listeners[1].enabled);
 	assert_int_equal(c->staging_pool_bytes, 8589934592);
 	assert_int_equal(c->sessions_max, 7);
+	assert_int_equal(c->session_connections, 5);
 	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
 	assert_string_equal(c->tls_ciphers, "HIGH");
 	assert_int_equal(config_set_state_dir(c, "/elsewhere"), 0);

@@ -89,16 +89,30 @@ void session_open(struct session *s, struct stream *stream, uint64_t connection_
 	s->cnt = 1;
 }
 
-int session_add(struct session *s, struct stream *stream, uint64_t connection_id,
-	enum session_direction direction)
+/* The place is nothing but a word. */
+int session_reserve(struct session *s, struct session_connection **out)
 {
-	assert_int_equal(direction, SESSION_BOTH);
 	if (fake_add_error != 0)
 		return fake_add_error;
-	assert_true(s->cnt < 8);
+	s->places++;
+	*out = calloc(1, 1);
+	return 0;
+}
+
+void session_unreserve(struct session *s, struct session_connection *place)
+{
+	s->places--;
+	free(place);
+}
+
+void session_add(struct session *s, struct session_connection *place, struct stream *stream,
+	uint64_t connection_id, enum session_direction direction)
+{
+	session_unreserve(s, place);
+	assert_int_equal(direction, SESSION_BOTH);
+	assert_true(s->cnt < FAKE_CONNECTIONS_MAX);
 	s->streams[s->cnt] = stream;
 	s->ids[s->cnt++] = connection_id;
-	return 0;
 }
 
 int session_connection_close(struct session *s, uint64_t connection_id, enum session_end why)
@@ -204,6 +218,7 @@ void front_defaults(struct front *f)
 				.login_bytes = 262144,
 				.handshake_threads = 1,
 				.sessions_max = 100,
+				.session_connections = 32,
 				.tls_ciphers = none,
 				.tls_ciphersuites = none,
 				.listener_cnt = 1,

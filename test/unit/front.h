@@ -48,18 +48,21 @@ void front_turn(void);
 
 /* ---- the fake of drivers/session ---- */
 
+#define FAKE_CONNECTIONS_MAX 33u
+
 struct session {
 	struct session_conf conf;
-	struct stream *streams[8];
-	uint64_t ids[8];
+	struct stream *streams[FAKE_CONNECTIONS_MAX];
+	uint64_t ids[FAKE_CONNECTIONS_MAX];
 	unsigned cnt;
+	unsigned places; /* reserved for more */
 	bool opened;
 	bool end_asked;
 };
 extern struct session *fake_last; /* the one created last, NULL once it is gone */
 extern unsigned fake_sessions;	  /* alive */
 extern int fake_create_error;	  /* what session_create() answers, 0 = succeeds */
-extern int fake_add_error;	  /* session_add() likewise */
+extern int fake_add_error;	  /* session_reserve() likewise */
 /* Gives all connections back and ends it, as a worker's answers would. */
 void fake_session_finish(struct session *s, enum session_end why);
 

@@ -85,6 +85,7 @@ static void decide(struct login_verdict *v, struct login_request *r, unsigned fa
 		.now_ms = 1000000,
 		.sessions = faults & SERVER_FULL ? 10 : 9,
 		.sessions_max = 10,
+		.connections_max = 32,
 	};
 	uint8_t hash[SHA0_BYTES];
 
@@ -155,7 +156,7 @@ static void anonymous_comes_first(void **)
 static void passwords(void **)
 {
 	static const struct login_facts facts = {
-		.random = random20, .now_ms = 1, .sessions_max = 10};
+		.random = random20, .now_ms = 1, .sessions_max = 10, .connections_max = 32};
 	static const uint8_t zero[SHA0_BYTES];
 	struct login_request r;
 	struct login_verdict v;
@@ -188,7 +189,8 @@ static void passwords(void **)
 static void what_is_granted(void **)
 {
 	struct login_request r = request();
-	struct login_facts facts = {.random = random20, .now_ms = 1, .sessions_max = 10};
+	struct login_facts facts = {
+		.random = random20, .now_ms = 1, .sessions_max = 10, .connections_max = 32};
 	struct login_verdict v;
 
 	r.use_compress = r.half_connection = r.qos = true;
@@ -197,11 +199,23 @@ static void what_is_granted(void **)
 	assert_int_equal(v.error, WIRE_ERROR_OK);
 	assert_true(v.welcome.use_encrypt);
 	assert_false(v.welcome.use_compress || v.welcome.half_connection || v.welcome.qos);
-	assert_int_equal(v.welcome.max_connection, 1);
+	assert_int_equal(v.welcome.max_connection, 32);
 	assert_int_equal(v.welcome.timeout_ms, 20000);
 	assert_false(v.bridge_mode);
 	assert_int_equal(v.welcome.policy.no_bridge + v.welcome.policy.no_routing, 2);
 	assert_int_equal(v.welcome.policy.max_connection, 32);
+
+	/* Connections: the wish, the server's own limit, never none (wire.md 4.2). */
+	r.max_connection = 8;
+	login_decide(&v, &r, &facts);
+	assert_int_equal(v.welcome.max_connection, 8);
+	facts.connections_max = 5;
+	login_decide(&v, &r, &facts);
+	assert_int_equal(v.welcome.max_connection, 5);
+	r.max_connection = 0;
+	login_decide(&v, &r, &facts);
+	assert_int_equal(v.welcome.max_connection, 1);
+	facts.connections_max = 32;
 
 	/* Bridge mode: asked for, or said by the product's name (wire.md 3.1); same host: always. */
 	r.require_bridge_routing_mode = true;

@@ -19,7 +19,7 @@
 #include "dataplane/lcore.h"
 #include "test/unit/session_bed.h"
 
-#define PEERS_MAX 16u
+#define PEERS_MAX 48u
 
 struct hub *bed_hub;
 static struct stream_io *control_io;
@@ -326,11 +326,28 @@ static const struct session_callbacks callbacks = {
 
 void bed_open(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms)
 {
+	bed_open_many(bs, p, worker, timeout_ms, 1);
+}
+
+int bed_add(struct bed_session *bs, struct stream *stream, uint64_t id,
+	enum session_direction direction)
+{
+	struct session_connection *place;
+	int err = session_reserve(bs->s, &place);
+
+	if (err == 0)
+		session_add(bs->s, place, stream, id, direction);
+	return err;
+}
+
+void bed_open_many(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms,
+	unsigned connections)
+{
 	struct session_conf conf = {
 		.hub = bed_hub,
 		.worker = worker,
 		.timeout_ms = timeout_ms,
-		.max_connections = 1,
+		.max_connections = (uint8_t)connections,
 		.port_flags = PORT_F_FLOOD_QUOTA,
 		.cb = &callbacks,
 		.ctx = bs,

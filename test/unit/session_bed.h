@@ -63,6 +63,12 @@ struct stream *bed_connect(struct bed_peer *p, int version);
 void bed_peer_neglect(struct bed_peer *p);
 void bed_peer_close(struct bed_peer *p);
 void bed_open(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms);
+/* The same with as many connections granted. */
+void bed_open_many(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms,
+	unsigned connections);
+/* session_reserve() and session_add(); its error. The stream stays the caller's then. */
+int bed_add(struct bed_session *bs, struct stream *stream, uint64_t id,
+	enum session_direction direction);
 void bed_end(struct bed_session *bs, enum session_end why);
 
 /* Runs the control thread and reads all peers registered by bed_connect(), until cond or 10 s. */

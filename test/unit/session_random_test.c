@@ -72,7 +72,7 @@ static void slot_join(struct slot *sl, unsigned link)
 	s = bed_connect(&sl->peer[link], draw(2) ? TLS1_3_VERSION : TLS1_2_VERSION);
 	sl->peer_open[link] = true;
 	/* bed_connect() pumps nothing, so bs.s is as valid as it was. */
-	if (session_add(sl->bs.s, s, draw(4), SESSION_BOTH) != 0)
+	if (bed_add(&sl->bs, s, draw(4), SESSION_BOTH) != 0)
 		stream_close(s);
 }
 

@@ -239,7 +239,7 @@ static void mute_connection_of_a_live_session(void **)
 
 	bed_open(&a, &pa, 0, 1500);
 	wait_ready(&pa);
-	assert_int_equal(session_add(a.s, bed_connect(&pb, TLS1_3_VERSION), 50, SESSION_BOTH), 0);
+	assert_int_equal(bed_add(&a, bed_connect(&pb, TLS1_3_VERSION), 50, SESSION_BOTH), 0);
 	wait_ready(&pb);
 	for (from = bed_now_ms(); bed_now_ms() - from < 800; bed_sleep_ms(20)) {
 		heard = bed_now_ms();
@@ -455,7 +455,7 @@ static void lost_connection_is_replaced(void **)
 	assert_int_equal(now.queued_frames, 1024);
 	assert_int_equal(now.port.drop_out[STATS_DROP_OUT_NO_CONNECTION], 76);
 	assert_int_equal(now.connections, 0);
-	assert_int_equal(session_add(b.s, bed_connect(&pb, TLS1_2_VERSION), 777, SESSION_BOTH), 0);
+	assert_int_equal(bed_add(&b, bed_connect(&pb, TLS1_2_VERSION), 777, SESSION_BOTH), 0);
 	wait_frames(&pb, 1024);
 	for (unsigned i = 0; i < 1024; i++)
 		assert_int_equal(pb.got[i].number, i);
@@ -488,9 +488,9 @@ static void one_more_than_granted(void **)
 {
 	bed_open(&a, &pa, 0, 20000);
 	wait_ready(&pa);
-	assert_int_equal(session_add(a.s, bed_connect(&pb, TLS1_3_VERSION), 50, SESSION_BOTH), 0);
+	assert_int_equal(bed_add(&a, bed_connect(&pb, TLS1_3_VERSION), 50, SESSION_BOTH), 0);
 	wait_ready(&pb);
-	assert_int_equal(session_add(a.s, bed_connect(&pc, TLS1_3_VERSION), 51, SESSION_BOTH), 0);
+	assert_int_equal(bed_add(&a, bed_connect(&pc, TLS1_3_VERSION), 51, SESSION_BOTH), 0);
 	assert_true(bed_wait(connections_ended, &a));
 	assert_int_equal(a.connection_id[0], 51);
 	assert_int_equal(a.connection_why[0], SESSION_END_TOO_MANY);
@@ -511,7 +511,7 @@ static void one_more_than_granted(void **)
 static void youngest_connection_carries(void **)
 {
 	open_two(0, 0, 20000);
-	assert_int_equal(session_add(b.s, bed_connect(&pc, TLS1_3_VERSION), 60, SESSION_BOTH), 0);
+	assert_int_equal(bed_add(&b, bed_connect(&pc, TLS1_3_VERSION), 60, SESSION_BOTH), 0);
 	wait_ready(&pc);
 	bed_send_frames(&pa, 0, 1, 0, 500, 200);
 	wait_frames(&pc, 500);
@@ -521,8 +521,7 @@ static void youngest_connection_carries(void **)
 	assert_true(bed_wait(peer_saw_close_notify, &pc));
 	bed_peer_close(&pc);
 	assert_int_equal(
-		session_add(b.s, bed_connect(&pc, TLS1_3_VERSION), 61, SESSION_CLIENT_TO_SERVER),
-		0);
+		bed_add(&b, bed_connect(&pc, TLS1_3_VERSION), 61, SESSION_CLIENT_TO_SERVER), 0);
 	bed_send_frames(&pa, 0, 1, 0, 10, 200);
 	wait_frames(&pb, 10);
 	bed_send_frames(&pc, 0, 2, 5, 1, 60);
@@ -531,6 +530,75 @@ static void youngest_connection_carries(void **)
 	assert_int_equal(pc.keepalives, 0);
 	end_two();
 	bed_peer_close(&pc);
+}
+
+enum {
+	MANY = 8
+};
+static struct bed_peer many[MANY];
+
+static unsigned not_given_back(void)
+{
+	return MANY - b.connections_ended;
+}
+
+static bool all_given_back(void *)
+{
+	return not_given_back() == 0;
+}
+
+/*
+ * Of eight connections the favourite is not read, so others take over and nothing is lost (wire.md 6.5);
+ * then they end one after the other by either side, and those that are left carry on.
+ */
+static void connections_come_and_go(void **)
+{
+	unsigned sent = 0, got;
+
+	bed_open(&a, &pa, 0, 20000);
+	bed_open_many(&b, &many[0], 1, 20000, MANY);
+	wait_ready(&pa);
+	wait_ready(&many[0]);
+	for (unsigned i = 1; i < MANY; i++) {
+		assert_int_equal(
+			bed_add(&b, bed_connect(&many[i], TLS1_3_VERSION), 100 + i, SESSION_BOTH),
+			0);
+		wait_ready(&many[i]);
+	}
+	bed_peer_neglect(&many[MANY - 1]);
+	/* Frame for frame behind what has come, until the socket nobody reads holds what it can. */
+	while (many[MANY - 2].frames < 200 && sent < 40000) {
+		bed_send_frames(&pa, 0, 1, sent, 100, 1514);
+		sent += 100;
+		bed_pump();
+	}
+	assert_true(many[MANY - 2].frames >= 200);
+	for (unsigned i = 1; i < MANY - 2; i++)
+		assert_int_equal(many[i].frames, 0); /* one that is read is enough */
+	bed_peer_close(&many[MANY - 1]);
+	for (unsigned i = MANY - 2; i > 0; i--) {
+		if (i % 2)
+			assert_int_equal(
+				session_connection_close(b.s, 100 + i, SESSION_END_ADMIN), 0);
+		else
+			bed_peer_close(&many[i]);
+		while (not_given_back() > i)
+			bed_pump();
+		if (i % 2)
+			bed_peer_close(&many[i]);
+		got = many[i - 1].frames;
+		bed_send_frames(&pa, 0, 1, 0, 50, 300);
+		wait_frames(&many[i - 1], got + 50);
+		assert_int_equal(many[i - 1].frames, got + 50);
+	}
+	bed_end(&a, SESSION_END_ADMIN);
+	bed_end(&b, SESSION_END_ADMIN);
+	assert_true(bed_wait(all_given_back, NULL));
+	assert_int_equal(b.final.connections_joined, MANY);
+	assert_int_equal(b.final.port.drop_out[STATS_DROP_OUT_STAGING_FULL], 0);
+	assert_int_equal(b.final.port.drop_out[STATS_DROP_OUT_STAGING_FLOOD], 0);
+	bed_peer_close(&pa);
+	bed_peer_close(&many[0]);
 }
 
 /*
@@ -578,7 +646,7 @@ static void add_meets_the_end(void **)
 	/* Nobody pumps events: the worker ends connection and session on its own. */
 	bed_sleep_ms(1200);
 	assert_int_equal(hub_members(bed_hub), 0);
-	assert_int_equal(session_add(a.s, s, 99, SESSION_BOTH), 0);
+	assert_int_equal(bed_add(&a, s, 99, SESSION_BOTH), 0);
 	assert_int_equal(session_connection_close(a.s, 99, SESSION_END_ADMIN), 0);
 	assert_true(bed_wait(peer_saw_close_notify, &pb));
 	while (!a.ended)
@@ -600,7 +668,7 @@ static void add_after_end_is_refused(void **)
 	s = bed_connect(&pb, TLS1_3_VERSION);
 	session_end(a.s, SESSION_END_HUB_DOWN);
 	session_end(a.s, SESSION_END_ADMIN);
-	assert_int_equal(session_add(a.s, s, 99, SESSION_BOTH), -ENOTCONN);
+	assert_int_equal(bed_add(&a, s, 99, SESSION_BOTH), -ENOTCONN);
 	assert_int_equal(session_connection_close(a.s, 1, SESSION_END_ADMIN), 0);
 	while (!a.ended)
 		bed_pump();
@@ -624,7 +692,7 @@ static void end_finds_no_room(void **)
 	while (lcore_msg_reserve(lc, 1) == 0)
 		places++;
 	assert_true(places > 100);
-	assert_int_equal(session_add(a.s, s, 9, SESSION_BOTH), -EAGAIN);
+	assert_int_equal(bed_add(&a, s, 9, SESSION_BOTH), -EAGAIN);
 	assert_int_equal(session_connection_close(a.s, 1, SESSION_END_ADMIN), -EAGAIN);
 	session_end(a.s, SESSION_END_ADMIN);
 	for (int i = 0; i < 20; i++)
@@ -703,6 +771,7 @@ int main(void)
 		T(reset_connection),
 		T(one_more_than_granted),
 		T(youngest_connection_carries),
+		T(connections_come_and_go),
 		T(slow_receiver),
 		T(add_meets_the_end),
 		T(add_after_end_is_refused),
