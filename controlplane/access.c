@@ -32,8 +32,10 @@ int access_init(struct event_base *base, const struct config *config, const char
 		log_error("tls", "%s", error);
 		return -EINVAL;
 	}
-	/* All of them at once, which is how we end: before login, and up to two for each session. */
-	err = linger_init(base, config->login_connections + 2 * config->sessions_max);
+	/* All of them at once, which is how we end: before login, and what each session may have. */
+	err = linger_init(base,
+		config->login_connections +
+			(config->session_connections + 1) * config->sessions_max);
 	if (err == 0)
 		err = registry_init(config);
 	if (err == 0)

@@ -74,7 +74,7 @@ static void grant(
 
 	/* What the data phase does not do yet is not granted, whatever is asked. */
 	wish.use_encrypt = true;
-	wish.use_compress = wish.half_connection = wish.qos = false;
+	wish.use_compress = wish.qos = false;
 	welcome_grant(
 		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, false);
 	v->welcome.policy = v->policy;
@@ -215,6 +215,7 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 		.worker = vs->worker,
 		.timeout_ms = vs->timeout_ms,
 		.max_connections = vs->max_connections,
+		.half_duplex = vs->half_duplex,
 		.port_flags = PORT_F_FLOOD_QUOTA,
 		.staging_bytes = config->staging_bytes,
 	};

@@ -4,6 +4,7 @@
  * architecture.md 6.2: reserve, then the welcome, then the stream.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,10 @@
 #include "controlplane/registry.h"
 #include "drivers/session/stream.h"
 
+static_assert((int)SESSION_SERVER_TO_CLIENT == (int)WIRE_DIRECTION_TO_CLIENT &&
+		(int)SESSION_CLIENT_TO_SERVER == (int)WIRE_DIRECTION_TO_SERVER,
+	"directions are the wire's numbers");
+
 /*
  * Gives the connection, with the answer in its stream, to its session: to the place reserved in it, or
  * (NULL) as its first. False if it ended instead; then what was reserved is free again.
@@ -27,6 +32,8 @@
 static bool hand_over(
 	struct negotiation *n, struct vpn_session *vs, struct session_connection *place)
 {
+	/* Nothing has changed since the answer named it. */
+	enum session_direction direction = registry_session_direction(vs);
 	struct connection *c = n->connection;
 	struct stream *stream = n->stream;
 	int err = negotiation_flush(n);
@@ -45,7 +52,7 @@ static bool hand_over(
 	SSL_clear_options(stream_ssl(stream), SSL_OP_CLEANSE_PLAINTEXT);
 	negotiation_free(n);
 	if (place != NULL)
-		registry_session_join(vs, c, place, stream);
+		registry_session_join(vs, c, place, stream, direction);
 	else
 		registry_session_open(vs, c, stream);
 	return true;
@@ -117,7 +124,8 @@ static bool method_additional(struct negotiation *n)
 		error = WIRE_ERROR_TOO_MANY_CONNECTIONS;
 	else if (session_reserve(vs->session, &place) != 0)
 		error = WIRE_ERROR_INTERNAL; /* the peer tries again, wire.md 5.2 */
-	else if (dialogue_answer_joined(n->dialogue, WIRE_DIRECTION_BOTH) != 0)
+	else if (dialogue_answer_joined(
+			 n->dialogue, (enum wire_direction)registry_session_direction(vs)) != 0)
 		error = WIRE_ERROR_INTERNAL;
 	if (error != WIRE_ERROR_OK) {
 		if (place != NULL) {

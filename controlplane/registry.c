@@ -307,8 +307,10 @@ void registry_session_abandon(struct vpn_session *vs)
 	session_free(vs);
 }
 
-static void connection_join(struct vpn_session *vs, struct connection *c)
+static void connection_join(
+	struct vpn_session *vs, struct connection *c, enum session_direction direction)
 {
+	c->direction = direction;
 	c->state = CONNECTION_ESTABLISHED;
 	c->established_ms = wall_ms();
 	c->session = vs;
@@ -318,15 +320,28 @@ static void connection_join(struct vpn_session *vs, struct connection *c)
 
 void registry_session_open(struct vpn_session *vs, struct connection *c, struct stream *stream)
 {
-	connection_join(vs, c);
+	connection_join(vs, c, vs->half_duplex ? SESSION_CLIENT_TO_SERVER : SESSION_BOTH);
 	session_open(vs->session, stream, c->id);
 }
 
-void registry_session_join(struct vpn_session *vs, struct connection *c,
-	struct session_connection *place, struct stream *stream)
+enum session_direction registry_session_direction(const struct vpn_session *vs)
 {
-	connection_join(vs, c);
-	session_add(vs->session, place, stream, c->id, SESSION_BOTH);
+	const struct connection *c;
+	uint32_t to_client = 0;
+
+	if (!vs->half_duplex)
+		return SESSION_BOTH;
+	TAILQ_FOREACH (c, &vs->connections, session_entry)
+		to_client += c->direction == SESSION_SERVER_TO_CLIENT;
+	return to_client > vs->connection_cnt - to_client ? SESSION_CLIENT_TO_SERVER
+							  : SESSION_SERVER_TO_CLIENT;
+}
+
+void registry_session_join(struct vpn_session *vs, struct connection *c,
+	struct session_connection *place, struct stream *stream, enum session_direction direction)
+{
+	connection_join(vs, c, direction);
+	session_add(vs->session, place, stream, c->id, direction);
 }
 
 int registry_session_delete(const struct directory_hub *hub, const char *name)

@@ -44,7 +44,8 @@ struct connection {
 	int64_t connected_ms;	     /* since 1970 */
 	int64_t established_ms;	     /* 0 while negotiating */
 	struct vpn_session *session; /* when established */
-	char client_product[256];    /* client_str, as told by the peer */
+	enum session_direction direction;
+	char client_product[256]; /* client_str, as told by the peer */
 	uint32_t client_version;
 	uint32_t client_build;
 	struct negotiation *negotiation; /* until it is established or closing */
@@ -138,9 +139,11 @@ int registry_session_add(struct vpn_session *vs, struct session_conf *conf);
 void registry_session_abandon(struct vpn_session *vs);
 /* Hands the first connection's stream over, which opens the session: established. */
 void registry_session_open(struct vpn_session *vs, struct connection *c, struct stream *stream);
-/* The same for another connection, in a place from session_reserve(). */
+/* Which way the next connection of the session is to carry data (wire.md 5.3). */
+enum session_direction registry_session_direction(const struct vpn_session *vs);
+/* Hands another connection over, into a place from session_reserve(), with the direction it was told. */
 void registry_session_join(struct vpn_session *vs, struct connection *c,
-	struct session_connection *place, struct stream *stream);
+	struct session_connection *place, struct stream *stream, enum session_direction direction);
 
 /* Ends all sessions, and all connections before login. The answers come by and by. */
 void registry_shutdown(void);

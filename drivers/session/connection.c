@@ -11,8 +11,11 @@
  */
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <rte_common.h>
 
@@ -139,6 +142,11 @@ static void wire_in_count(struct session_connection *c)
 	c->bytes_in_seen = bytes;
 }
 
+static enum session_end socket_end(ssize_t err)
+{
+	return err == -ETIMEDOUT ? SESSION_END_TIMEOUT : SESSION_END_RESET;
+}
+
 bool connection_receive(struct lcore *lc, struct session_connection *c)
 {
 	struct session_worker *w = c->session->worker;
@@ -150,7 +158,7 @@ bool connection_receive(struct lcore *lc, struct session_connection *c)
 	wire_in_count(c);
 	err = input_records(lc, c, &why);
 	if (n < 0 && n != -EAGAIN && n != -ENOBUFS) {
-		why = SESSION_END_RESET;
+		why = socket_end(n);
 		c->dead = true;
 	} else if (n == 0 && err == 0 && !c->backlog) {
 		why = SESSION_END_PEER_CLOSED;
@@ -188,7 +196,7 @@ int connection_send(struct lcore *lc, struct session_connection *c)
 	c->bytes_out_seen = bytes;
 	if (left < 0) {
 		c->dead = true;
-		connection_end(lc, c, SESSION_END_RESET);
+		connection_end(lc, c, socket_end(left));
 		return -EPIPE;
 	}
 	if (blocked)
@@ -259,6 +267,17 @@ static void connection_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t ev
 		(void)connection_receive(lc, c);
 }
 
+/*
+ * Where nothing is to be received only TCP can tell that the peer is gone: by what it has not acknowledged
+ * for the time-out. Refused only by sockets that are not TCP.
+ */
+static void connection_no_answer(const struct session_connection *c)
+{
+	if (!c->may_receive)
+		(void)setsockopt(stream_fd(c->stream), IPPROTO_TCP, TCP_USER_TIMEOUT,
+			&c->session->timeout_ms, sizeof(c->session->timeout_ms));
+}
+
 void connection_join(struct lcore *lc, struct session *s, struct session_connection *c)
 {
 	c->session = s;
@@ -285,6 +304,8 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 		return;
 	}
 	s->connections[s->connection_cnt++] = c;
+	s->sender_cnt += c->may_send;
+	connection_no_answer(c);
 	live_add(&s->live.connections_joined, 1);
 	session_connections_changed(lc, s);
 	if (stream_unsent(c->stream) != 0 && connection_send(lc, c) == -EPIPE)
@@ -305,6 +326,7 @@ static bool connection_unlink(struct session *s, const struct session_connection
 		if (s->connections[i] != c)
 			continue;
 		s->connection_cnt--;
+		s->sender_cnt -= c->may_send;
 		memmove(&s->connections[i], &s->connections[i + 1],
 			(s->connection_cnt - i) * sizeof(s->connections[0]));
 		return true;
@@ -336,6 +358,15 @@ void connection_end(struct lcore *lc, struct session_connection *c, enum session
 		c->dead = true;
 	c->ended.fn = session_on_connection_ended;
 	lcore_event_post(lc, &c->ended);
-	if (member)
-		session_connections_changed(lc, s);
+	if (!member)
+		return;
+	session_connections_changed(lc, s);
+	/*
+	 * A peer that said nothing for the time-out has used up its session's as well (wire.md 6.8),
+	 * unless it spoke on another connection, which was lost before this one.
+	 */
+	if (why == SESSION_END_TIMEOUT && s->connection_cnt == 0 && s->state == SESSION_LIVE)
+		lcore_timer_arm(lc, &s->alone,
+			atomic_load_explicit(&s->live.last_rx_ms, memory_order_relaxed) +
+				s->timeout_ms);
 }

@@ -88,14 +88,6 @@ void connection_timer_expire(struct lcore *lc, struct lcore_timer *t)
 		return;
 	if (receive_overdue(lc, c)) {
 		connection_end(lc, c, SESSION_END_TIMEOUT);
-		/*
-		 * A peer that said nothing for the time-out has used up its session's as well (wire.md 6.8),
-		 * unless it spoke on another connection, which was lost before this one.
-		 */
-		if (s->connection_cnt == 0 && s->state == SESSION_LIVE)
-			lcore_timer_arm(lc, &s->alone,
-				atomic_load_explicit(&s->live.last_rx_ms, memory_order_relaxed) +
-					s->timeout_ms);
 		return;
 	}
 	if (!keepalive_run(lc, c))

@@ -100,6 +100,8 @@ int session_create(const struct session_conf *conf, struct session **out)
 	s->worker = session_worker_get(conf->worker);
 	s->timeout_ms = conf->timeout_ms;
 	s->max_connections = conf->max_connections;
+	s->half_duplex = conf->half_duplex;
+	s->client = conf->client;
 	s->cb = conf->cb;
 	s->ctx = conf->ctx;
 	staging_init(&s->staging, conf->staging_bytes);
@@ -144,8 +146,10 @@ static void connection_init(struct session_connection *c, struct session *s, str
 	c->session = s;
 	c->stream = stream;
 	c->id = id;
-	c->may_send = direction != SESSION_CLIENT_TO_SERVER;
-	c->may_receive = direction != SESSION_SERVER_TO_CLIENT;
+	c->may_send =
+		direction != (s->client ? SESSION_SERVER_TO_CLIENT : SESSION_CLIENT_TO_SERVER);
+	c->may_receive =
+		direction != (s->client ? SESSION_CLIENT_TO_SERVER : SESSION_SERVER_TO_CLIENT);
 }
 
 void session_open(struct session *s, struct stream *stream, uint64_t connection_id)
@@ -153,7 +157,8 @@ void session_open(struct session *s, struct stream *stream, uint64_t connection_
 	struct session_connection *c = s->first;
 
 	s->first = NULL;
-	connection_init(c, s, stream, connection_id, SESSION_BOTH);
+	connection_init(c, s, stream, connection_id,
+		s->half_duplex ? SESSION_CLIENT_TO_SERVER : SESSION_BOTH);
 	lcore_msg_post(s->lc, &(struct lcore_msg){.fn = msg_open, .arg = s, .u = {(uintptr_t)c}});
 }
 

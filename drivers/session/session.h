@@ -45,7 +45,10 @@ enum session_end {
 };
 const char *session_end_name(enum session_end why);
 
-/* Which way a connection carries data (wire.md 5.1). */
+/*
+ * Which way a connection carries data (wire.md 5.1). The side that it does not carry data to has no receive
+ * time-out on it (6.8); a peer that is gone shows there by what TCP does not get acknowledged.
+ */
 enum session_direction {
 	SESSION_BOTH = 0,
 	SESSION_SERVER_TO_CLIENT = 1,
@@ -86,6 +89,8 @@ struct session_conf {
 	unsigned worker;	 /* lcore index, chosen by the control plane, for life */
 	uint32_t timeout_ms;	 /* communication time-out, both meanings of wire.md 6.8 */
 	uint8_t max_connections; /* granted; one more is tolerated (wire.md 5.4) */
+	bool half_duplex;	 /* connections have a direction (wire.md 5.3) */
+	bool client;		 /* we dialled: directions mean the opposite */
 	uint32_t port_flags;	 /* PORT_F_* */
 	uint32_t
 		staging_bytes; /* hard bound of what waits for the peer; 0 = STAGING_HARD_DEFAULT */
@@ -109,8 +114,8 @@ void session_abandon(struct session *s);
 
 /*
  * Hands the first connection over (after the welcome went into the stream; unsent bytes go along) and
- * opens the session: joins the hub, reads once unconditionally, sends a keep-alive. Cannot fail. `stream`
- * must be parked. Control thread; it does not touch the stream again.
+ * opens the session: joins the hub, reads once unconditionally, sends a keep-alive if it may. Its direction
+ * follows from the mode. Cannot fail. `stream` must be parked. Control thread; it does not touch the stream again.
  */
 void session_open(struct session *s, struct stream *stream, uint64_t connection_id);
 

@@ -22,7 +22,7 @@ static void session_tx_burst(
 {
 	struct session *s = container_of(port, struct session, port);
 	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0}; /* the last one: taken */
-	bool connected = s->connection_cnt != 0;
+	bool connected = s->sender_cnt != 0;
 
 	for (unsigned i = 0; i < n; i++)
 		counts[staging_put(&s->staging, &s->worker->pool, frames[i], connected)]++;

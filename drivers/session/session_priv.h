@@ -100,6 +100,8 @@ struct session {
 	struct session_worker *worker;
 	uint32_t timeout_ms;
 	uint8_t max_connections;
+	bool half_duplex;
+	bool client;
 	const struct session_callbacks *cb;
 	void *ctx;
 
@@ -116,6 +118,7 @@ struct session {
 	struct lcore_flush flush;
 	struct lcore_timer alone; /* armed while there is no connection */
 	unsigned connection_cnt;
+	unsigned sender_cnt; /* those of them that may send */
 	struct session_connection *connections[SESSION_CONNECTIONS_MAX]; /* in order of joining */
 	struct lcore_event ending; /* ended by itself: asks for the last message */
 	struct lcore_event

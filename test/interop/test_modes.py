@@ -80,3 +80,29 @@ def test_closed_connections_are_replaced(lab, pair):
     assert a.ping(b.address, 20) == (20, 20)
     time.sleep(1)
     assert len(connections(lab, a)) == 8
+
+
+@pytest.mark.patchbay
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_half_duplex(lab, pair, count):
+    """Connections with a direction, also an odd number of them."""
+    a, b = pair(count, half=True)
+    assert [r["granted"] for r in rows(lab, (a, b))] == [count, count]
+    assert lab.server.rpc("GetSessionStatus", HubName_str="DEFAULT",
+                          Name_str=a.session_name())["HalfConnection_bool"]
+    all_sizes(a, b)
+    both_ways(a, b)
+
+
+@pytest.mark.patchbay
+def test_half_duplex_loses_a_direction(lab, pair):
+    """Both connections of one direction closed: they come back in that direction."""
+    a, b = pair(3, half=True)
+    first, *others = connections(lab, a)  # 2, 1, 1 (wire.md 5.3)
+    for victims in ([first], others):
+        for victim in victims:
+            lab.server.ctl("connection", "close", victim)
+        wait_for("them to be gone", lambda gone=set(victims): not gone & set(connections(lab, a)), 5)
+        wait_for("traffic again", lambda: a.ping(b.address, 3)[1] == 3, 10)
+        wait_for("three connections", lambda: len(connections(lab, a)) == 3, 10)
+    all_sizes(a, b)

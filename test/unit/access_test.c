@@ -364,6 +364,58 @@ static void as_many_connections_as_granted(void **)
 		client_close(&more[--cnt]);
 }
 
+/* 2, 1, 1, 2, 1, 2, ...; a direction that died is what comes next (wire.md 5.3). */
+static void directions_of_half_duplex(void **)
+{
+	static const enum wire_direction expected[] = {1, 1, 2, 1, 2, 1, 2};
+	static struct client more[8];
+	enum wire_direction direction;
+	struct login_request r;
+	struct session *s;
+	struct welcome w;
+	uint32_t error = 0;
+	struct pack p;
+
+	begin(&r, "DEFAULT", "alice", "secret");
+	r.max_connection = 1;
+	r.half_connection = true;
+	client_request(&alice, &r);
+	client_pack(&alice, &p);
+	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	assert_int_equal(w.max_connection, 2);
+	assert_true(w.half_connection);
+	assert_true(fake_last->conf.half_duplex);
+	fake_session_finish(fake_last, SESSION_END_ADMIN);
+	client_close(&alice);
+
+	begin(&r, "DEFAULT", "alice", "secret");
+	r.max_connection = 7;
+	r.half_connection = true;
+	client_request(&alice, &r);
+	client_pack(&alice, &p);
+	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	assert_int_equal(w.max_connection, 7);
+	s = fake_last;
+	r = (struct login_request){.method = LOGIN_METHOD_ADDITIONAL_CONNECT};
+	memcpy(r.session_key, w.session_key, sizeof(r.session_key));
+	for (unsigned i = 0; i < 8; i++) {
+		if (i == 7) { /* both ways in but one are gone */
+			(void)session_connection_close(s, s->ids[5], SESSION_END_RESET);
+			(void)session_connection_close(s, s->ids[3], SESSION_END_RESET);
+		}
+		client_connect(&more[i], &front);
+		client_hello(&more[i]);
+		client_request(&more[i], &r);
+		client_pack(&more[i], &p);
+		assert_int_equal(reply_additional_unpack(&p, &direction), WIRE_ERROR_OK);
+		assert_int_equal(direction, i == 7 ? 2 : expected[i]);
+		assert_int_equal(s->directions[s->cnt - 1], direction);
+	}
+	client_close(&alice);
+	for (unsigned i = 0; i < 8; i++)
+		client_close(&more[i]);
+}
+
 static void hub_list(void **)
 {
 	struct login_request r = {.method = LOGIN_METHOD_ENUM_HUB};
@@ -778,6 +830,7 @@ int main(void)
 		T(byte_by_byte),
 		T(additional_connections),
 		T(as_many_connections_as_granted),
+		T(directions_of_half_duplex),
 		T(hub_list),
 		T(noops_and_methods_not_served),
 		T(probe_and_strangers),

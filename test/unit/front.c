@@ -109,9 +109,9 @@ void session_add(struct session *s, struct session_connection *place, struct str
 	uint64_t connection_id, enum session_direction direction)
 {
 	session_unreserve(s, place);
-	assert_int_equal(direction, SESSION_BOTH);
 	assert_true(s->cnt < FAKE_CONNECTIONS_MAX);
 	s->streams[s->cnt] = stream;
+	s->directions[s->cnt] = direction;
 	s->ids[s->cnt++] = connection_id;
 }
 

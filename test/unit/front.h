@@ -55,6 +55,7 @@ struct session {
 	struct stream *streams[FAKE_CONNECTIONS_MAX];
 	uint64_t ids[FAKE_CONNECTIONS_MAX];
 	unsigned cnt;
+	enum session_direction directions[FAKE_CONNECTIONS_MAX];
 	unsigned places; /* reserved for more */
 	bool opened;
 	bool end_asked;

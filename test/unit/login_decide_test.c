@@ -198,7 +198,8 @@ static void what_is_granted(void **)
 	decide(&v, &r, 0);
 	assert_int_equal(v.error, WIRE_ERROR_OK);
 	assert_true(v.welcome.use_encrypt);
-	assert_false(v.welcome.use_compress || v.welcome.half_connection || v.welcome.qos);
+	assert_false(v.welcome.use_compress || v.welcome.qos);
+	assert_true(v.welcome.half_connection);
 	assert_int_equal(v.welcome.max_connection, 32);
 	assert_int_equal(v.welcome.timeout_ms, 20000);
 	assert_false(v.bridge_mode);
@@ -214,7 +215,7 @@ static void what_is_granted(void **)
 	assert_int_equal(v.welcome.max_connection, 5);
 	r.max_connection = 0;
 	login_decide(&v, &r, &facts);
-	assert_int_equal(v.welcome.max_connection, 1);
+	assert_int_equal(v.welcome.max_connection, 2); /* half duplex */
 	facts.connections_max = 32;
 
 	/* Bridge mode: asked for, or said by the product's name (wire.md 3.1); same host: always. */

@@ -343,16 +343,20 @@ int bed_add(struct bed_session *bs, struct stream *stream, uint64_t id,
 void bed_open_many(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms,
 	unsigned connections)
 {
-	struct session_conf conf = {
-		.hub = bed_hub,
-		.worker = worker,
-		.timeout_ms = timeout_ms,
-		.max_connections = (uint8_t)connections,
-		.port_flags = PORT_F_FLOOD_QUOTA,
-		.cb = &callbacks,
-		.ctx = bs,
-	};
+	bed_open_conf(bs, p,
+		&(struct session_conf){.worker = worker,
+			.timeout_ms = timeout_ms,
+			.max_connections = (uint8_t)connections});
+}
 
+void bed_open_conf(struct bed_session *bs, struct bed_peer *p, const struct session_conf *wish)
+{
+	struct session_conf conf = *wish;
+
+	conf.hub = bed_hub;
+	conf.port_flags = PORT_F_FLOOD_QUOTA;
+	conf.cb = &callbacks;
+	conf.ctx = bs;
 	memset(bs, 0, sizeof(*bs));
 	assert_int_equal(session_create(&conf, &bs->s), 0);
 	if (p == NULL)

@@ -66,6 +66,8 @@ void bed_open(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint3
 /* The same with as many connections granted. */
 void bed_open_many(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms,
 	unsigned connections);
+/* With any configuration: what is not about the bed itself is taken from *conf. */
+void bed_open_conf(struct bed_session *bs, struct bed_peer *p, const struct session_conf *conf);
 /* session_reserve() and session_add(); its error. The stream stays the caller's then. */
 int bed_add(struct bed_session *bs, struct stream *stream, uint64_t id,
 	enum session_direction direction);

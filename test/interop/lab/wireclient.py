@@ -57,6 +57,7 @@ class Connection:
         self.end = None
         self.lock = threading.RLock()
         self.raw = False
+        self.direction = 0
         self.link = None
         self.unread = b""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -324,6 +325,7 @@ class Session:
         self.key = pack.first(reply, "session_key")
         self.timeout_s = pack.first(reply, "timeout") / 1000
         self.conn.raw = not pack.first(reply, "use_encrypt", 0)
+        self.conn.direction = 2 if pack.first(reply, "half_connection", 0) else 0
 
     @property
     def name(self):
@@ -342,14 +344,16 @@ class Session:
         if pack.first(reply, "error", 0):
             raise LoginError(reply)
         conn.raw = self.conn.raw
+        conn.direction = pack.first(reply, "direction", 0)
         self.conn = conn
         if start:
             self.start(**options)
         return other.hello
 
     def send(self, *frames):
-        """Send frames as one group on the connection that joined last."""
-        self.links[-1].conn.send(struct.pack(">I", len(frames)) + b"".join(
+        """Send frames as one group on the connection that joined last of those we may send on."""
+        link = [link for link in self.links if link.conn.direction != 1 and not link.stopping.is_set()][-1]
+        link.conn.send(struct.pack(">I", len(frames)) + b"".join(
             struct.pack(">I", len(f)) + f for f in frames))
 
     def wait_frame(self, wanted=lambda frame: True, timeout_s=5.0):
@@ -407,7 +411,7 @@ class Link(threading.Thread):
         super().__init__(daemon=True)
         self.session = session
         self.conn = conn
-        self.keepalive = keepalive
+        self.keepalive = keepalive and conn.direction != 1
         self.reading = reading
         self.error = None
         self.stopping = threading.Event()
