@@ -76,6 +76,7 @@
 struct fdb;
 
 #define FDB_VLAN_SHIFT 48u
+#define FDB_MAC_MASK   ((UINT64_C(1) << FDB_VLAN_SHIFT) - 1)
 #define FDB_KEY_VALID  (UINT64_C(1) << 63)
 
 struct fdb_conf {

@@ -78,6 +78,8 @@ struct hub *hub_create(const struct hub_conf *conf)
 	}
 	memset(hub, 0, size_bytes);
 	hub->locals = locals;
+	/* No frame has this address. */
+	hub->probe_mac = conf->probe_mac != 0 ? conf->probe_mac : UINT64_MAX;
 	for (unsigned i = 0; i < locals; i++) {
 		TAILQ_INIT(&hub->local[i].members);
 		TAILQ_INIT(&hub->local[i].mirrors);

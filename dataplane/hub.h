@@ -27,6 +27,8 @@
 struct hub_conf {
 	uint32_t max_macs;  /* bound of the MAC table, default 65536 */
 	uint32_t mac_age_s; /* default 600 */
+	uint64_t
+		probe_mac; /* source of the hub's own probes (hub.md 5.4), as frame_mac(); 0 = none */
 };
 
 struct hub;

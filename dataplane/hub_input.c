@@ -2,9 +2,9 @@
 /*
  * What happens to frames that a port received: a pipeline over the whole burst (reference/hub.md 3).
  *
- *   admit     sanity, keys of source and destination                         steps 1, 7, 10
+ *   admit     sanity, trimming, keys of source and destination               steps 1, 4, 7, 10
  *   lookup    all keys in one bulk call
- *   learn     only sources that are unknown, elsewhere, or a second old      step 17
+ *   learn     only sources that are unknown, elsewhere, or a second old      steps 16, 17
  *   classify  own port: drop; known port: its group; else: flood             step 18
  *   dispatch  one tx_burst for each port on this worker, a relay for others  steps 22 to 24
  *   account   once, on port, hub and lcore
@@ -24,6 +24,10 @@
 #include "dataplane/hub_priv.h"
 
 #define ETHERTYPE_VLAN	  0x8100u
+#define ETHERTYPE_IPV4	  0x0800u
+#define ETHERTYPE_IPV6	  0x86ddu
+#define IPV4_HEADER_MIN	  20u
+#define IPV6_HEADER	  40u
 #define MAC_EXCLUSIVE_S	  13u /* reference/hub.md 2 */
 #define PREFETCH_DISTANCE 6u
 
@@ -54,6 +58,49 @@ static inline uint64_t load_be64(const uint8_t *p)
 
 	memcpy(&v, p, sizeof(v));
 	return __builtin_bswap64(v);
+}
+
+static inline uint32_t load_be16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+/*
+ * Length without what stands behind the end of the IP packet, also inside one tag (hub.md 3 step 4). A
+ * length field of 0 says nothing (segmentation offload, jumbograms); one that no header could have is left
+ * to whoever parses the packet.
+ */
+static inline uint32_t trimmed_len(const uint8_t *data, uint32_t len, uint32_t type)
+{
+	uint32_t at = FRAME_MIN_BYTES, said, end;
+
+	if (type == ETHERTYPE_VLAN && len >= at + 4) {
+		type = load_be16(data + at + 2);
+		at += 4;
+	}
+	if (type == ETHERTYPE_IPV4 && len >= at + IPV4_HEADER_MIN) {
+		said = load_be16(data + at + 2);
+		end = said < IPV4_HEADER_MIN ? len : at + said;
+	} else if (type == ETHERTYPE_IPV6 && len >= at + IPV6_HEADER) {
+		said = load_be16(data + at + 4);
+		end = said == 0 ? len : at + IPV6_HEADER + said;
+	} else {
+		return len;
+	}
+	return end < len ? end : len;
+}
+
+/* The new length of a frame, and of its mbuf if that is nobody else's (a shared one stays as it is). */
+static uint32_t trim(struct frame *f, uint32_t len)
+{
+	if (f->m != NULL) {
+		if (rte_mbuf_refcnt_read(f->m) != 1 || f->m->nb_segs != 1)
+			return f->len;
+		f->m->data_len = (uint16_t)len;
+		f->m->pkt_len = len;
+	}
+	f->len = (uint16_t)len;
+	return len;
 }
 
 /* A frame that is dropped before it gets a key. */
@@ -87,15 +134,15 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct frame *f = &frames[i];
 		uint64_t dst, src, type, tag = FDB_KEY_VALID;
-		uint32_t len = f->len;
+		uint32_t len = f->len, end;
 
 		if (i + PREFETCH_DISTANCE < n)
 			rte_prefetch0(frames[i + PREFETCH_DISTANCE].data);
-		bytes += len;
 		/* One compare for both ends: below the minimum wraps to a large number. */
 		if (unlikely(len - FRAME_MIN_BYTES > FRAME_MAX_BYTES - FRAME_MIN_BYTES)) {
 			reject(in, f, len > FRAME_MAX_BYTES && frame_is_broadcast(f),
 				len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT : STATS_DROP_IN_LONG);
+			bytes += len;
 			continue;
 		}
 		dst = load_be64(f->data);
@@ -103,6 +150,10 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 		type = src & 0xffff;
 		dst >>= 16;
 		src >>= 16;
+		end = trimmed_len(f->data, len, (uint32_t)type);
+		if (unlikely(end != len))
+			len = trim(f, end);
+		bytes += len;
 		/* All zero wraps, all ones is the largest: one compare again. */
 		if (unlikely(src - 1 >= UINT64_C(0xfffffffffffe) || src == dst)) {
 			reject(in, f, frame_is_broadcast(f), STATS_DROP_IN_BAD_SOURCE);
@@ -164,6 +215,12 @@ static bool conflicts(const struct port *port, uint64_t seen, uint32_t now_s)
 		fdb_value_updated_s(seen) + MAC_EXCLUSIVE_S > now_s;
 }
 
+/* The hub's own address, from which and to which nothing passes (hub.md 3 steps 16, 22). */
+static bool is_probe(const struct hub *hub, uint64_t key)
+{
+	return (key & FDB_MAC_MASK) == hub->probe_mac;
+}
+
 /* Returns the mask of frames that learning refused. */
 static uint64_t learn(struct input *in)
 {
@@ -177,6 +234,12 @@ static uint64_t learn(struct input *in)
 
 		if (likely(fdb_is_fresh(seen, port->idx, port->gen, now_s)))
 			continue;
+		/* Never learned, so it always comes by here. */
+		if (unlikely(is_probe(b->hub, key))) {
+			drop_frame(in, b->frame[j], STATS_DROP_IN_PROBE_MAC);
+			refused |= UINT64_C(1) << j;
+			continue;
+		}
 		if ((port->flags & PORT_F_CHECK_MAC) != 0 && conflicts(port, seen, now_s)) {
 			drop_frame(in, b->frame[j], STATS_DROP_IN_MAC_CONFLICT);
 			refused |= UINT64_C(1) << j;
@@ -224,7 +287,10 @@ static uint64_t classify(struct input *in, uint64_t live)
 			continue;
 		dst = (uint32_t)in->values[2 * j + 1]; /* index and generation, fdb.h */
 		if (dst == 0) {
-			flood |= bit;
+			if (unlikely(is_probe(b->hub, in->keys[2 * j + 1])))
+				drop_frame(in, b->frame[j], STATS_DROP_IN_PROBE_MAC);
+			else
+				flood |= bit;
 			continue;
 		}
 		if (dst != last) {

@@ -36,7 +36,8 @@ struct port_quarantine {
 struct hub {
 	/* Read for every burst; changes with the first join and the last leave on a worker. */
 	struct fdb *fdb;
-	uint32_t ref; /* index | generation << 16: how relays name this hub */
+	uint32_t ref;	    /* index | generation << 16: how relays name this hub */
+	uint64_t probe_mac; /* hub_conf */
 	_Atomic bool online;
 	_Atomic uint64_t workers; /* bit per worker that has members (not mirrors) */
 	/* Control thread. */

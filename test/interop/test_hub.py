@@ -71,6 +71,28 @@ def test_flood_reaches_all_but_the_sender(join, mac):
     assert not sender.wait_frame(timeout_s=QUIET_S), "a frame came back to its sender"
     assert not [f for other in others for f in other.take_all() if f[12:14] == b"\x88\xb5"]
 
+IP4 = "0800 45 00 {} 0001 0000 40 fd 0000 c0a83201 c0a83202"
+IP6 = "86dd 60000000 {} 3b 40 fe800000000000000000000000000001 ff020000000000000000000000000001"
+
+
+@pytest.mark.parametrize("head, size, want", [
+    (IP4.format("001c"), 60, 42), (IP4.format("0014"), 60, 34), (IP4.format("002e"), 60, 60),
+    (IP4.format("003c"), 60, 60), (IP4.format("0000"), 60, 60), ("8100 0005" + IP4.format("001c"), 64, 46),
+    ("8100 0005 8100 0006" + IP4.format("001c"), 68, 68), (IP6.format("0008"), 82, 62),
+    (IP6.format("0000"), 82, 82), (IP6.format("0050"), 82, 82), ("8100 0005" + IP6.format("0008"), 86, 66)],
+    ids=["ipv4", "ipv4 header alone", "ipv4 exact", "ipv4 longer than the frame", "ipv4 says nothing",
+         "ipv4 in a tag", "ipv4 in two tags", "ipv6", "ipv6 says nothing", "ipv6 longer than the frame",
+         "ipv6 in a tag"])
+def test_padding_behind_ip_is_cut_off(join, mac, head, size, want):
+    """What stands behind the end that the IP header gives does not leave the hub (hub.md 3 step 4)."""
+    a, b = join(), join()
+    introduce(b, (a,), mac(2))
+    sent = (mac(2) + mac(1) + bytes.fromhex(head)).ljust(size, b"P")
+    a.send(sent)
+    got = b.wait_frame(lambda f: f[6:12] == mac(1))
+    # The stock server also fills in the header checksum, 0 here, which hub.md tells of local bridges alone.
+    assert (len(got), got[:24], got[26:]) == (want, sent[:24], sent[26:want])
+
 
 def test_unicast_reaches_one(join, mac):
     """A learned address is sent to its session alone."""
@@ -224,6 +246,9 @@ def test_mac_delete(lab, join, mac):
 @pytest.mark.patchbay
 def test_the_books_say_what_happened(lab, join, mac):
     """Not only balanced but true: every frame sent here is found under the right word."""
+    for row in lab.server.sessions("SECOND"):  # of earlier tests, waiting for their clients to come back
+        lab.server.delete_session("SECOND", row["name"])
+    wait_for("hub SECOND is empty", lambda: not lab.server.sessions("SECOND"))
     a, b, c, d = (join("SECOND") for _ in range(4))
     introduce(b, (a, c, d), mac(2))
     introduce(a, (b, c, d), mac(1))

@@ -63,7 +63,7 @@ static void on_hub_gone(void *)
 
 int hub_setup(void **)
 {
-	struct hub_conf conf = {0};
+	struct hub_conf conf = {.probe_mac = MAC_PROBE};
 
 	hub = hub_create(&conf);
 	if (hub == NULL)
@@ -105,6 +105,8 @@ void send_here(struct lcore *lc, void *arg)
 		frames[i] = (struct frame){.data = bytes[i], .len = s->f[i].len};
 		fake_frame_write(bytes[i], s->f[i].dst, s->f[i].src, s->f[i].vlan, s->f[i].serial,
 			s->f[i].len);
+		if (s->from_type_bytes != 0)
+			memcpy(bytes[i] + 12, s->from_type, s->from_type_bytes);
 		if (s->backed) {
 			frames[i].m = lcore_mbuf_copy(lc, &frames[i]);
 			if (frames[i].m == NULL)

@@ -25,6 +25,8 @@
 #define MAC_A UINT64_C(0x02000000000a)
 #define MAC_B UINT64_C(0x02000000000b)
 #define MAC_C UINT64_C(0x02000000000c)
+/* The hub's own. */
+#define MAC_PROBE UINT64_C(0x00ae00000001)
 
 extern struct hub *hub;
 extern struct fake_port a, b, c;
@@ -52,6 +54,9 @@ struct send {
 		uint32_t serial;
 	} f[FRAME_BURST];
 	unsigned no_mbuf;
+	/* Instead of what stands there: bytes from the EtherType (offset 12) on, in every frame. */
+	const uint8_t *from_type;
+	unsigned from_type_bytes;
 };
 
 void add(struct send *s, uint64_t dst, uint64_t src, uint32_t serial);

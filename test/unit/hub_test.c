@@ -278,6 +278,79 @@ static void an_index_comes_back_after_housekeeping(void **)
 	assert_true(idx != 0);
 }
 
+/* ---- steps 4, 16, 22 of hub.md 3 ------------------------------------------------------------------ */
+
+/*
+ * Frames of 100 bytes, from the EtherType on, and what the original makes of them (sent through Debian's
+ * server, see test_hub.py; those that it drops as unparsable are not here).
+ */
+static const struct {
+	const char *what;
+	uint8_t from_type[12];
+	uint16_t len, want;
+} trims[] = {
+	{"IPv4, 28 bytes", {8, 0, 0x45, 0, 0, 28}, 100, 42},
+	{"IPv4, header alone", {8, 0, 0x45, 0, 0, 20}, 100, 34},
+	{"IPv4, all of it", {8, 0, 0x45, 0, 0, 86}, 100, 100},
+	{"IPv4, one byte less", {8, 0, 0x45, 0, 0, 85}, 100, 99},
+	{"IPv4, more than there is", {8, 0, 0x45, 0, 1, 0}, 100, 100},
+	{"IPv4, length 0", {8, 0, 0x45, 0, 0, 0}, 100, 100},
+	{"IPv4, shorter than its header", {8, 0, 0x45, 0, 0, 19}, 100, 100},
+	{"IPv4, frame too short for a header", {8, 0, 0x45, 0, 0, 20}, 33, 33},
+	{"IPv4 in a tag", {0x81, 0, 0, 5, 8, 0, 0x45, 0, 0, 28}, 100, 46},
+	{"IPv4 in two tags", {0x81, 0, 0, 5, 0x81, 0, 0, 6, 8, 0, 0x45, 0}, 100, 100},
+	{"IPv6, 8 bytes", {0x86, 0xdd, 0x60, 0, 0, 0, 0, 8}, 100, 62},
+	{"IPv6, nothing said", {0x86, 0xdd, 0x60, 0, 0, 0, 0, 0}, 100, 100},
+	{"IPv6, more than there is", {0x86, 0xdd, 0x60, 0, 0, 0, 1, 0}, 100, 100},
+	{"IPv6 in a tag", {0x81, 0, 0, 5, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 8}, 100, 66},
+	{"ARP keeps its padding", {8, 6, 0, 1, 8, 0, 6, 4, 0, 1}, 60, 60},
+	{"a tag and nothing else", {0x81, 0, 0, 5}, 16, 16},
+};
+
+static void what_stands_behind_the_packet_is_cut_off(void **)
+{
+	unsigned cnt = sizeof(trims) / sizeof(trims[0]);
+	uint64_t bytes = 0;
+	struct stats_block s;
+
+	join_and_learn();
+	hub_stats(hub, &s);
+	for (unsigned i = 0; i < 2 * cnt; i++) {
+		struct send one = {.from = &a,
+			.backed = i >= cnt,
+			.from_type = trims[i % cnt].from_type,
+			.from_type_bytes = trims[i % cnt].len < 26 ? 4 : 12};
+
+		add(&one, FAKE_BROADCAST, MAC_A, i);
+		one.f[0].len = trims[i % cnt].len;
+		send_all(&one);
+		if (b.len[i] != trims[i % cnt].want || c.len[i] != trims[i % cnt].want)
+			fail_msg("%s: %u and %u bytes, not %u", trims[i % cnt].what, b.len[i],
+				c.len[i], trims[i % cnt].want);
+		bytes += trims[i % cnt].want;
+	}
+	bytes += s.in.broadcast_bytes;
+	hub_stats(hub, &s);
+	assert_int_equal(s.in.broadcast_bytes, bytes);
+	assert_abc_books();
+}
+
+static void nothing_passes_from_or_to_the_probe_address(void **)
+{
+	struct stats_block s;
+
+	join_and_learn();
+	send_one(&a, FAKE_BROADCAST, MAC_PROBE, false);
+	send_one(&a, MAC_B, MAC_PROBE, true);
+	send_one(&b, MAC_PROBE, MAC_B, false);
+	send_one(&b, MAC_PROBE + 1, MAC_B, false);
+	ASSERT_CNT(1, 0, 1);
+	hub_stats(hub, &s);
+	assert_int_equal(s.drop_in[STATS_DROP_IN_PROBE_MAC], 3);
+	assert_int_equal(fdb_count(hub_fdb(hub)), 3);
+	assert_abc_books();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +365,8 @@ int main(void)
 		HUB_TEST(an_offline_hub_takes_nothing),
 		HUB_TEST(a_monitor_injects_nothing_and_gets_no_floods),
 		HUB_TEST(hubs_are_apart),
+		HUB_TEST(what_stands_behind_the_packet_is_cut_off),
+		HUB_TEST(nothing_passes_from_or_to_the_probe_address),
 		HUB_TEST(a_mac_is_deleted),
 		HUB_TEST(an_index_comes_back_after_housekeeping),
 	};
