@@ -56,9 +56,10 @@ struct directory_user {
 struct directory_hub {
 	char name[DIRECTORY_NAME_BYTES];
 	bool online;
-	bool no_enum;	       /* hidden from enum_hub */
-	uint32_t max_sessions; /* 0 = no limit of its own */
-	uint32_t max_macs;     /* bound of the MAC table */
+	bool no_enum;		 /* hidden from enum_hub */
+	bool require_encryption; /* no session below TLS, whatever the client asks (wire.md 6.6) */
+	uint32_t max_sessions;	 /* 0 = no limit of its own */
+	uint32_t max_macs;	 /* bound of the MAC table */
 	int64_t created_ms;
 	uint32_t user_cnt;
 	TAILQ_HEAD(directory_users, directory_user) users;

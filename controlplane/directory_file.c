@@ -268,6 +268,7 @@ static int read_hub_fields(
 
 	config_reader_bool(r, group, "online", &hub->online);
 	config_reader_bool(r, group, "no_enum", &hub->no_enum);
+	config_reader_bool(r, group, "require_encryption", &hub->require_encryption);
 	number = hub->max_sessions;
 	config_reader_int(r, group, "max_sessions", 0, HUB_SESSIONS_MAX, &number);
 	hub->max_sessions = (uint32_t)number;
@@ -280,8 +281,8 @@ static int read_hub_fields(
 
 static int read_hub(struct config_reader *r, const config_setting_t *group, struct directory *d)
 {
-	static const char *const names[] = {
-		"name", "online", "max_sessions", "max_macs", "no_enum", "created", "users", NULL};
+	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
+		"require_encryption", "created", "users", NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -431,8 +432,9 @@ static void put_hub(FILE *f, const struct directory_hub *hub)
 
 	fputs("\t{\n\t\tname = ", f);
 	directory_put_string(f, hub->name);
-	fprintf(f, ";\n\t\tonline = %s;\n\t\tno_enum = %s;\n", hub->online ? "true" : "false",
-		hub->no_enum ? "true" : "false");
+	fprintf(f, ";\n\t\tonline = %s;\n\t\tno_enum = %s;\n\t\trequire_encryption = %s;\n",
+		hub->online ? "true" : "false", hub->no_enum ? "true" : "false",
+		hub->require_encryption ? "true" : "false");
 	fprintf(f, "\t\tmax_sessions = %" PRIu32 ";\n\t\tmax_macs = %" PRIu32 ";\n",
 		hub->max_sessions, hub->max_macs);
 	put_time(f, "\t\t", "created", hub->created_ms);

@@ -72,8 +72,8 @@ static void grant(
 {
 	struct login_request wish = *r;
 
+	wish.use_encrypt |= v->hub->require_encryption;
 	/* What the data phase does not do yet is not granted, whatever is asked. */
-	wish.use_encrypt = true;
 	wish.use_compress = wish.qos = false;
 	welcome_grant(
 		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, false);

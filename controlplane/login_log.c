@@ -53,7 +53,8 @@ void login_log_accepted(const struct connection *c, const struct vpn_session *vs
 		vs->monitor_mode	  ? "monitor"
 			: vs->bridge_mode ? "bridge"
 					  : "client",
-		vs->tls_cipher, vs->client_build, quoted(user, sizeof(user), vs->user),
+		vs->encrypt ? vs->tls_cipher : "none", vs->client_build,
+		quoted(user, sizeof(user), vs->user),
 		quoted(product, sizeof(product), vs->client_product));
 }
 

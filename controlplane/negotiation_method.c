@@ -38,9 +38,10 @@ static bool hand_over(
 	struct stream *stream = n->stream;
 	int err = negotiation_flush(n);
 
-	/* What the socket does not take now goes along in the stream. */
+	SSL_clear_options(stream_ssl(stream), SSL_OP_CLEANSE_PLAINTEXT);
+	/* What the socket does not take now goes along in the stream, and is still TLS (wire.md 6.6). */
 	if ((err != 0 && err != -EAGAIN) || n->out_at != n->dialogue->out.len ||
-		negotiation_park(n) != 0) {
+		(!vs->encrypt && stream_go_raw(stream) != 0) || negotiation_park(n) != 0) {
 		if (place != NULL)
 			session_unreserve(vs->session, place);
 		else
@@ -49,7 +50,6 @@ static bool hand_over(
 		return false;
 	}
 	negotiation_watch(n, 0);
-	SSL_clear_options(stream_ssl(stream), SSL_OP_CLEANSE_PLAINTEXT);
 	negotiation_free(n);
 	if (place != NULL)
 		registry_session_join(vs, c, place, stream, direction);

@@ -4,8 +4,8 @@
 
 /*
  * A connection's byte stream: TLS over a kernel TCP socket, seen as a handful of operations, so that
- * io_uring, kTLS, a userspace stack or a raw socket (wire.md 6.6) can take its place without the codec
- * noticing (architecture.md 5.2).
+ * io_uring, kTLS or a userspace stack can take its place, and a raw socket does (wire.md 6.6), without the
+ * codec noticing (architecture.md 5.2).
  *
  * OpenSSL never touches the socket: it reads from and writes to buffers of ours through a custom BIO,
  * from the first byte of the connection, with its own read-ahead off (architecture.md 5.3). So one recv
@@ -74,6 +74,14 @@ size_t stream_peek(const struct stream *s, const uint8_t **bytes);
 ssize_t stream_read(struct stream *s, struct stream_io *io, void *buf, size_t size);
 
 /*
+ * Leaves TLS behind (wire.md 6.6), once the handshake is complete: what was received behind the last record
+ * that was read is data, and so is all that is written from now on; records made before still go first.
+ * There is no close_notify any more, and no SSL object. -EPROTO when part of a record was not read (it would
+ * be lost). Raw reads give what is there, up to `size`; raw writes are counted and bounded as records are.
+ */
+int stream_go_raw(struct stream *s);
+
+/*
  * Encrypts `size` <= STREAM_RECORD_BYTES bytes as one record into scratch. 0, -ENOBUFS when two records
  * already wait unsent (send first), -EPROTO. A record once made must be sent: drop before, never after.
  */
@@ -86,7 +94,7 @@ size_t stream_unsent(const struct stream *s);
  * the stream goes to another thread. -ENOMEM (close the connection). */
 int stream_park(struct stream *s, struct stream_io *io);
 
-/* Queues close_notify behind what waits (once; nothing if the handshake never completed). */
+/* Queues close_notify behind what waits (once; nothing if the handshake never completed, or when raw). */
 void stream_shutdown(struct stream *s, struct stream_io *io);
 
 /* Frees it and closes the socket. Send close_notify and linger first (wire.md 1.2 rule 3): that is the
@@ -94,8 +102,9 @@ void stream_shutdown(struct stream *s, struct stream_io *io);
 void stream_close(struct stream *s);
 
 int stream_fd(const struct stream *s);
-struct ssl_st *stream_ssl(const struct stream *s); /* for version, cipher, certificate */
-uint64_t stream_bytes_in(const struct stream *s);  /* on the wire */
+struct ssl_st *stream_ssl(
+	const struct stream *s); /* for version, cipher, certificate; NULL when raw */
+uint64_t stream_bytes_in(const struct stream *s); /* on the wire */
 uint64_t stream_bytes_out(const struct stream *s);
 
 #endif

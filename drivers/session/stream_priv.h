@@ -4,7 +4,7 @@
 
 /*
  * Inside of a stream, shared by stream.c (life, socket, parking), stream_bio.c (what OpenSSL sees as its
- * transport) and stream_tls.c (OpenSSL's calls).
+ * transport), stream_tls.c (OpenSSL's calls) and stream_raw.c (what stands in their place below TLS).
  *
  * Two byte queues hang on a stream: `in`, received and not yet taken by TLS, and `out`, made by TLS and
  * not yet taken by the socket. Each stands either in the scratch of the thread that works the stream
@@ -61,6 +61,7 @@ struct stream {
 	bool wants_room; /* handshake stopped because `out` was full */
 	bool failed;	 /* OpenSSL's state is lost, or memory was short */
 	bool shut;	 /* close_notify queued */
+	bool raw;	 /* TLS is over: `in` and `out` are data */
 	bool rekey_cut;	 /* too many KeyUpdates */
 	unsigned rekeys; /* in the window */
 	int64_t rekey_window_s;
@@ -87,6 +88,10 @@ void stream_out_gather(struct stream *s, struct stream_io *io);
 
 /* The BIO on which all streams' SSL objects run; its data pointer is the stream. NULL with ENOMEM. */
 BIO *stream_bio_create(struct stream *s);
+
+/* stream_read() and stream_write() of a raw stream. */
+ssize_t stream_raw_read(struct stream *s, struct stream_io *io, void *buf, size_t size);
+int stream_raw_write(struct stream *s, struct stream_io *io, const void *buf, size_t size);
 
 /* Creates s->ssl on the BIO. 0 or -ENOMEM. */
 int stream_tls_init(struct stream *s, SSL_CTX *ctx, const char *sni);

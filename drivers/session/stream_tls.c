@@ -141,6 +141,8 @@ ssize_t stream_read(struct stream *s, struct stream_io *io, void *buf, size_t si
 	size_t done;
 	int ret;
 
+	if (s->raw)
+		return stream_raw_read(s, io, buf, size);
 	stream_attach(s, io);
 	for (;;) {
 		if (s->failed || s->rekey_cut || !s->ready)
@@ -171,6 +173,8 @@ int stream_write(struct stream *s, struct stream_io *io, const void *buf, size_t
 		return -EPROTO;
 	if (s->records >= STREAM_RECORDS_MAX)
 		return -ENOBUFS;
+	if (s->raw)
+		return stream_raw_write(s, io, buf, size);
 	stream_attach(s, io);
 	errors_clear();
 	/* Cannot stop half-way: two records leave a multiple of their size free in `out`. */
@@ -186,8 +190,10 @@ void stream_shutdown(struct stream *s, struct stream_io *io)
 {
 	if (!s->ready || s->failed || s->shut)
 		return;
-	stream_attach(s, io);
 	s->shut = true;
+	if (s->raw)
+		return;
+	stream_attach(s, io);
 	errors_clear();
 	(void)SSL_shutdown(s->ssl); /* 0: sent and not yet answered, which is all that we want */
 	errors_clear();

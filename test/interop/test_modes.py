@@ -2,12 +2,15 @@
 # serial: iperf3 wants the machine to itself
 """What two of Debian's softether-vpnclient and the server agree upon for a session, and that it carries."""
 
+import struct
 import time
 
 import pytest
 
-from lab import wait_for
+from lab import SERVER4, frames, pack, wait_for
+from lab.server import default_hubs
 from lab.traffic import all_sizes, both_ways, iperf, join
+from lab.wireclient import Session, connect
 
 ADDRESS_A, ADDRESS_B = "192.168.50.1", "192.168.50.2"
 
@@ -106,3 +109,59 @@ def test_half_duplex_loses_a_direction(lab, pair):
         wait_for("traffic again", lambda: a.ping(b.address, 3)[1] == 3, 10)
         wait_for("three connections", lambda: len(connections(lab, a)) == 3, 10)
     all_sizes(a, b)
+
+
+@pytest.mark.patchbay
+@pytest.mark.parametrize("count, half", [(1, False), (2, False), (8, False), (3, True)])
+def test_no_encryption(lab, pair, count, half):
+    """The login in TLS, frames below it; the server and the client both say so."""
+    a, b = pair(count, half=half, encrypt=False)
+    assert a.status()["Encryption"].startswith("Disabled")
+    status = lab.server.rpc("GetSessionStatus", HubName_str="DEFAULT", Name_str=a.session_name())
+    assert not status["UseEncrypt_bool"] and status["CipherName_str"] == ""
+    all_sizes(a, b)
+    both_ways(a, b)
+
+
+@pytest.mark.patchbay
+def test_one_encrypted_one_not(lab, pair):
+    """Modes belong to a session, not to the hub; an end by the server is survived in raw mode too."""
+    _, b = pair()
+    a = lab.clients["a"]
+    join(a, connections=2, encrypt=False)
+    wait_for("two connections", lambda: len(connections(lab, a)) == 2, 10)
+    all_sizes(a, b)
+    lab.server.ctl("connection", "close", connections(lab, a)[0])
+    wait_for("one connection", lambda: len(connections(lab, a)) == 1, 5, 0.05)
+    wait_for("two connections", lambda: len(connections(lab, a)) == 2, 10)
+    all_sizes(a, b)
+
+
+@pytest.mark.patchbay
+def test_login_and_frames_in_one_segment(lab, balanced):  # pylint: disable=unused-argument
+    """What a hasty client puts behind its login's TLS record is data (wire.md 6.6)."""
+    other = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest").wait_ready()
+    conn = connect(lab.nodes["wire"], SERVER4, 8888)
+    hasty = Session(conn)
+    sent = frames.frame(frames.BROADCAST, frames.mac(7, 0x51))
+    conn.append = struct.pack(">II", 1, len(sent)) + sent
+    hasty.login("DEFAULT", "guest", use_encrypt=0)
+    assert conn.raw
+    assert other.wait_frame(lambda f: f == sent)
+    back = frames.frame(frames.BROADCAST, frames.mac(8, 0x51))
+    other.send(back)
+    assert hasty.wait_frame(lambda f: f == back)
+    hasty.close()
+    other.close()
+
+
+@pytest.mark.patchbay
+def test_encryption_required(make_lab):
+    """A hub that requires it grants encryption whatever is asked."""
+    hubs = default_hubs()
+    hubs[0].require_encryption = True
+    lab = make_lab(hubs=hubs)
+    lab.server.start()
+    session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest", use_encrypt=0)
+    assert pack.first(session.welcome, "use_encrypt") == 1
+    session.wait_ready().close()

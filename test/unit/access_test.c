@@ -221,6 +221,46 @@ static void bytes_behind_the_login_stay_in_the_stream(void **)
 	client_close(&alice);
 }
 
+/* No encryption: the bytes of one segment behind the login's record are data (wire.md 6.6). */
+static void raw_bytes_behind_the_login(void **)
+{
+	static const uint8_t behind[] = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 3, 'a', 'b', 'c'};
+	static uint8_t wire[70000];
+	struct stream_io *io = stream_io_create();
+	struct bytebuf body, http;
+	struct login_request r;
+	struct pack_writer pw;
+	struct welcome w;
+	uint32_t error = 0;
+	uint8_t got[64];
+	struct pack p;
+	size_t n;
+
+	begin(&r, "DEFAULT", "alice", "secret");
+	r.use_encrypt = false;
+	bytebuf_init(&body, 65536);
+	bytebuf_init(&http, 70000);
+	pack_writer_init(&pw, &body);
+	login_request_pack(&r, &pw);
+	assert_int_equal(pack_writer_finish(&pw), 0);
+	http_build_pack_request(&http, NULL, body.data, body.len, 0);
+	n = tls_peer_capture(&alice.tls, http.data, http.len, wire, sizeof(wire));
+	memcpy(wire + n, behind, sizeof(behind));
+	tls_peer_inject(&alice.tls, wire, n + sizeof(behind));
+	client_pack(&alice, &p);
+	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	assert_false(w.use_encrypt);
+	front_wait(fake_last != NULL && fake_last->opened);
+	assert_null(stream_ssl(fake_last->streams[0]));
+	assert_int_equal(stream_read(fake_last->streams[0], io, got, sizeof(got)), sizeof(behind));
+	assert_memory_equal(got, behind, sizeof(behind));
+	assert_int_equal(stream_park(fake_last->streams[0], io), 0);
+	stream_io_destroy(io);
+	bytebuf_free(&body);
+	bytebuf_free(&http);
+	client_close(&alice);
+}
+
 static void tls12_too(void **)
 {
 	struct login_request r;
@@ -826,6 +866,7 @@ int main(void)
 		T(refusals_have_their_codes),
 		T(sessions_are_limited),
 		T(bytes_behind_the_login_stay_in_the_stream),
+		T(raw_bytes_behind_the_login),
 		T(tls12_too),
 		T(byte_by_byte),
 		T(additional_connections),

@@ -78,6 +78,7 @@ static void test_round_trip(void **)
 	assert_int_equal(directory_hub_create("second (2)", &hub), 0);
 	hub->online = false;
 	hub->no_enum = true;
+	hub->require_encryption = true;
 	hub->max_sessions = 12;
 	hub->max_macs = 4000000;
 
@@ -103,6 +104,7 @@ static void test_round_trip(void **)
 	assert_non_null(hub);
 	assert_false(hub->online);
 	assert_true(hub->no_enum);
+	assert_true(hub->require_encryption);
 	assert_int_equal(hub->max_sessions, 12);
 	assert_int_equal(hub->max_macs, 4000000);
 	free(first);

@@ -197,7 +197,7 @@ static void what_is_granted(void **)
 	r.use_encrypt = false;
 	decide(&v, &r, 0);
 	assert_int_equal(v.error, WIRE_ERROR_OK);
-	assert_true(v.welcome.use_encrypt);
+	assert_false(v.welcome.use_encrypt);
 	assert_false(v.welcome.use_compress || v.welcome.qos);
 	assert_true(v.welcome.half_connection);
 	assert_int_equal(v.welcome.max_connection, 32);
@@ -205,6 +205,15 @@ static void what_is_granted(void **)
 	assert_false(v.bridge_mode);
 	assert_int_equal(v.welcome.policy.no_bridge + v.welcome.policy.no_routing, 2);
 	assert_int_equal(v.welcome.policy.max_connection, 32);
+
+	/* No encryption only where the hub allows it; encryption for who wants it. */
+	hub.require_encryption = true;
+	login_decide(&v, &r, &facts);
+	assert_true(v.welcome.use_encrypt);
+	hub.require_encryption = false;
+	r.use_encrypt = true;
+	login_decide(&v, &r, &facts);
+	assert_true(v.welcome.use_encrypt);
 
 	/* Connections: the wish, the server's own limit, never none (wire.md 4.2). */
 	r.max_connection = 8;

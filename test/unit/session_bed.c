@@ -22,6 +22,7 @@
 #define PEERS_MAX 48u
 
 struct hub *bed_hub;
+struct bed_modes bed_modes;
 static struct stream_io *control_io;
 static struct bed_peer *peers[PEERS_MAX];
 static uint64_t next_id = 1;
@@ -198,6 +199,9 @@ struct stream *bed_connect(struct bed_peer *p, int version)
 	}
 	assert_int_equal(ret, 0);
 	assert_int_equal(peer_ret, 1);
+	if (bed_modes.raw)
+		assert_int_equal(stream_go_raw(s), 0);
+	p->tls.raw = bed_modes.raw;
 	assert_int_equal(stream_park(s, control_io), 0);
 	for (unsigned i = 0; i < PEERS_MAX; i++) {
 		if (peers[i] == NULL) {

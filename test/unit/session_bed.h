@@ -57,6 +57,12 @@ void bed_hub_open(void);
 /* Destroys it and checks that its books balance. */
 void bed_hub_close(void);
 
+/* How bed_connect() and bed_open_conf() make connections and sessions until it is changed back. */
+struct bed_modes {
+	bool raw; /* below TLS */
+};
+extern struct bed_modes bed_modes;
+
 /* Opens a TCP connection over loopback, TLS handshake done; the peer's side is in *p. */
 struct stream *bed_connect(struct bed_peer *p, int version);
 /* From now on bed_pump() does not read what the peer receives. */

@@ -128,6 +128,15 @@ static void exchange_across_workers(void **)
 	exchange(0, 1);
 }
 
+/* The same below TLS, and an end without a goodbye in band. */
+static void exchange_raw(void **)
+{
+	bed_modes.raw = true;
+	exchange(0, 1);
+	bed_modes.raw = false;
+	assert_true(a.stream_given[0]);
+}
+
 /* A group cut at every byte, each byte a record of its own: boundaries mean nothing (wire.md 6.1). */
 static void blocks_cut_anywhere(void **)
 {
@@ -864,6 +873,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(exchange_on_one_worker),
 		T(exchange_across_workers),
+		T(exchange_raw),
 		T(blocks_cut_anywhere),
 		T(odd_frames_are_counted),
 		T(bad_block_closes_the_connection),

@@ -419,6 +419,72 @@ static void client_side(void **)
 	SSL_CTX_free(ctx);
 }
 
+/* ---- below TLS (wire.md 6.6) ------------------------------------------------------------------- */
+
+/* What was sent in one segment with the last record is data, and so is what we write behind ours. */
+static void raw_behind_the_last_record(void **)
+{
+	static const char behind[] = "first raw bytes";
+	static uint8_t big[STREAM_RECORD_BYTES];
+	uint8_t wire[4096], got[4096];
+	struct fixture f;
+	size_t n;
+	ssize_t r;
+
+	open_pair(&f, TLS1_3_VERSION);
+	shake(&f);
+	n = tls_peer_capture(&f.peer, "login", 5, wire, sizeof(wire));
+	memcpy(wire + n, behind, sizeof(behind));
+	tls_peer_inject(&f.peer, wire, n + sizeof(behind));
+	assert_int_equal(stream_fill(f.s, f.io), n + sizeof(behind));
+	assert_int_equal(stream_read(f.s, f.io, got, sizeof(got)), 5);
+	assert_int_equal(stream_write(f.s, f.io, "welcome", 7), 0);
+	n = stream_unsent(f.s);
+	assert_true(n > 7);
+	assert_int_equal(stream_go_raw(f.s), 0);
+	assert_null(stream_ssl(f.s));
+	assert_int_equal(stream_park(f.s, f.io), 0); /* another thread takes it over */
+	assert_int_equal(stream_read(f.s, f.io, got, 6), 6);
+	assert_int_equal(stream_read(f.s, f.io, got + 6, sizeof(got) - 6), sizeof(behind) - 6);
+	assert_memory_equal(got, behind, sizeof(behind));
+	assert_int_equal(stream_read(f.s, f.io, got, sizeof(got)), -EAGAIN);
+	/* Bounded as records are: the welcome is one of the two. */
+	assert_int_equal(stream_write(f.s, f.io, "data", 4), 0);
+	assert_int_equal(stream_write(f.s, f.io, "data", 4), -ENOBUFS);
+	assert_int_equal(stream_send(f.s, f.io), 0);
+	r = recv(f.peer.fd, got, sizeof(got), 0);
+	assert_int_equal(r, n + 4);
+	assert_memory_equal(got + n, "data", 4);
+	assert_int_equal(stream_write(f.s, f.io, big, sizeof(big)), 0);
+	assert_int_equal(stream_write(f.s, f.io, big, sizeof(big)), 0);
+	assert_int_equal(stream_unsent(f.s), 2 * sizeof(big));
+	(void)stream_send(f.s, f.io);
+	/* No goodbye in band, and nothing more to say. */
+	n = stream_unsent(f.s);
+	stream_shutdown(f.s, f.io);
+	assert_int_equal(stream_unsent(f.s), n);
+	assert_int_equal(stream_write(f.s, f.io, "x", 1), -EPROTO);
+	close_pair(&f);
+}
+
+/* Neither before the handshake nor in the middle of a record, whose rest would be lost. */
+static void raw_only_between_records(void **)
+{
+	struct fixture f;
+	uint8_t got[16];
+
+	open_pair(&f, TLS1_2_VERSION);
+	assert_int_equal(stream_go_raw(f.s), -EPROTO);
+	shake(&f);
+	tls_peer_write(&f.peer, "0123456789", 10);
+	assert_true(stream_fill(f.s, f.io) > 10);
+	assert_int_equal(stream_read(f.s, f.io, got, 4), 4);
+	assert_int_equal(stream_go_raw(f.s), -EPROTO);
+	assert_int_equal(stream_read(f.s, f.io, got, sizeof(got)), 6);
+	assert_int_equal(stream_go_raw(f.s), 0);
+	close_pair(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +501,8 @@ int main(void)
 		cmocka_unit_test(garbage_fails),
 		cmocka_unit_test(stale_error_is_not_ours),
 		cmocka_unit_test(client_side),
+		cmocka_unit_test(raw_behind_the_last_record),
+		cmocka_unit_test(raw_only_between_records),
 	};
 	int ret = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -7,6 +7,7 @@
  * socketpair, so that tests can hold its records back, cut them, or put bytes behind them.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,6 +17,7 @@ struct tls_peer {
 	SSL *ssl;
 	SSL_CTX *ctx;
 	int fd;
+	bool raw; /* TLS is over (wire.md 6.6): what follows reads and writes the bare socket */
 };
 
 /* Server context with a certificate made on the spot (ECDSA P-256), no tickets; one per process. */

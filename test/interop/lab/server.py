@@ -37,6 +37,7 @@ class Hub:
     name: str
     users: list
     online: bool = True
+    require_encryption: bool = False
 
 
 def default_hubs():
@@ -311,7 +312,7 @@ def config_value(value, indent=0):
 def directory_text(hubs):
     """The directory file with these hubs and users."""
     return config_text({"hubs": [
-        {"name": h.name, "online": h.online, "users": [
+        {"name": h.name, "online": h.online, "require_encryption": h.require_encryption, "users": [
             {"name": u.name, **({"auth": "password", "password_hash": pack.hashed_password(u.name, u.password).hex()}
                                 if u.password else {"auth": "anonymous"})}
             for u in h.users]} for h in hubs]})

@@ -60,6 +60,7 @@ class Connection:
         self.direction = 0
         self.link = None
         self.unread = b""
+        self.append = b""  # raw bytes for the same segment as the next record
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -90,7 +91,8 @@ class Connection:
     def _flush(self):
         data = self.outbox.read()
         if data:
-            self.sock.sendall(data)
+            self.sock.sendall(data + self.append)
+            self.append = b""
 
     def _fill(self, timeout_s):
         """Read once from the socket into TLS. False on silence or when the stream has ended."""
