@@ -74,7 +74,7 @@ static void grant(
 
 	wish.use_encrypt |= v->hub->require_encryption;
 	/* What the data phase does not do yet is not granted, whatever is asked. */
-	wish.use_compress = wish.qos = false;
+	wish.qos = false;
 	welcome_grant(
 		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, false);
 	v->welcome.policy = v->policy;
@@ -216,6 +216,7 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 		.timeout_ms = vs->timeout_ms,
 		.max_connections = vs->max_connections,
 		.half_duplex = vs->half_duplex,
+		.compress = vs->compress,
 		.port_flags = PORT_F_FLOOD_QUOTA,
 		.staging_bytes = config->staging_bytes,
 	};

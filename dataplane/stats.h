@@ -35,7 +35,8 @@
 	X(PROBE_MAC, "probe_mac", "from or to the address of the hub's own probes")               \
 	X(OWN_PORT, "own_port", "destination is known on the port the frame came from")           \
 	X(MALFORMED, "malformed", "block did not decode to a frame")                              \
-	X(HUB_DOWN, "hub_down", "hub is offline or going away")
+	X(HUB_DOWN, "hub_down", "hub is offline or going away")                                   \
+	X(INFLATES, "inflates", "compressed block that holds more than 1600 bytes")
 
 /* Why a copy did not leave: the same columns. */
 #define STATS_DROP_OUT_LIST(X)                                                                \

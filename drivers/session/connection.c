@@ -35,6 +35,10 @@ static void input_spans(
 {
 	struct frame frames[FRAME_BURST];
 
+	if (s->compress) {
+		zip_input(lc, s, spans, n);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		/* The hub never writes borrowed bytes (hub.h), so the cast takes nothing away. */
 		frames[i] = (struct frame){
@@ -102,6 +106,9 @@ static int input_records(struct lcore *lc, struct session_connection *c, enum se
 	struct session_worker *w = c->session->worker;
 	uint8_t *const records = w->plain + BLOCK_RX_PARTIAL_BYTES;
 	size_t carried = c->carry_bytes, got;
+	/* Compressed blocks cost so much more than their records that the share is asked after each few. */
+	const bool zip = c->session->compress;
+	const size_t room = zip ? 2 * STREAM_RECORD_BYTES : SESSION_PLAIN_BYTES;
 	unsigned share = RECORDS_PER_TURN;
 	ssize_t n, left;
 
@@ -112,7 +119,7 @@ static int input_records(struct lcore *lc, struct session_connection *c, enum se
 		do {
 			n = stream_read(c->stream, w->io, records + got, STREAM_RECORD_BYTES);
 			got += n > 0 ? n : 0;
-		} while (n > 0 && --share > 0 && got + STREAM_RECORD_BYTES <= SESSION_PLAIN_BYTES);
+		} while (n > 0 && --share > 0 && got + STREAM_RECORD_BYTES <= room);
 		left = input_plain(lc, c, records - carried, carried + got);
 		if (left < 0) {
 			*why = SESSION_END_PROTOCOL;
@@ -121,7 +128,7 @@ static int input_records(struct lcore *lc, struct session_connection *c, enum se
 		/* The rest goes in front of the next records. */
 		memmove(records - left, records + got - left, left);
 		carried = left;
-	} while (n > 0 && share > 0);
+	} while (n > 0 && share > 0 && (!zip || zip_has_share(w, ZIP_IN)));
 	c->backlog = n > 0;
 	if (n <= 0 && n != -EAGAIN) {
 		*why = n == 0 ? SESSION_END_PEER_CLOSED : SESSION_END_TLS;
@@ -178,9 +185,18 @@ bool connection_receive(struct lcore *lc, struct session_connection *c)
 	return true;
 }
 
+/* Receives now, or in the next turn where this one's share of compression is used up. */
+static void connection_receive_shared(struct lcore *lc, struct session_connection *c)
+{
+	if (c->session->compress && !zip_has_share(c->session->worker, ZIP_IN))
+		lcore_task_add(lc, &c->more);
+	else
+		(void)connection_receive(lc, c);
+}
+
 static void connection_more(struct lcore *lc, struct lcore_task *task)
 {
-	(void)connection_receive(lc, container_of(task, struct session_connection, more));
+	connection_receive_shared(lc, container_of(task, struct session_connection, more));
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -213,6 +229,36 @@ int connection_send(struct lcore *lc, struct session_connection *c)
 	return blocked ? -EAGAIN : 0;
 }
 
+/* Encrypts the frames of one chunk, or those of its first that make a record compressed. */
+static int transmit_chunk(struct lcore *lc, struct session_connection *c,
+	const struct staging_chunk *chunk, struct stats_traffic *sent)
+{
+	struct session *s = c->session;
+	struct session_worker *w = s->worker;
+	struct stats_traffic traffic = {0};
+	uint32_t to, frames;
+	size_t bytes;
+	int err;
+
+	if (!s->compress) {
+		err = stream_write(c->stream, w->io, chunk->data, chunk->bytes);
+		if (err != 0)
+			return err;
+		stats_traffic_add(sent, &chunk->traffic);
+		staging_pop(&s->staging, &w->pool);
+		return 0;
+	}
+	if (!zip_has_share(w, ZIP_OUT))
+		return -EAGAIN;
+	bytes = zip_group(lc, w, chunk, &to, &frames, &traffic);
+	err = stream_write(c->stream, w->io, w->deflated, bytes);
+	if (err != 0)
+		return err;
+	stats_traffic_add(sent, &traffic);
+	staging_take(&s->staging, &w->pool, to, frames);
+	return 0;
+}
+
 int connection_transmit(struct lcore *lc, struct session_connection *c)
 {
 	struct session *s = c->session;
@@ -224,14 +270,7 @@ int connection_transmit(struct lcore *lc, struct session_connection *c)
 		chunk = staging_peek(&s->staging);
 		if (chunk == NULL)
 			break;
-		err = stream_write(c->stream, s->worker->io, chunk->data, chunk->bytes);
-		if (err != 0)
-			break;
-		sent.unicast_frames += chunk->traffic.unicast_frames;
-		sent.unicast_bytes += chunk->traffic.unicast_bytes;
-		sent.broadcast_frames += chunk->traffic.broadcast_frames;
-		sent.broadcast_bytes += chunk->traffic.broadcast_bytes;
-		staging_pop(&s->staging, &s->worker->pool);
+		err = transmit_chunk(lc, c, chunk, &sent);
 	}
 	if (sent.unicast_frames + sent.broadcast_frames != 0) {
 		hub_count_sent(lc, &s->port, &sent);
@@ -264,7 +303,7 @@ static void connection_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t ev
 	}
 	/* With a backlog its task has been here in this turn. */
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !c->backlog)
-		(void)connection_receive(lc, c);
+		connection_receive_shared(lc, c);
 }
 
 /*
@@ -288,7 +327,7 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 	c->timer.expire = connection_timer_expire;
 	c->more.run = connection_more;
 	c->lfd = (struct lcore_fd){.fd = stream_fd(c->stream), .ready = connection_ready};
-	block_rx_init(&c->rx, false);
+	block_rx_init(&c->rx, s->compress);
 	if (s->state != SESSION_LIVE) {
 		connection_end(lc, c, SESSION_END_SESSION_GONE);
 		return;

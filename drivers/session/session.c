@@ -101,10 +101,14 @@ int session_create(const struct session_conf *conf, struct session **out)
 	s->timeout_ms = conf->timeout_ms;
 	s->max_connections = conf->max_connections;
 	s->half_duplex = conf->half_duplex;
+	s->compress = conf->compress;
 	s->client = conf->client;
 	s->cb = conf->cb;
 	s->ctx = conf->ctx;
 	staging_init(&s->staging, conf->staging_bytes);
+	if (s->compress)
+		staging_by_frame(&s->staging);
+	s->resume.run = zip_resume;
 	s->flush.flush = session_flush;
 	s->alone.expire = session_alone_expire;
 	s->port.ops = &session_port_ops;

@@ -90,6 +90,7 @@ struct session_conf {
 	uint32_t timeout_ms;	 /* communication time-out, both meanings of wire.md 6.8 */
 	uint8_t max_connections; /* granted; one more is tolerated (wire.md 5.4) */
 	bool half_duplex;	 /* connections have a direction (wire.md 5.3) */
+	bool compress;		 /* every block is a zlib stream (wire.md 6.4) */
 	bool client;		 /* we dialled: directions mean the opposite */
 	uint32_t port_flags;	 /* PORT_F_* */
 	uint32_t

@@ -64,6 +64,10 @@ void session_flush(struct lcore *lc, struct lcore_flush *fl)
 
 	/* Ends: each round empties two chunks, blocks a connection, or loses one. */
 	while (!staging_is_empty(&s->staging) && (c = connection_choose(s)) != NULL) {
+		if (s->compress && !zip_has_share(s->worker, ZIP_OUT)) {
+			lcore_task_add(lc, &s->resume);
+			break;
+		}
 		if (connection_transmit(lc, c) == -EAGAIN &&
 			stream_park(c->stream, s->worker->io) != 0)
 			connection_end(lc, c, SESSION_END_NO_MEMORY);
@@ -118,6 +122,7 @@ void session_stop(struct lcore *lc, struct session *s, enum session_end why)
 		hub_count_drop_out(lc, &s->port, STATS_DROP_OUT_SESSION_END, dropped);
 	queued_publish(s);
 	lcore_flush_cancel(lc, &s->flush);
+	lcore_task_cancel(lc, &s->resume);
 	lcore_timer_cancel(lc, &s->alone);
 	while (s->connection_cnt != 0)
 		connection_end(lc, s->connections[s->connection_cnt - 1], why);

@@ -9,6 +9,7 @@
  *   session_port.c      worker: the port (staging in, flush out), start and end, choice of connection
  *   connection.c        worker: one TCP connection: bytes in -> frames, records out, its ends
  *   connection_timer.c  worker: keep-alives and time-outs
+ *   session_zip.c       worker: compressed blocks in and out, and their share of a turn
  *   session_worker.c    what a worker has once for all its sessions
  *
  * Who touches what: every struct names it. A message and the event that answers it carry ownership, so
@@ -26,6 +27,7 @@
 #include "drivers/session/staging.h"
 #include "drivers/session/stream.h"
 #include "drivers/session/wire/block.h"
+#include "drivers/session/wire/zblock.h"
 
 #define SESSION_CONNECTIONS_MAX 33u /* 32, and the one more that is tolerated (wire.md 5.4) */
 
@@ -38,12 +40,29 @@ struct carry {
 	uint8_t data[BLOCK_RX_PARTIAL_BYTES];
 };
 
+/* The two kinds of work on compressed blocks, each with a share of its own. */
+enum zip_way {
+	ZIP_IN,
+	ZIP_OUT,
+	ZIP_WAYS
+};
+
+/* Distance of inflated frames in the scratch: ZBLOCK_INFLATED_BYTES in whole cache lines. */
+#define ZIP_FRAME_BYTES 1664u
+
 /* Once per worker; the worker itself, apart from init and fini. */
 struct session_worker {
 	struct stream_io *io;
 	uint8_t *plain; /* BLOCK_RX_PARTIAL_BYTES, then SESSION_PLAIN_BYTES */
 	struct staging_pool pool;
 	struct carry *carries;
+	/* Compression, session_zip.c: */
+	struct zblock *z;
+	uint8_t *inflated;	    /* FRAME_BURST times ZIP_FRAME_BYTES */
+	uint8_t *deflated;	    /* STREAM_RECORD_BYTES */
+	int64_t zip_left[ZIP_WAYS]; /* TSC cycles of this turn's share */
+	int64_t zip_share;
+	struct lcore_task zip_renew;
 	unsigned carries_cached;
 } __attribute__((aligned(64)));
 
@@ -101,6 +120,7 @@ struct session {
 	uint32_t timeout_ms;
 	uint8_t max_connections;
 	bool half_duplex;
+	bool compress;
 	bool client;
 	const struct session_callbacks *cb;
 	void *ctx;
@@ -116,6 +136,7 @@ struct session {
 	enum session_end why;
 	struct staging staging;
 	struct lcore_flush flush;
+	struct lcore_task resume; /* the rest of a flush that used up the turn's share */
 	struct lcore_timer alone; /* armed while there is no connection */
 	unsigned connection_cnt;
 	unsigned sender_cnt; /* those of them that may send */
@@ -166,6 +187,24 @@ void connection_end(struct lcore *lc, struct session_connection *c, enum session
 int connection_transmit(struct lcore *lc, struct session_connection *c);
 /* Sends what waits in the stream, with the same answers. */
 int connection_send(struct lcore *lc, struct session_connection *c);
+
+/* ---- session_zip.c: owner worker ---- */
+
+/* Scratch and states of a worker; -ENOMEM. Control thread. */
+int zip_init(struct session_worker *w);
+void zip_fini(struct session_worker *w);
+/* False when this turn's share of the worker is used up: go on in the next, by a task. */
+bool zip_has_share(const struct session_worker *w, enum zip_way way);
+/* Inflates n <= FRAME_BURST blocks and gives the frames to the hub. */
+void zip_input(struct lcore *lc, struct session *s, const struct block_span *spans, unsigned n);
+/*
+ * Deflates the first frames of `chunk` into one group in w->deflated, at most a record. Returns its bytes;
+ * *to and *frames are what staging_take() wants once it is written; adds to *sent.
+ */
+size_t zip_group(struct lcore *lc, struct session_worker *w, const struct staging_chunk *chunk,
+	uint32_t *to, uint32_t *frames, struct stats_traffic *sent);
+/* lcore_task: the rest of a flush. */
+void zip_resume(struct lcore *lc, struct lcore_task *task);
 
 /* ---- connection_timer.c: owner worker ---- */
 

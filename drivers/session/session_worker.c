@@ -24,6 +24,7 @@ void session_driver_fini(void)
 		}
 		stream_io_destroy(w->io);
 		free(w->plain);
+		zip_fini(w);
 		staging_pool_fini(&w->pool);
 	}
 	free(workers);
@@ -46,7 +47,7 @@ int session_driver_init(uint64_t staging_pool_bytes_per_worker)
 
 		w->io = stream_io_create();
 		w->plain = malloc(BLOCK_RX_PARTIAL_BYTES + SESSION_PLAIN_BYTES);
-		if (w->io == NULL || w->plain == NULL ||
+		if (w->io == NULL || w->plain == NULL || zip_init(w) != 0 ||
 			staging_pool_init(&w->pool, staging_pool_bytes_per_worker) != 0) {
 			session_driver_fini();
 			return -ENOMEM;

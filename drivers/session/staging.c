@@ -49,6 +49,7 @@ static struct staging_chunk *chunk_get(struct staging_pool *pool)
 	pool->used++;
 	c->next = NULL;
 	c->bytes = BLOCK_GROUP_HEADER;
+	c->taken = BLOCK_GROUP_HEADER;
 	c->group_at = 0;
 	c->group_frames = 0;
 	c->frames = 0;
@@ -69,6 +70,11 @@ void staging_init(struct staging *st, uint32_t hard_bytes)
 	st->soft_bytes = st->hard_bytes / 2;
 }
 
+void staging_by_frame(struct staging *st)
+{
+	st->by_frame = true;
+}
+
 static void group_close(struct staging_chunk *c)
 {
 	block_put_group(c->data + c->group_at, c->group_frames);
@@ -79,10 +85,11 @@ static struct staging_chunk *tail_for(struct staging *st, struct staging_pool *p
 {
 	struct staging_chunk *c = st->tail;
 
-	if (c != NULL && c->group_frames < STAGING_GROUP_FRAMES &&
+	if (c != NULL && (st->by_frame || c->group_frames < STAGING_GROUP_FRAMES) &&
 		c->bytes + need <= STAGING_CHUNK_BYTES)
 		return c;
-	if (c != NULL && c->bytes + BLOCK_GROUP_HEADER + need <= STAGING_CHUNK_BYTES) {
+	if (c != NULL && !st->by_frame &&
+		c->bytes + BLOCK_GROUP_HEADER + need <= STAGING_CHUNK_BYTES) {
 		group_close(c);
 		c->group_at = c->bytes;
 		c->group_frames = 0;
@@ -157,6 +164,18 @@ void staging_pop(struct staging *st, struct staging_pool *pool)
 	st->bytes -= c->bytes;
 	st->frames -= c->frames;
 	chunk_put(pool, c);
+}
+
+void staging_take(struct staging *st, struct staging_pool *pool, uint32_t to, uint32_t frames)
+{
+	struct staging_chunk *c = st->head;
+
+	/* Its bytes are given back with the chunk: little is wrong, and that for less than a turn. */
+	c->taken = to;
+	c->frames -= frames;
+	st->frames -= frames;
+	if (to == c->bytes)
+		staging_pop(st, pool);
 }
 
 unsigned staging_clear(struct staging *st, struct staging_pool *pool)

@@ -38,9 +38,10 @@
 struct staging_chunk {
 	struct staging_chunk *next;
 	uint32_t bytes;	       /* used in data[] */
+	uint32_t taken;	       /* of them; see staging_take() */
 	uint32_t group_at;     /* where the open group's count stands */
 	uint32_t group_frames; /* in the open group */
-	uint32_t frames;       /* in the chunk */
+	uint32_t frames;       /* in the chunk, not taken */
 	struct stats_traffic traffic;
 	uint8_t data[STAGING_CHUNK_BYTES] __attribute__((aligned(64)));
 };
@@ -61,6 +62,7 @@ struct staging {
 	uint32_t frames;
 	uint32_t soft_bytes;
 	uint32_t hard_bytes;
+	bool by_frame; /* frames are taken one by one: a chunk is one group, however long */
 };
 
 /* Reserves room for `bytes` worth of chunks (at least two chunks). 0 or -ENOMEM. Any thread. */
@@ -69,6 +71,11 @@ void staging_pool_fini(struct staging_pool *pool);
 
 /* hard_bytes 0 = STAGING_HARD_DEFAULT. The soft bound is half of it. Any thread. */
 void staging_init(struct staging *st, uint32_t hard_bytes);
+/*
+ * For a session that compresses: frames wait uncompressed, so that none is compressed in vain, and are taken
+ * out by staging_take() instead of whole chunks. While it is empty.
+ */
+void staging_by_frame(struct staging *st);
 
 /*
  * Copies a frame of FRAME_MIN_BYTES..FRAME_MAX_BYTES to the end of the queue. `connected`: the session has a
@@ -81,6 +88,11 @@ unsigned staging_put(
 struct staging_chunk *staging_peek(struct staging *st);
 /* Takes the oldest chunk, which was peeked, out and gives it back to the pool. */
 void staging_pop(struct staging *st, struct staging_pool *pool);
+/*
+ * The same for its first frames only: those up to byte `to` of its data, `frames` in number. A chunk begins
+ * with 4 bytes of no meaning here, then come be32 sizes and frames; chunk->taken says where to go on.
+ */
+void staging_take(struct staging *st, struct staging_pool *pool, uint32_t to, uint32_t frames);
 /* Gives everything back; returns the number of frames that waited. */
 unsigned staging_clear(struct staging *st, struct staging_pool *pool);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "drivers/session/wire/block.h"
+#include "drivers/session/wire/zblock.h"
 #include "test/fuzz/require.h"
 
 /* A running hash over everything heard, so that long streams compare cheaply. */
@@ -24,6 +25,31 @@ static void mix(struct heard *h, const void *data, size_t size)
 
 	for (size_t i = 0; i < size; i++)
 		h->hash = (h->hash ^ p[i]) * 0x100000001b3;
+}
+
+/* A block holds at most a frame, whatever it claims; what it holds can be sent and received again. */
+static void inflate_block(const struct block_span *s)
+{
+	static struct zblock *z;
+	uint8_t *frame = malloc(ZBLOCK_INFLATED_BYTES);
+	uint8_t *block = malloc(BLOCK_FRAME_MAX + ZBLOCK_GROWTH);
+	uint8_t again[ZBLOCK_INFLATED_BYTES];
+	uint32_t n;
+	int len;
+
+	if (!z)
+		z = zblock_create();
+	REQUIRE(z && frame && block);
+	len = zblock_inflate(z, s->data, s->len, frame);
+	REQUIRE(len <= BLOCK_FRAME_MAX);
+	if (len > 0) {
+		n = zblock_deflate(z, frame, (uint32_t)len, block);
+		REQUIRE(n <= (uint32_t)len + ZBLOCK_GROWTH);
+		REQUIRE(zblock_inflate(z, block, n, again) == len);
+		REQUIRE(!memcmp(frame, again, (size_t)len));
+	}
+	free(block);
+	free(frame);
 }
 
 static void hear(struct heard *h, uint8_t kind, const struct block_span *s)
@@ -140,6 +166,18 @@ static void send_again(const uint8_t *in, size_t size, bool compressed)
 	}
 }
 
+static void inflate_blocks(const uint8_t *in, size_t size)
+{
+	struct block_span spans[16];
+	struct block_rx_result res;
+	struct block_rx rx;
+
+	block_rx_init(&rx, true);
+	block_rx_parse(&rx, in, size, spans, 16, &res);
+	for (uint32_t i = 0; i < res.count; i++)
+		inflate_block(&spans[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct heard whole, dribbled, pieces;
@@ -162,5 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require_same(&whole, &dribbled);
 	require_same(&whole, &pieces);
 	send_again(data, size, compressed);
+	if (compressed)
+		inflate_blocks(data, size);
 	return 0;
 }

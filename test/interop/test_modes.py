@@ -165,3 +165,31 @@ def test_encryption_required(make_lab):
     session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest", use_encrypt=0)
     assert pack.first(session.welcome, "use_encrypt") == 1
     session.wait_ready().close()
+
+
+@pytest.mark.patchbay
+@pytest.mark.parametrize("count, half, encrypt", [(1, False, True), (2, False, False), (8, False, True), (3, True, True)])
+def test_compression(lab, pair, count, half, encrypt):
+    """Every block a zlib stream, with and without TLS; the server and the client both say so."""
+    a, b = pair(count, half=half, encrypt=encrypt, compress=True)
+    assert a.status()["Use of Compression"].startswith("Yes")
+    status = lab.server.rpc("GetSessionStatus", HubName_str="DEFAULT", Name_str=a.session_name())
+    assert status["UseCompress_bool"] and status["UseEncrypt_bool"] == encrypt
+    all_sizes(a, b)
+    both_ways(a, b)
+
+
+@pytest.mark.patchbay
+def test_compressed_and_not(lab, balanced):  # pylint: disable=unused-argument
+    """One session compresses, the other does not; both see the same frames, of all sizes."""
+    zipped, plain = (Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest", use_compress=c)
+                     for c in (1, 0))
+    for session in (zipped, plain):
+        session.wait_ready()
+    for size in (14, 42, 60, 600, 1514, 1600):
+        for here, there in ((zipped, plain), (plain, zipped)):
+            sent = frames.frame(frames.BROADCAST, frames.mac(id(here) & 0xFFFF, 0x52), size)
+            here.send(sent)
+            assert there.wait_frame(lambda f, sent=sent: f == sent)
+    for session in (zipped, plain):
+        session.close()

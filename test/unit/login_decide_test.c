@@ -198,7 +198,8 @@ static void what_is_granted(void **)
 	decide(&v, &r, 0);
 	assert_int_equal(v.error, WIRE_ERROR_OK);
 	assert_false(v.welcome.use_encrypt);
-	assert_false(v.welcome.use_compress || v.welcome.qos);
+	assert_false(v.welcome.qos);
+	assert_true(v.welcome.use_compress);
 	assert_true(v.welcome.half_connection);
 	assert_int_equal(v.welcome.max_connection, 32);
 	assert_int_equal(v.welcome.timeout_ms, 20000);

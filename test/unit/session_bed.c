@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 #include <rte_eal.h>
+#include <zlib.h>
 
 #include "dataplane/grace.h"
 #include "dataplane/lcore.h"
@@ -127,6 +128,24 @@ void bed_sleep_ms(unsigned ms)
 
 /* ---- peers ------------------------------------------------------------------------------------ */
 
+static void peer_frame(struct bed_peer *p, const struct block_span *span)
+{
+	uint8_t frame[BLOCK_FRAME_MAX];
+	uLongf len = sizeof(frame);
+	const uint8_t *data = span->data;
+
+	if (p->rx.compressed) {
+		assert_int_equal(uncompress(frame, &len, span->data, span->len), Z_OK);
+		data = frame;
+	} else {
+		len = span->len;
+	}
+	p->got[p->frames].len = (uint16_t)len;
+	if (len >= 18)
+		p->got[p->frames].number = be32_get(data + 14);
+	p->frames++;
+}
+
 static void peer_parse(struct bed_peer *p)
 {
 	struct block_span spans[64];
@@ -137,10 +156,7 @@ static void peer_parse(struct bed_peer *p)
 		block_rx_parse(&p->rx, p->plain + used, p->plain_bytes - used, spans, 64, &res);
 		for (unsigned i = 0; i < res.count; i++) {
 			assert_true(p->frames < BED_FRAMES_MAX);
-			p->got[p->frames].len = (uint16_t)spans[i].len;
-			if (spans[i].len >= 18)
-				p->got[p->frames].number = be32_get(spans[i].data + 14);
-			p->frames++;
+			peer_frame(p, &spans[i]);
 		}
 		if (res.keepalive.data != NULL) {
 			assert_true(res.keepalive.len <= BLOCK_KEEPALIVE_SEND);
@@ -182,7 +198,7 @@ struct stream *bed_connect(struct bed_peer *p, int version)
 	assert_true(ours >= 0);
 	close(listener);
 	memset(p, 0, sizeof(*p));
-	block_rx_init(&p->rx, false);
+	block_rx_init(&p->rx, bed_modes.compress);
 	tls_peer_attach(&p->tls, version, theirs);
 	s = stream_tls_accept(tls_peer_server_ctx(), ours);
 	assert_non_null(s);
@@ -252,9 +268,20 @@ static size_t group_make(
 	uint8_t *at = buf + BLOCK_GROUP_HEADER;
 	unsigned n = 0;
 
-	while (n < *cnt && at + BLOCK_HEADER + len <= buf + STREAM_RECORD_BYTES) {
-		at = block_put_size(at, (uint32_t)len);
-		at += bed_frame(at, dst, src, first + n, len);
+	while (n < *cnt && at + BLOCK_HEADER + len + 32 <= buf + STREAM_RECORD_BYTES) {
+		uint8_t frame[BLOCK_SIZE_MAX];
+		uLongf bytes = len + 32;
+
+		bed_frame(frame, dst, src, first + n, len);
+		for (size_t i = 18; bed_modes.noise && i < len; i++)
+			frame[i] = (uint8_t)random();
+		if (!bed_modes.compress) {
+			bytes = len;
+			memcpy(at + BLOCK_HEADER, frame, len);
+		} else {
+			assert_int_equal(compress(at + BLOCK_HEADER, &bytes, frame, len), Z_OK);
+		}
+		at = block_put_size(at, (uint32_t)bytes) + bytes;
 		n++;
 	}
 	block_put_group(buf, n);
@@ -358,6 +385,7 @@ void bed_open_conf(struct bed_session *bs, struct bed_peer *p, const struct sess
 	struct session_conf conf = *wish;
 
 	conf.hub = bed_hub;
+	conf.compress = bed_modes.compress;
 	conf.port_flags = PORT_F_FLOOD_QUOTA;
 	conf.cb = &callbacks;
 	conf.ctx = bs;

@@ -59,7 +59,9 @@ void bed_hub_close(void);
 
 /* How bed_connect() and bed_open_conf() make connections and sessions until it is changed back. */
 struct bed_modes {
-	bool raw; /* below TLS */
+	bool raw;      /* below TLS */
+	bool compress; /* every block a zlib stream */
+	bool noise;    /* frames that cannot be compressed */
 };
 extern struct bed_modes bed_modes;
 

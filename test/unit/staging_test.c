@@ -266,6 +266,40 @@ static void keepalive_interval_bounds(void **)
 	assert_int_equal(keepalive_interval_ms(1, 77), 0);
 }
 
+/* Taken frame by frame: one group however long, frames that come meanwhile go behind, the books are right. */
+static void frames_are_taken_one_by_one(void **)
+{
+	unsigned number = 0, staged = 0;
+	struct staging_chunk *chunk;
+
+	staging_by_frame(&st);
+	for (; staged < 1500; staged++)
+		assert_int_equal(put(staged, 20 + staged % 50, 0, true), STAGING_TAKEN);
+	while ((chunk = staging_peek(&st)) != NULL) {
+		uint32_t to = chunk->taken, frames = 0;
+
+		assert_true(chunk->group_at == 0);
+		/* Seven at a time, the rest of a chunk at its end. */
+		for (; frames < 7 && to < chunk->bytes; frames++, number++) {
+			assert_int_equal(be32_get(chunk->data + to), 20 + number % 50);
+			to += BLOCK_HEADER + 20 + number % 50;
+		}
+		assert_true(to <= chunk->bytes);
+		staging_take(&st, &pool, to, frames);
+		assert_int_equal(st.frames, staged - number);
+		if (staged < 2000) {
+			assert_int_equal(put(staged, 20 + staged % 50, 0, true), STAGING_TAKEN);
+			staged++;
+		}
+	}
+	assert_int_equal(number, staged);
+	/* What is left of a chunk counts at the end. */
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(put(i, 60, 0, true), STAGING_TAKEN);
+	staging_take(&st, &pool, BLOCK_GROUP_HEADER + 4 * (BLOCK_HEADER + 60), 4);
+	assert_int_equal(staging_clear(&st, &pool), 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_connection_by_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(pool_is_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(slow_readers_leave_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(frames_are_taken_one_by_one, setup, teardown),
 		cmocka_unit_test(keepalive_interval_bounds),
 	};
 

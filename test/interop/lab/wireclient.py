@@ -20,6 +20,7 @@ import ssl
 import struct
 import threading
 import time
+import zlib
 
 from . import pack
 from .netns import LabError
@@ -295,6 +296,7 @@ class Session:
         self.cond = threading.Condition()
         self.frames = collections.deque()
         self.keepalives = 0
+        self.compress = False
         self.links = []
 
     def credentials(self, user, password=None, authtype=None, plain=None):
@@ -327,6 +329,7 @@ class Session:
         self.key = pack.first(reply, "session_key")
         self.timeout_s = pack.first(reply, "timeout") / 1000
         self.conn.raw = not pack.first(reply, "use_encrypt", 0)
+        self.compress = bool(pack.first(reply, "use_compress", 0))
         self.conn.direction = 2 if pack.first(reply, "half_connection", 0) else 0
 
     @property
@@ -355,8 +358,8 @@ class Session:
     def send(self, *frames):
         """Send frames as one group on the connection that joined last of those we may send on."""
         link = [link for link in self.links if link.conn.direction != 1 and not link.stopping.is_set()][-1]
-        link.conn.send(struct.pack(">I", len(frames)) + b"".join(
-            struct.pack(">I", len(f)) + f for f in frames))
+        blocks = [zlib.compress(f) for f in frames] if self.compress else frames
+        link.conn.send(struct.pack(">I", len(blocks)) + b"".join(struct.pack(">I", len(b)) + b for b in blocks))
 
     def wait_frame(self, wanted=lambda frame: True, timeout_s=5.0):
         """Take the first frame that `wanted` accepts out of what came; None in time = None."""
@@ -470,7 +473,8 @@ class Link(threading.Thread):
                     raise ValueError(f"block of {size} bytes")
                 if len(data) < at + 4 + size:
                     return data
-                frames.append(data[at + 4:at + 4 + size])
+                block = data[at + 4:at + 4 + size]
+                frames.append(zlib.decompress(block) if self.session.compress else block)
                 at += 4 + size
             data = data[at:]
             with self.session.cond:
