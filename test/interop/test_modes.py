@@ -193,3 +193,15 @@ def test_compressed_and_not(lab, balanced):  # pylint: disable=unused-argument
             assert there.wait_frame(lambda f, sent=sent: f == sent)
     for session in (zipped, plain):
         session.close()
+
+
+@pytest.mark.patchbay
+def test_lifetimes(lab, pair):
+    """Connections that live for four seconds, under load: replaced, and the sessions are the same ones."""
+    a, b = pair(4, life_s=4)
+    names = [a.session_name(), b.session_name()]
+    before = set(connections(lab, a))
+    assert iperf(a, b, 10)["sum_received"]["bits_per_second"] > 1e6
+    assert not before & set(connections(lab, a))
+    assert [a.session_name(), b.session_name()] == names
+    assert len(rows(lab, (a, b))) == 2
