@@ -116,7 +116,4 @@ class TapHost:
 
     def ping(self, address, count=10, size=56, interval=0.01, wait_s=2):
         """(sent, received), as StockClient.ping."""
-        out = self.node.run("ping", "-n", "-c", count, "-i", interval, "-s", size, "-W", wait_s, address,
-                            check=False, timeout_s=count * max(interval, 0.01) + wait_s + 20).stdout
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
-        return (int(found[1]), int(found[2])) if found else (count, 0)
+        return self.node.ping(address, count, size, interval, wait_s)

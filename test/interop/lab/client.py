@@ -129,10 +129,7 @@ class StockClient:
 
         While the client is not connected its card is down, and ping does not even begin: (count, 0).
         """
-        out = self.node.run("ping", "-n", "-c", count, "-i", interval, "-s", size, "-W", wait_s, address,
-                            check=False, timeout_s=count * max(interval, 0.01) + wait_s + 20).stdout
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
-        return (int(found[1]), int(found[2])) if found else (count, 0)
+        return self.node.ping(address, count, size, interval, wait_s)
 
     def reaches(self, address):
         """One ping, one answer."""

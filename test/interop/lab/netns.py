@@ -10,6 +10,7 @@ whole teardown, and it also happens when the test runner itself is killed (see `
 import ctypes
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -171,6 +172,19 @@ class Node:
         if check and done.returncode:
             raise LabError(f"{self.name}: {' '.join(map(str, argv))}: exit {done.returncode}\n{out}{err}")
         return done
+
+    def ping(self, address, count, size, interval, wait_s):
+        """(count, answered) of ping(8) with `size` bytes of payload; (count, 0) if it cannot even begin.
+
+        Behind its last packet ping waits for twice the longest round trip, or for one interval. Without
+        room for a time stamp in the payload it knows no round trip, so that a late last answer would
+        pass for a loss: then more are sent, and only the first `count` are judged.
+        """
+        more = 0 if size >= 16 else max(1, round(0.3 / interval))
+        out = self.run("ping", "-n", "-c", count + more, "-i", interval, "-s", size, "-W", wait_s, address,
+                       check=False, timeout_s=(count + more) * max(interval, 0.01) + wait_s + 20).stdout
+        answered = {int(n) for n in re.findall(r"bytes from .*icmp_seq=(\d+)", out)}
+        return count, sum(n <= count for n in answered)
 
     def ip(self, *argv, check=True):
         """ip(8) on this node; one string is split at blanks."""
