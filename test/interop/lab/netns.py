@@ -90,6 +90,37 @@ class Process:
             raise LabError(f"{self.name}: still running after {timeout_s:g} s") from None
 
 
+class Pings:
+    """An endless ping(8) in the background, judged by the sequence numbers of its answers.
+
+    Its own summary says nothing: whenever it is ended, its last request may be under way, and counts as lost.
+    """
+
+    def __init__(self, node, address, interval, size=56):
+        self.log = node.folder / f"ping-{address}.log"
+        self.log.unlink(missing_ok=True)
+        self.process = node.spawn("ping", "-n", "-i", interval, "-s", size, address, log=self.log.name)
+
+    def answered(self):
+        """Sequence numbers in the order in which the answers came, up to now. (ping counts to 65535 and on from 0.)"""
+        turn, last, out = 0, 0, []
+        # What is not a whole line yet is not there yet.
+        for n in re.findall(r"bytes from .*icmp_seq=(\d+) .*\n", self.log.read_text("utf-8")):
+            turn += 65536 if last - int(n) > 32768 else 0
+            last = int(n)
+            out.append(turn + last)
+        return out
+
+    def stop(self):
+        """End it. The number of answers, each of another request; and the requests before the last answered that have none."""
+        wait_for("an answer to ping", self.answered)
+        self.process.signal(signal.SIGINT)
+        self.process.wait()
+        got = self.answered()
+        assert len(set(got)) == len(got), "some request was answered twice"
+        return len(got), sorted(set(range(1, max(got))) - set(got))
+
+
 class Node:
     """A machine. Create, use, `close`. `net` names a node to share the network namespace with."""
 
@@ -185,6 +216,10 @@ class Node:
                        check=False, timeout_s=(count + more) * max(interval, 0.01) + wait_s + 20).stdout
         answered = {int(n) for n in re.findall(r"bytes from .*icmp_seq=(\d+)", out)}
         return count, sum(n <= count for n in answered)
+
+    def pings(self, address, interval, size=56):
+        """Starts an endless ping."""
+        return Pings(self, address, interval, size)
 
     def ip(self, *argv, check=True):
         """ip(8) on this node; one string is split at blanks."""
