@@ -28,15 +28,21 @@ struct fdb *fdb_create(const struct fdb_conf *conf)
 		errno = EINVAL;
 		return NULL;
 	}
-	t = fdb_table_new(slots < INITIAL_SLOTS ? slots : INITIAL_SLOTS, 1, conf->socket);
 	fdb = aligned_alloc(FDB_LINE, sizeof(*fdb));
-	if (t == NULL || fdb == NULL) {
-		fdb_table_free(t);
-		free(fdb);
+	if (fdb == NULL) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	memset(fdb, 0, sizeof(*fdb));
+	fdb->held = fdb_held_new();
+	t = fdb_table_new(slots < INITIAL_SLOTS ? slots : INITIAL_SLOTS, 1, conf->socket);
+	if (fdb->held == NULL || t == NULL) {
+		fdb_table_free(t);
+		fdb_held_free(fdb->held);
+		free(fdb);
+		errno = ENOMEM;
+		return NULL;
+	}
 	fdb->secret[0] = conf->secret[0];
 	fdb->secret[1] = conf->secret[1] | 1; /* an even factor would lose bits of the key */
 	fdb->gens = conf->gens;
@@ -60,6 +66,7 @@ void fdb_destroy(struct fdb *fdb)
 	fdb_table_free(atomic_load(&fdb->cur));
 	fdb_table_free(atomic_load(&fdb->old));
 	fdb_table_free(fdb->next);
+	fdb_held_free(fdb->held);
 	free(fdb);
 }
 
@@ -210,10 +217,26 @@ struct learning {
 	uint64_t h;
 	uint64_t key;
 	uint64_t value; /* wanted */
+	uint32_t limit; /* of the port, 0 = none */
 	/* What the table that is being left knows: live == NULL unless the port still exists. */
 	struct fdb_found old;
 	uint32_t old_created_s;
 };
+
+/* A value has been put in the place of another one. */
+static void rehold(struct fdb *fdb, uint64_t from, uint64_t to)
+{
+	if (fdb_value_port(from) == fdb_value_port(to))
+		return;
+	fdb_hold(fdb, from, -1);
+	fdb_hold(fdb, to, 1);
+}
+
+/* May the port have no further entry? */
+static bool over_limit(const struct learning *l)
+{
+	return l->limit != 0 && fdb_port_count(l->fdb, fdb_value_port(l->value)) >= l->limit;
+}
 
 /* Brings an entry that is there up to date. */
 static enum fdb_learn_result update(struct learning *l, struct fdb_slot *s, uint64_t v)
@@ -224,11 +247,14 @@ static enum fdb_learn_result update(struct learning *l, struct fdb_slot *s, uint
 	/* Workers' clocks differ by a turn: the one behind must not write the second back and forth. */
 	if (same && !newer(l->value, v))
 		return FDB_KNOWN;
+	if (!same && over_limit(l))
+		return FDB_OVER_LIMIT;
 	/* Release: the port behind the value was published before (pairs with bucket_value). */
 	if (!atomic_compare_exchange_strong(&s->value, &v, l->value))
 		return v >= FDB_LIVE && same_owner(v, l->value) ? FDB_KNOWN : FDB_RACED;
 	if (same)
 		return FDB_KNOWN;
+	rehold(l->fdb, v, l->value);
 	if (!dead)
 		return FDB_MOVED;
 	atomic_store_explicit(&l->table->created[fdb_slot_index(l->table, s)],
@@ -262,8 +288,12 @@ static void settle(struct learning *l, const struct fdb_slot *mine)
 				break;
 			if (!atomic_compare_exchange_strong(&s->value, &v, l->value))
 				continue;
-			if (empty)
+			if (empty) {
 				(void)fdb_credit_take(l->fdb, l->own, true);
+				fdb_hold(l->fdb, l->value, 1);
+			} else {
+				rehold(l->fdb, v, l->value);
+			}
 			break;
 		}
 	}
@@ -286,6 +316,8 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 	struct fdb_slot *s = here->half != NULL ? here->half : here->room;
 	uint64_t v = FDB_UNSET;
 
+	if (over_limit(l) && !(moves_in && same_owner(l->old.value, l->value)))
+		return FDB_OVER_LIMIT;
 	if (s == NULL)
 		return crowded(l);
 	if (!fdb_credit_take(l->fdb, l->own, moves_in)) {
@@ -314,6 +346,7 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 		fdb_credit_give(l->fdb, l->own);
 		return v >= FDB_LIVE ? update(l, s, v) : FDB_RACED;
 	}
+	fdb_hold(l->fdb, l->value, 1);
 	settle(l, s);
 	if (!moves_in)
 		return FDB_LEARNED;
@@ -354,10 +387,17 @@ static bool learn_in(struct learning *l, struct fdb_table *old, enum fdb_learn_r
 enum fdb_learn_result fdb_learn(struct fdb *fdb, uint64_t key, uint64_t seen, uint32_t port_idx,
 	uint16_t gen, uint32_t now_s)
 {
+	return fdb_learn_limited(fdb, key, seen, port_idx, gen, now_s, 0);
+}
+
+enum fdb_learn_result fdb_learn_limited(struct fdb *fdb, uint64_t key, uint64_t seen,
+	uint32_t port_idx, uint16_t gen, uint32_t now_s, uint32_t limit)
+{
 	struct learning l = {
 		.fdb = fdb,
 		.key = key,
 		.value = (uint64_t)now_s << 32 | (uint64_t)port_idx << 12 | gen,
+		.limit = limit,
 	};
 	enum fdb_learn_result r = FDB_RACED;
 
@@ -383,6 +423,9 @@ enum fdb_learn_result fdb_learn(struct fdb *fdb, uint64_t key, uint64_t seen, ui
 		break;
 	case FDB_RACED:
 		atomic_fetch_add_explicit(&l.own->raced, 1, memory_order_relaxed);
+		break;
+	case FDB_OVER_LIMIT:
+		atomic_fetch_add_explicit(&l.own->limited, 1, memory_order_relaxed);
 		break;
 	case FDB_KNOWN:
 		break;
@@ -444,6 +487,14 @@ uint32_t fdb_count(const struct fdb *fdb)
 	return n < 0 ? 0 : (uint32_t)n;
 }
 
+uint32_t fdb_port_count(const struct fdb *fdb, uint32_t port_idx)
+{
+	int32_t n = atomic_load_explicit(fdb_held(fdb, port_idx), memory_order_relaxed);
+
+	/* Below 0 for a moment: of two that change an entry the second may be the first to say so. */
+	return n < 0 ? 0 : (uint32_t)n;
+}
+
 uint32_t fdb_capacity_bound(const struct fdb *fdb)
 {
 	return fdb->max_entries;
@@ -462,5 +513,6 @@ void fdb_counters(const struct fdb *fdb, struct fdb_counters *out)
 		out->moved += atomic_load_explicit(&s->moved, memory_order_relaxed);
 		out->not_learned_full += atomic_load_explicit(&s->full, memory_order_relaxed);
 		out->not_learned_raced += atomic_load_explicit(&s->raced, memory_order_relaxed);
+		out->not_learned_limit += atomic_load_explicit(&s->limited, memory_order_relaxed);
 	}
 }

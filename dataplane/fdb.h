@@ -78,6 +78,7 @@ struct fdb;
 #define FDB_VLAN_SHIFT 48u
 #define FDB_MAC_MASK   ((UINT64_C(1) << FDB_VLAN_SHIFT) - 1)
 #define FDB_KEY_VALID  (UINT64_C(1) << 63)
+#define FDB_PORTS      65536u /* port indices are below (PORT_MAX) */
 
 struct fdb_conf {
 	uint32_t max_entries;	      /* bound on entries, 16 .. 16 777 216 */
@@ -93,6 +94,7 @@ enum fdb_learn_result {
 	FDB_MOVED,     /* was on another port */
 	FDB_FULL,      /* bound reached or both buckets full: not learned */
 	FDB_RACED,     /* lost against another writer: not learned this time */
+	FDB_OVER_LIMIT, /* the port holds as many as it may: not learned, the frame is to be dropped */
 };
 
 /* What an operator sees of an entry. */
@@ -111,6 +113,7 @@ struct fdb_counters {
 	uint64_t moved;
 	uint64_t not_learned_full;
 	uint64_t not_learned_raced;
+	uint64_t not_learned_limit;
 	uint64_t aged;	  /* removed by the sweeper because of age */
 	uint64_t flushed; /* removed by the sweeper because the port had left */
 };
@@ -151,10 +154,23 @@ void fdb_lookup_bulk(const struct fdb *fdb, const uint64_t *keys, unsigned n, ui
  * Makes sure `key` is on (port_idx, gen) with second `now_s`. `seen` is the value fdb_lookup_bulk()
  * returned for it in this burst, 0 if none: the usual case (same port, same second) must be settled by
  * the caller with fdb_is_fresh() without a call. Worker, online reader; never waits. port_idx is below the
- * length of conf.gens; now_s >= 1.
+ * FDB_PORTS, the length of conf.gens; now_s >= 1.
  */
 enum fdb_learn_result fdb_learn(struct fdb *fdb, uint64_t key, uint64_t seen, uint32_t port_idx,
 	uint16_t gen, uint32_t now_s);
+
+/*
+ * The same for a port that may hold at most `limit` entries (0 = any number): at the limit a key that is
+ * not the port's own, be it new or another port's, is FDB_OVER_LIMIT and stays as it was; its own are
+ * refreshed all the same. Exact for a port whose frames one worker receives; each further worker may add
+ * one, and while the table grows an entry may for a moment count twice. An entry counts from its
+ * learning until it is swept (age_s and at most a pass more), deleted, or moved away.
+ */
+enum fdb_learn_result fdb_learn_limited(struct fdb *fdb, uint64_t key, uint64_t seen,
+	uint32_t port_idx, uint16_t gen, uint32_t now_s, uint32_t limit);
+
+/* Entries that name this port index, the dead ones of a departed port included. Any thread, O(1). */
+uint32_t fdb_port_count(const struct fdb *fdb, uint32_t port_idx);
 
 static inline bool fdb_is_fresh(uint64_t seen, uint32_t port_idx, uint16_t gen, uint32_t now_s)
 {

@@ -88,6 +88,20 @@ void fdb_table_free(struct fdb_table *t)
 	free(t);
 }
 
+_Atomic int32_t *fdb_held_new(void)
+{
+	void *p = mmap(NULL, FDB_PORTS * sizeof(int32_t), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void fdb_held_free(_Atomic int32_t *held)
+{
+	if (held != NULL)
+		munmap((void *)held, FDB_PORTS * sizeof(*held));
+}
+
 uint64_t fdb_slots_for(uint32_t max_entries)
 {
 	uint64_t slots = 64;
@@ -224,6 +238,7 @@ void fdb_retire(
 	/* Four tries: a worker that still writes here (FDB_ANNOUNCED) may come in between. */
 	for (int i = 0; i < 4 && value >= FDB_LIVE; i++) {
 		if (atomic_compare_exchange_strong(&s->value, &value, state)) {
+			fdb_hold(fdb, value, -1);
 			fdb_credit_give(fdb, own);
 			return;
 		}

@@ -52,8 +52,10 @@ static bool clear_slot(struct fdb *fdb, struct fdb_slot *s, uint64_t v)
 	if (!atomic_compare_exchange_strong(&s->value, &v, FDB_CLEARING))
 		return false;
 	atomic_store_explicit(&s->key, use_epoch(fdb), memory_order_release);
-	if (v >= FDB_LIVE)
+	if (v >= FDB_LIVE) {
+		fdb_hold(fdb, v, -1);
 		fdb_credit_give(fdb, fdb_own_stripe(fdb));
+	}
 	return true;
 }
 
@@ -304,10 +306,12 @@ static bool carry(struct fdb *fdb, struct fdb_table *to, uint64_t key, uint64_t 
 	(void)fdb_credit_take(fdb, fdb_own_stripe(fdb), true);
 	atomic_store_explicit(
 		&to->created[fdb_slot_index(to, f.half)], created_s, memory_order_relaxed);
-	if (atomic_compare_exchange_strong(&f.half->value, &unset, v))
+	if (atomic_compare_exchange_strong(&f.half->value, &unset, v)) {
+		fdb_hold(fdb, v, 1);
 		*wrote = f.half;
-	else
+	} else {
 		fdb_credit_give(fdb, fdb_own_stripe(fdb));
+	}
 	return true;
 }
 
@@ -335,11 +339,13 @@ static bool copy_slot(struct fdb *fdb, struct fdb_table *from, struct fdb_table 
 		    &wrote))
 		return false;
 	seen = v;
-	if (atomic_compare_exchange_strong(&s->value, &seen, FDB_AWAY))
+	if (atomic_compare_exchange_strong(&s->value, &seen, FDB_AWAY)) {
+		fdb_hold(fdb, v, -1);
 		fdb_credit_give(fdb, own);
-	else if (seen == FDB_UNSET && wrote != NULL)
+	} else if (seen == FDB_UNSET && wrote != NULL) {
 		/* A worker has it forgotten meanwhile (fdb.c, crowded()): so do we. */
 		fdb_retire(fdb, own, wrote, v, FDB_UNSET);
+	}
 	return true;
 }
 

@@ -51,6 +51,7 @@ struct fdb_stripe {
 	_Atomic uint64_t moved;
 	_Atomic uint64_t full;
 	_Atomic uint64_t raced;
+	_Atomic uint64_t limited;
 	_Atomic uint64_t crowded; /* of `full`: the table was too small, not the bound reached */
 } __attribute__((aligned(FDB_LINE)));
 
@@ -70,6 +71,7 @@ struct fdb {
 	_Atomic(struct fdb_table *) old; /* being copied from; NULL, or equal to a stale `cur` */
 	uint64_t secret[2];
 	const _Atomic uint16_t *gens;
+	_Atomic int32_t *held; /* [FDB_PORTS], see fdb_held() */
 	uint32_t max_entries;
 	uint32_t age_s;
 	uint32_t batch; /* credit a stripe fetches at once */
@@ -149,6 +151,21 @@ static inline bool fdb_alive(const struct fdb *fdb, uint64_t value)
 		fdb_value_gen(value);
 }
 
+/*
+ * Values in either table that name the port, live or dead: whoever changes a value by CAS changes this with
+ * fdb_hold(). Touched when something is learned, moved or removed, not per frame. Neighbouring ports, which
+ * may be other workers', stand in different lines.
+ */
+static inline _Atomic int32_t *fdb_held(const struct fdb *fdb, uint32_t port_idx)
+{
+	return &fdb->held[(port_idx << 4 | port_idx >> 12) & (FDB_PORTS - 1)];
+}
+
+static inline void fdb_hold(struct fdb *fdb, uint64_t value, int32_t by)
+{
+	atomic_fetch_add_explicit(fdb_held(fdb, fdb_value_port(value)), by, memory_order_relaxed);
+}
+
 static inline uint32_t fdb_slot_index(const struct fdb_table *t, const struct fdb_slot *s)
 {
 	return (uint32_t)(s - t->bucket[0].slot);
@@ -177,6 +194,9 @@ struct fdb_found {
 /* fdb_slots.c */
 struct fdb_table *fdb_table_new(uint64_t slots, uint32_t id, int socket);
 void fdb_table_free(struct fdb_table *t);
+/* All 0; a page of it costs memory when a port of that page has learned. */
+_Atomic int32_t *fdb_held_new(void);
+void fdb_held_free(_Atomic int32_t *held);
 struct fdb_found fdb_find(const struct fdb_table *t, uint64_t h, uint64_t key);
 /* Takes the right to one entry; `force` goes into debt, for one that is about to be given back. */
 bool fdb_credit_take(struct fdb *fdb, struct fdb_stripe *own, bool force);

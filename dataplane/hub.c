@@ -19,6 +19,8 @@ static struct {
 
 /* ---- life: control thread --------------------------------------------------------------------- */
 
+static_assert(FDB_PORTS == PORT_MAX, "a MAC entry names any port");
+
 static int hub_publish(struct hub *hub)
 {
 	for (uint32_t k = 0; k < HUB_MAX; k++) {

@@ -249,7 +249,12 @@ static uint64_t learn(struct input *in)
 		if (key == last)
 			continue;
 		last = key;
-		fdb_learn(b->hub->fdb, key, seen, port->idx, port->gen, now_s);
+		if (fdb_learn_limited(b->hub->fdb, key, seen, port->idx, port->gen, now_s,
+			    port->max_macs) == FDB_OVER_LIMIT) {
+			drop_frame(in, b->frame[j], STATS_DROP_IN_MAC_LIMIT);
+			refused |= UINT64_C(1) << j;
+			last = 0;
+		}
 	}
 	return refused;
 }

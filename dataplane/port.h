@@ -71,6 +71,8 @@ struct port {
 	uint16_t home;	  /* worker index: owner, and the one that fans floods out to it */
 	uint32_t flags;	  /* PORT_F_* */
 	uint32_t max_len; /* longest frame it takes, bytes; FRAME_MAX_BYTES for sessions */
+	/* MAC addresses that may stand behind it; frames of further ones are dropped. 0 = any number. */
+	uint32_t max_macs;
 	/* For each worker: the worker that can transmit on this port for it (itself, or by ring). */
 	uint8_t tx_lcore[LCORE_MAX];
 	/* One block per worker that may touch the port; sessions: only stats[home] is non-NULL. */

@@ -32,6 +32,7 @@
 	X(BAD_SOURCE, "bad_source", "source MAC all zero, all ones, or equal to the destination") \
 	X(RECEIVE_ONLY, "receive_only", "sent by a port that may only receive (monitoring)")      \
 	X(MAC_CONFLICT, "mac_conflict", "source MAC was in use on another port within 13 s")      \
+	X(MAC_LIMIT, "mac_limit", "new source MAC, the port holds as many as it may")             \
 	X(PROBE_MAC, "probe_mac", "from or to the address of the hub's own probes")               \
 	X(OWN_PORT, "own_port", "destination is known on the port the frame came from")           \
 	X(MALFORMED, "malformed", "block did not decode to a frame")                              \

@@ -310,7 +310,7 @@ static void check_books(void)
 {
 	uint64_t *keys = calloc(2 * MAX, sizeof(*keys)), cursor = 0;
 	struct fdb_entry e[256];
-	size_t total = 0;
+	size_t total = 0, held = 0;
 
 	for (uint64_t passes = fdb_sweep_passes(fdb); fdb_sweep_passes(fdb) < passes + 4;)
 		fdb_sweep(fdb, 4096, NOW_S);
@@ -327,6 +327,10 @@ static void check_books(void)
 	}
 	if (total != fdb_count(fdb))
 		die("%zu entries, %u in the books", total, fdb_count(fdb));
+	for (uint32_t p = 0; p < FDB_PORTS; p++)
+		held += fdb_port_count(fdb, p);
+	if (total != held)
+		die("%zu entries, %zu in the ports' books", total, held);
 	free(keys);
 }
 

@@ -290,6 +290,60 @@ static void test_flush(void **)
 	fdb_destroy(fdb);
 }
 
+/* What a port holds follows every way in which an entry comes, moves and goes; so does its limit. */
+static void test_port_limit(void **)
+{
+	struct fdb *fdb = make(1000);
+	struct fdb_counters c;
+	uint64_t k1 = fdb_key(1, 0), k2 = fdb_key(2, 0), k3 = fdb_key(3, 0);
+	uint16_t gen = atomic_load(&gens[5]);
+
+	assert_int_equal(fdb_learn_limited(fdb, k1, 0, 5, gen, 1, 2), FDB_LEARNED);
+	assert_int_equal(fdb_learn_limited(fdb, k2, 0, 5, gen, 1, 2), FDB_LEARNED);
+	assert_int_equal(fdb_port_count(fdb, 5), 2);
+	assert_int_equal(fdb_learn_limited(fdb, k3, 0, 5, gen, 1, 2), FDB_OVER_LIMIT);
+	assert_int_equal(look(fdb, k3), 0);
+	/* Its own stay good; nobody else's can be taken either; without a limit it goes on. */
+	assert_int_equal(fdb_learn_limited(fdb, k1, look(fdb, k1), 5, gen, 2, 2), FDB_KNOWN);
+	assert_int_equal(look(fdb, k1), want(5, 2));
+	learn(fdb, k3, 6, 2);
+	assert_int_equal(fdb_learn_limited(fdb, k3, look(fdb, k3), 5, gen, 2, 2), FDB_OVER_LIMIT);
+	assert_int_equal(look(fdb, k3), want(6, 2));
+	assert_int_equal(learn(fdb, k3, 5, 3), FDB_MOVED);
+	assert_int_equal(fdb_port_count(fdb, 5), 3);
+	assert_int_equal(fdb_port_count(fdb, 6), 0);
+	/* Moved away, deleted, aged, and left behind by a port that went. */
+	assert_int_equal(learn(fdb, k3, 6, 3), FDB_MOVED);
+	fdb_delete(fdb, k2);
+	assert_int_equal(fdb_port_count(fdb, 5), 1);
+	assert_int_equal(fdb_learn_limited(fdb, k2, 0, 5, gen, 3, 2), FDB_LEARNED);
+	for (unsigned i = 0; i < 4; i++)
+		sweep(fdb, 602 + 1);
+	assert_int_equal(fdb_port_count(fdb, 5), 1);
+	atomic_store(&gens[5], (uint16_t)(gen + 1));
+	assert_int_equal(fdb_port_count(fdb, 5), 1);
+	sweep(fdb, 603);
+	assert_int_equal(fdb_port_count(fdb, 5), 0);
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.not_learned_limit, 2);
+	fdb_destroy(fdb);
+}
+
+/* Growth carries what a port holds over, and not one more. */
+static void test_port_count_grows(void **)
+{
+	struct fdb *fdb = make(60000);
+
+	for (uint64_t i = 0; i < 20000;) {
+		if (learn(fdb, fdb_key(i + 1, 0), 1 + (uint32_t)(i % 4), 1) != FDB_FULL)
+			i++;
+		fdb_sweep(fdb, 512, 1);
+	}
+	for (uint32_t p = 1; p <= 4; p++)
+		assert_int_equal(fdb_port_count(fdb, p), 5000);
+	fdb_destroy(fdb);
+}
+
 static void test_delete(void **)
 {
 	struct fdb *fdb = make(1000);
@@ -719,6 +773,8 @@ int main(void)
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_port_limit),
+		cmocka_unit_test(test_port_count_grows),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_crowded),
 		cmocka_unit_test(test_doubled),

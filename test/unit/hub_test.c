@@ -118,6 +118,26 @@ static void check_mac_refuses_a_fresh_address(void **)
 	assert_abc_books();
 }
 
+static void a_port_over_its_limit_is_dropped(void **)
+{
+	c.port.max_macs = 3;
+	join_and_learn();
+	send_one(&c, MAC_A, 0x020000000101, false);
+	send_one(&c, MAC_A, 0x020000000102, false);
+	ASSERT_CNT(2, 0, 0);
+	/* The fourth, each of its frames; the first three go on. */
+	send_one(&c, MAC_A, 0x020000000103, true);
+	send_one(&c, MAC_A, 0x020000000103, false);
+	send_one(&c, FAKE_BROADCAST, MAC_B, false);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_MAC_LIMIT), 3);
+	ASSERT_CNT(2, 0, 0);
+	send_one(&c, MAC_A, MAC_C, false);
+	ASSERT_CNT(3, 0, 0);
+	send_one(&a, MAC_B, MAC_A, false);
+	ASSERT_CNT(3, 1, 0);
+	assert_abc_books();
+}
+
 /* The entry was refreshed by a worker whose second has already begun. */
 static void learn_ahead(struct lcore *lc, void *)
 {
@@ -359,6 +379,7 @@ int main(void)
 		HUB_TEST(vlans_are_apart),
 		HUB_TEST(a_station_moves),
 		HUB_TEST(check_mac_refuses_a_fresh_address),
+		HUB_TEST(a_port_over_its_limit_is_dropped),
 		HUB_TEST(check_mac_holds_while_clocks_differ),
 		HUB_TEST(bad_frames_are_counted_and_the_others_pass),
 		HUB_TEST(what_never_became_a_frame_is_in_the_books),
