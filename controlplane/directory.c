@@ -165,6 +165,7 @@ static void hub_free(struct directory_hub *hub)
 		TAILQ_REMOVE(&hub->users, user, entry);
 		user_free(user);
 	}
+	explicit_bzero(&hub->admin, sizeof(hub->admin));
 	free(hub->user_index);
 	free(hub);
 }
@@ -178,6 +179,7 @@ void directory_free(struct directory *d)
 		hub_free(hub);
 	}
 	directory_bridges_free(d);
+	explicit_bzero(&d->admin, sizeof(d->admin));
 	free(d->hub_index);
 	directory_init(d);
 }

@@ -26,12 +26,31 @@
 #define DIRECTORY_MACS_MIN  16u	   /* what fdb.h takes */
 #define DIRECTORY_MACS_MAX  16777216u
 
+#define DIRECTORY_LISTENERS_MAX 64u /* as CONFIG_LISTENERS_MAX */
+
 #define DIRECTORY_BRIDGES_MAX	    256u
 #define DIRECTORY_BRIDGE_NAME_BYTES 64u
 #define DIRECTORY_DEVICE_BYTES	    512u
 #define DIRECTORY_TAP_MAX	    11u /* with tap_ in front 15, what an interface may have */
 
 struct hub;
+
+/*
+ * The administrator of the server or of a hub: what the protocol compares a password with (admin-rpc.md 1.5,
+ * 4.4). Who has the hashes can log in, so they never leave the daemon but to the directory file.
+ */
+struct directory_admin {
+	bool set; /* false, or the password is empty: nobody administers from the network */
+	uint8_t hash[DIRECTORY_HASH_BYTES];	/* SHA0(password) */
+	uint8_t vpn_hash[DIRECTORY_HASH_BYTES]; /* hubs: SHA0(password || "ADMINISTRATOR") */
+};
+
+/* A listener that was added, switched or removed at run time: stands above patchbay.cfg. */
+struct directory_listener {
+	uint16_t port;
+	bool enabled;
+	bool removed; /* patchbay.cfg has it, and it is not wanted */
+};
 
 /* auth.md section 2; numbers as in admin-rpc.md 4.5. */
 enum directory_auth {
@@ -60,6 +79,7 @@ struct directory_hub {
 	bool require_encryption; /* no session below TLS, whatever the client asks (wire.md 6.6) */
 	uint32_t max_sessions;	 /* 0 = no limit of its own */
 	uint32_t max_macs;	 /* bound of the MAC table */
+	struct directory_admin admin;
 	int64_t created_ms;
 	uint32_t user_cnt;
 	TAILQ_HEAD(directory_users, directory_user) users;
@@ -118,6 +138,23 @@ int directory_hub_create(const char *name, struct directory_hub **out);
 int directory_user_create(struct directory_hub *hub, const char *name, struct directory_user **out);
 /* Makes it a password user. The caller saves. */
 void directory_user_set_password(struct directory_user *user, const char *password);
+
+/* The server's administrator; never NULL. The caller of the second saves. */
+const struct directory_admin *directory_server_admin(void);
+void directory_server_set_admin(const struct directory_admin *admin);
+/* Both hashes from a password; "" unsets. */
+void directory_admin_set_password(struct directory_admin *admin, const char *password);
+/*
+ * From the hashes a tool made; those of an empty password unset. `vpn_hash` may be NULL: then nobody logs in to
+ * the VPN as administrator until a password is set in clear.
+ */
+void directory_admin_set_hashes(
+	struct directory_admin *admin, const uint8_t *hash, const uint8_t *vpn_hash);
+
+/* Listeners changed at run time; false behind the last. */
+bool directory_listener_get(unsigned index, struct directory_listener *out);
+/* Sets the entry of a port, or (NULL) forgets it. -ENOSPC. The caller saves. */
+int directory_listener_set(uint16_t port, const struct directory_listener *entry);
 
 /* All bridges in order of creation. */
 const struct directory_bridges *directory_bridges(void);

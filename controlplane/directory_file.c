@@ -89,7 +89,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool hash_parse(const char *text, uint8_t out[DIRECTORY_HASH_BYTES])
+bool directory_hash_parse(const char *text, uint8_t out[DIRECTORY_HASH_BYTES])
 {
 	if (strlen(text) != 2 * DIRECTORY_HASH_BYTES)
 		return false;
@@ -146,7 +146,7 @@ static void read_auth(
 		return;
 	}
 	user->auth = DIRECTORY_AUTH_PASSWORD;
-	if (!hash_parse(hash, user->hashed_password))
+	if (!directory_hash_parse(hash, user->hashed_password))
 		config_reader_error(r, config_reader_member(group, "password_hash"),
 			"should be 40 hexadecimal digits");
 }
@@ -275,6 +275,7 @@ static int read_hub_fields(
 	number = hub->max_macs;
 	config_reader_int(r, group, "max_macs", DIRECTORY_MACS_MIN, DIRECTORY_MACS_MAX, &number);
 	hub->max_macs = (uint32_t)number;
+	directory_admin_read(r, group, true, &hub->admin);
 	read_time(r, group, "created", &hub->created_ms);
 	return read_users(r, group, hub);
 }
@@ -282,7 +283,8 @@ static int read_hub_fields(
 static int read_hub(struct config_reader *r, const config_setting_t *group, struct directory *d)
 {
 	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
-		"require_encryption", "created", "users", NULL};
+		"require_encryption", "admin_password", "admin_password_hash", "admin_vpn_hash",
+		"created", "users", NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -309,13 +311,16 @@ static int read_hub(struct config_reader *r, const config_setting_t *group, stru
 static int read_directory(
 	struct config_reader *r, const config_setting_t *root, struct directory *d)
 {
-	static const char *const names[] = {"version", "hubs", "bridges", NULL};
+	static const char *const names[] = {"version", "hubs", "bridges", "admin_password",
+		"admin_password_hash", "listeners", NULL};
 	const config_setting_t *hubs;
 	int64_t version = FILE_VERSION;
 	int rc = 0;
 
 	config_reader_known(r, root, names);
 	config_reader_int(r, root, "version", FILE_VERSION, FILE_VERSION, &version);
+	directory_admin_read(r, root, false, &d->admin);
+	directory_listeners_read(r, root, d);
 	/* A file cut to nothing parses as an empty one: it must not pass for a directory. */
 	if (config_reader_member(root, "hubs") == NULL)
 		config_reader_error(r, NULL, "hubs is missing, should be a list ( )");
@@ -437,6 +442,7 @@ static void put_hub(FILE *f, const struct directory_hub *hub)
 		hub->require_encryption ? "true" : "false");
 	fprintf(f, "\t\tmax_sessions = %" PRIu32 ";\n\t\tmax_macs = %" PRIu32 ";\n",
 		hub->max_sessions, hub->max_macs);
+	directory_admin_write(f, "\t\t", true, &hub->admin);
 	put_time(f, "\t\t", "created", hub->created_ms);
 	fputs("\t\tusers = (", f);
 	TAILQ_FOREACH (user, &hub->users, entry) {
@@ -462,8 +468,10 @@ char *directory_serialise(size_t *size)
 	fprintf(f,
 		"# Hubs and users of Patchbay: see directory.cfg(5). Written by patchbayd;\n"
 		"# edit it only while the daemon is stopped, then try `patchbayd --check`.\n"
-		"version = %d;\n\nhubs = (",
+		"version = %d;\n\n",
 		FILE_VERSION);
+	directory_admin_write(f, "", false, directory_server_admin());
+	fputs("hubs = (", f);
 	TAILQ_FOREACH (hub, directory_hubs(), entry) {
 		fputs(separator, f);
 		put_hub(f, hub);
@@ -471,6 +479,7 @@ char *directory_serialise(size_t *size)
 	}
 	fputs("\n);\n", f);
 	directory_bridges_write(f);
+	directory_listeners_write(f);
 	failed = ferror(f) != 0;
 	if (fclose(f) != 0 || failed) {
 		free(text);

@@ -18,6 +18,9 @@ struct directory {
 	uint32_t hub_index_size;	  /* power of two, or 0 */
 	struct directory_bridges bridges;
 	uint32_t bridge_cnt;
+	struct directory_admin admin;
+	struct directory_listener listeners[DIRECTORY_LISTENERS_MAX];
+	unsigned listener_cnt;
 };
 
 extern struct directory directory_now; /* in force */
