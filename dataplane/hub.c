@@ -62,6 +62,7 @@ struct hub *hub_create(const struct hub_conf *conf)
 	};
 	unsigned locals = lcore_count();
 	size_t size_bytes = sizeof(struct hub) + locals * sizeof(struct hub_local);
+	struct hub_options options;
 	struct hub *hub;
 	int err;
 
@@ -88,19 +89,26 @@ struct hub *hub_create(const struct hub_conf *conf)
 	}
 	hub->fdb = fdb_create(&fdb);
 	if (hub->fdb == NULL) {
-		err = errno;
-		free(hub);
-		errno = err;
-		return NULL;
+		err = -errno;
+		goto fail;
 	}
+	hub_options_default(&options);
+	err = hub_set_options(hub, &options);
+	if (err != 0)
+		goto fail_fdb;
 	err = hub_publish(hub);
-	if (err != 0) {
-		fdb_destroy(hub->fdb);
-		free(hub);
-		errno = -err;
-		return NULL;
-	}
+	if (err != 0)
+		goto fail_rules;
 	return hub;
+
+fail_rules:
+	free(atomic_load_explicit(&hub->rules, memory_order_relaxed));
+fail_fdb:
+	fdb_destroy(hub->fdb);
+fail:
+	free(hub);
+	errno = -err;
+	return NULL;
 }
 
 static void hub_free(void *arg)
@@ -111,6 +119,7 @@ static void hub_free(void *arg)
 
 	port_table_hub_gone(hub);
 	fdb_destroy(hub->fdb);
+	free(atomic_load_explicit(&hub->rules, memory_order_relaxed));
 	free(hub);
 	if (done != NULL)
 		done(done_arg);
@@ -161,6 +170,9 @@ void hub_port_join(struct lcore *lc, struct port *port)
 	port->joined = true;
 	joined_set(local, 1);
 	if ((port->flags & PORT_F_MIRROR) != 0) {
+		if (TAILQ_EMPTY(&local->mirrors))
+			atomic_fetch_or_explicit(&hub->mirror_workers, UINT64_C(1) << lc->index,
+				memory_order_relaxed);
 		TAILQ_INSERT_TAIL(&local->mirrors, port, member);
 	} else {
 		if (TAILQ_EMPTY(&local->members))
@@ -187,7 +199,12 @@ void hub_port_leave(struct lcore *lc, struct port *port)
 	atomic_store_explicit(&port_table[port->idx].port, NULL, memory_order_release);
 	joined_set(local, -1u);
 	if ((port->flags & PORT_F_MIRROR) != 0) {
+		if (local->walk_next == port)
+			local->walk_next = TAILQ_NEXT(port, member);
 		TAILQ_REMOVE(&local->mirrors, port, member);
+		if (TAILQ_EMPTY(&local->mirrors))
+			atomic_fetch_and_explicit(&hub->mirror_workers, ~(UINT64_C(1) << lc->index),
+				memory_order_relaxed);
 		return;
 	}
 	/* A flood may be walking the list, and this call come from the port it has just served. */

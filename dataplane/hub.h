@@ -75,6 +75,7 @@ void hub_relay_unicast(struct lcore *lc, struct hub *hub, uint32_t idx, uint16_t
 	struct rte_mbuf **m, unsigned n);
 void hub_relay_flood(
 	struct lcore *lc, struct hub *hub, uint32_t source_idx, struct rte_mbuf **m, unsigned n);
+void hub_relay_mirror(struct lcore *lc, struct hub *hub, struct rte_mbuf **m, unsigned n);
 
 /* ---- control thread ---- */
 

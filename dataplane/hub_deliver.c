@@ -13,7 +13,7 @@
 	for (uint64_t left_ = (mask); \
 		left_ != 0 && ((j) = (unsigned)__builtin_ctzll(left_), true); left_ &= left_ - 1)
 
-static void tx(struct burst *b, struct port *port, struct frame **frames, unsigned n,
+void burst_tx(struct burst *b, struct port *port, struct frame **frames, unsigned n,
 	unsigned oversize, unsigned no_mbuf)
 {
 	if (unlikely(oversize + no_mbuf > 0)) {
@@ -69,7 +69,7 @@ void burst_to_port(struct burst *b, struct port *port, uint64_t mask)
 			vec[n++] = f;
 		}
 	}
-	tx(b, port, vec, n, oversize, no_mbuf);
+	burst_tx(b, port, vec, n, oversize, no_mbuf);
 }
 
 /* ---- floods ----------------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ static void flood_member(struct burst *b, struct flood_view *v, struct port *por
 		}
 		vec[n++] = f;
 	}
-	tx(b, port, vec, n, oversize, no_mbuf);
+	burst_tx(b, port, vec, n, oversize, no_mbuf);
 }
 
 void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, uint32_t skip_idx,

@@ -12,16 +12,15 @@
  * Between two frames of one source to one receiver order is kept, also when a flood stands between
  * unicast frames: a receiver's frames are merged in order of arrival into one burst.
  *
- * Policies, filters and access lists come between admit and lookup and take frames out by the same
- * mask; a copy for mirrors is taken behind classify, of all that is then switched or flooded (hub.md 3
- * step 21).
+ * Access lists will come between admit and lookup and take frames out by the same mask. Mirrors get their
+ * copy of all that is then switched or flooded (hub_mirror.c, step 21).
  */
 
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
-#include "dataplane/hub_priv.h"
+#include "dataplane/hub_input_priv.h"
 
 #define ETHERTYPE_VLAN	  0x8100u
 #define ETHERTYPE_IPV4	  0x0800u
@@ -30,25 +29,6 @@
 #define IPV6_HEADER	  40u
 #define MAC_EXCLUSIVE_S	  13u /* reference/hub.md 2 */
 #define PREFETCH_DISTANCE 6u
-
-struct input {
-	struct burst b;
-	struct port *port;
-	uint64_t broadcast;		/* mask: I/G bit of the destination */
-	uint64_t keys[2 * FRAME_BURST]; /* source, destination, source, ... of b.frame[] */
-	uint64_t values[2 * FRAME_BURST] __attribute__((aligned(16)));
-	struct burst_groups groups;
-	struct stats_traffic in;
-	unsigned dropped;
-	uint32_t drop[STATS_DROP_IN_CNT];
-};
-
-static void drop_frame(struct input *in, struct frame *f, enum stats_drop_in reason)
-{
-	burst_bury(&in->b, f);
-	in->drop[reason]++;
-	in->dropped++;
-}
 
 /* ---- admit ------------------------------------------------------------------------------------ */
 
@@ -110,7 +90,7 @@ static void reject(struct input *in, struct frame *f, bool broadcast, enum stats
 		in->in.broadcast_frames++;
 		in->in.broadcast_bytes += f->len;
 	}
-	drop_frame(in, f, reason);
+	input_drop(in, f, reason);
 }
 
 /* Broadcasts are counted from the mask afterwards: there are few. */
@@ -236,12 +216,12 @@ static uint64_t learn(struct input *in)
 			continue;
 		/* Never learned, so it always comes by here. */
 		if (unlikely(is_probe(b->hub, key))) {
-			drop_frame(in, b->frame[j], STATS_DROP_IN_PROBE_MAC);
+			input_drop(in, b->frame[j], STATS_DROP_IN_PROBE_MAC);
 			refused |= UINT64_C(1) << j;
 			continue;
 		}
 		if ((port->flags & PORT_F_CHECK_MAC) != 0 && conflicts(port, seen, now_s)) {
-			drop_frame(in, b->frame[j], STATS_DROP_IN_MAC_CONFLICT);
+			input_drop(in, b->frame[j], STATS_DROP_IN_MAC_CONFLICT);
 			refused |= UINT64_C(1) << j;
 			continue;
 		}
@@ -251,7 +231,7 @@ static uint64_t learn(struct input *in)
 		last = key;
 		if (fdb_learn_limited(b->hub->fdb, key, seen, port->idx, port->gen, now_s,
 			    port->max_macs) == FDB_OVER_LIMIT) {
-			drop_frame(in, b->frame[j], STATS_DROP_IN_MAC_LIMIT);
+			input_drop(in, b->frame[j], STATS_DROP_IN_MAC_LIMIT);
 			refused |= UINT64_C(1) << j;
 			last = 0;
 		}
@@ -293,14 +273,14 @@ static uint64_t classify(struct input *in, uint64_t live)
 		dst = (uint32_t)in->values[2 * j + 1]; /* index and generation, fdb.h */
 		if (dst == 0) {
 			if (unlikely(is_probe(b->hub, in->keys[2 * j + 1])))
-				drop_frame(in, b->frame[j], STATS_DROP_IN_PROBE_MAC);
+				input_drop(in, b->frame[j], STATS_DROP_IN_PROBE_MAC);
 			else
 				flood |= bit;
 			continue;
 		}
 		if (dst != last) {
 			if (dst >> PORT_GEN_BITS == in->port->idx) {
-				drop_frame(in, b->frame[j], STATS_DROP_IN_OWN_PORT);
+				input_drop(in, b->frame[j], STATS_DROP_IN_OWN_PORT);
 				continue;
 			}
 			group = burst_group_get(&in->groups, dst);
@@ -457,7 +437,7 @@ static void account(struct input *in, unsigned switched, unsigned flooded)
 static void drop_all(struct input *in, enum stats_drop_in reason)
 {
 	for (unsigned j = 0; j < in->b.n; j++)
-		drop_frame(in, in->b.frame[j], reason);
+		input_drop(in, in->b.frame[j], reason);
 	in->b.n = 0;
 }
 
@@ -497,6 +477,8 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	flooded = (unsigned)__builtin_popcountll(flood);
 	/* Before dispatch: a tx_burst that looks at the counters finds the frames it is given. */
 	account(&in, entered - flooded, flooded);
+	if (unlikely(hub_has_mirrors(b->hub)))
+		input_mirror(&in, flood);
 	if (entered > 0)
 		dispatch(&in, flood);
 	burst_end(b);

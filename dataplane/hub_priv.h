@@ -11,6 +11,7 @@
 
 #include "dataplane/grace.h"
 #include "dataplane/hub.h"
+#include "dataplane/hub_options.h"
 #include "dataplane/lcore_priv.h"
 
 #define HUB_MAX 65536u /* hub table slots: index and generation fit one word of a relay */
@@ -39,7 +40,9 @@ struct hub {
 	uint32_t ref;	    /* index | generation << 16: how relays name this hub */
 	uint64_t probe_mac; /* hub_conf */
 	_Atomic bool online;
-	_Atomic uint64_t workers; /* bit per worker that has members (not mirrors) */
+	_Atomic uint64_t workers;	   /* bit per worker that has members (not mirrors) */
+	_Atomic uint64_t mirror_workers;   /* the same for mirrors */
+	_Atomic(struct hub_rules *) rules; /* never NULL; control thread publishes */
 	/* Control thread. */
 	struct port_quarantine quarantine __attribute__((aligned(64)));
 	struct grace_node grace;
@@ -48,6 +51,25 @@ struct hub {
 	unsigned locals;
 	struct hub_local local[];
 };
+
+/* Options as the data path uses them: one immutable object, replaced as a whole (hub_options.c). */
+struct hub_rules {
+	struct hub_options options;
+	uint64_t in_classes; /* FRAME_*: no frame of these enters the hub */
+	struct grace_node grace;
+};
+
+/* Good until the turn ends. Worker, online; or the control thread. */
+static inline const struct hub_rules *hub_rules(const struct hub *hub)
+{
+	/* Pairs with the release in hub_set_options(). */
+	return atomic_load_explicit(&hub->rules, memory_order_acquire);
+}
+
+static inline bool hub_has_mirrors(const struct hub *hub)
+{
+	return atomic_load_explicit(&hub->mirror_workers, memory_order_relaxed) != 0;
+}
 
 /*
  * The hub a relay names, or NULL if it is gone. Worker, online: the pointer is good until the turn ends,
@@ -148,6 +170,23 @@ void burst_to_port(struct burst *b, struct port *port, uint64_t mask);
  */
 void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, uint32_t skip_idx,
 	struct rte_mbuf **hold);
+
+/*
+ * The last step: a tx_burst for n frames of one port, and the books for those that were too long for it or
+ * found no mbuf.
+ */
+void burst_tx(struct burst *b, struct port *port, struct frame **frames, unsigned n,
+	unsigned oversize, unsigned no_mbuf);
+
+/*
+ * A burst of frames that came over a ring. `frames` gives the structs a place; all mbufs are linear, as
+ * frame.h demands of their makers.
+ */
+void burst_from_relay(struct burst *b, struct lcore *lc, struct hub *hub, struct frame *frames,
+	struct rte_mbuf **m, unsigned n);
+
+/* The frames in `mask` to this worker's mirrors. Nothing is consumed: their references stay. */
+void burst_mirror(struct burst *b, uint64_t mask);
 
 /* Frees what was buried. */
 void burst_end(struct burst *b);

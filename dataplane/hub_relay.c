@@ -5,8 +5,7 @@
 
 #include "dataplane/hub_priv.h"
 
-/* `frames` gives the structs a place; all mbufs are linear, as frame.h demands of their makers. */
-static void relay_burst(struct burst *b, struct lcore *lc, struct hub *hub, struct frame *frames,
+void burst_from_relay(struct burst *b, struct lcore *lc, struct hub *hub, struct frame *frames,
 	struct rte_mbuf **m, unsigned n)
 {
 	b->lc = lc;
@@ -41,7 +40,7 @@ void hub_relay_unicast(struct lcore *lc, struct hub *hub, uint32_t idx, uint16_t
 		rte_pktmbuf_free_bulk(m, n);
 		return;
 	}
-	relay_burst(&b, lc, hub, frames, m, n);
+	burst_from_relay(&b, lc, hub, frames, m, n);
 	burst_to_port(&b, port, burst_all(&b));
 	burst_end(&b);
 }
@@ -53,7 +52,7 @@ void hub_relay_flood(
 	struct rte_mbuf *hold[FRAME_BURST];
 	struct burst b;
 
-	relay_burst(&b, lc, hub, frames, m, n);
+	burst_from_relay(&b, lc, hub, frames, m, n);
 	burst_flood(&b, burst_all(&b), NULL, source_idx, hold);
 	rte_pktmbuf_free_bulk(hold, n);
 }

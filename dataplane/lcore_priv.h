@@ -25,12 +25,14 @@
 struct relay_item {
 	struct rte_mbuf *m;
 	uint32_t
-		port; /* idx << PORT_GEN_BITS | gen of the target; RELAY_FLOOD | idx << .. of the source */
+		port; /* idx << PORT_GEN_BITS | gen of the target; RELAY_FLOOD | idx << .. of the source;
+		       * RELAY_MIRROR */
 	uint32_t hub; /* struct hub.ref */
 };
-#define RELAY_FLOOD (1u << 31)
+#define RELAY_FLOOD  (1u << 31)
+#define RELAY_MIRROR (1u << 30)
 static_assert(sizeof(struct relay_item) == 16);
-static_assert(PORT_MAX <= 1u << 19, "a port index leaves room for RELAY_FLOOD");
+static_assert(PORT_MAX <= 1u << 18, "a port index leaves room for RELAY_*");
 
 struct relay_out {
 	struct rte_ring *ring; /* SPSC, this worker -> that one */

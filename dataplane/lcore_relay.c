@@ -134,6 +134,8 @@ static void relay_dispatch(struct lcore *lc, const struct relay_item *item, unsi
 			m[run] = item[i + run].m;
 		if (unlikely(hub == NULL))
 			relay_lose(lc, item + i, run, STATS_DROP_OUT_PORT_GONE);
+		else if ((port & RELAY_MIRROR) != 0)
+			hub_relay_mirror(lc, hub, m, run);
 		else if ((port & RELAY_FLOOD) != 0)
 			hub_relay_flood(lc, hub, (port & ~RELAY_FLOOD) >> PORT_GEN_BITS, m, run);
 		else

@@ -35,6 +35,7 @@
 struct hub;
 struct lcore;
 struct port;
+struct port_rules;
 
 /* What the hub has to know about a port. */
 #define PORT_F_RECEIVE_ONLY (1u << 0) /* monitoring: injects nothing, is never learned on */
@@ -77,6 +78,7 @@ struct port {
 	uint8_t tx_lcore[LCORE_MAX];
 	/* One block per worker that may touch the port; sessions: only stats[home] is non-NULL. */
 	struct stats_block *stats[LCORE_MAX];
+	struct port_rules *rules; /* what it may do (port_rules.h); NULL: everything */
 
 	/* ---- home worker only ---- */
 	TAILQ_ENTRY(port) member __attribute__((aligned(64))); /* the worker's list in the hub */

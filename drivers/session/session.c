@@ -18,6 +18,7 @@
 #include <rte_common.h>
 
 #include "dataplane/hub.h"
+#include "dataplane/port_rules.h"
 #include "drivers/session/session_priv.h"
 
 #define MSGS_RESERVED 1u /* open */
@@ -75,6 +76,7 @@ static void session_free(struct session *s)
 	if (s == NULL)
 		return;
 	free(s->port.stats[s->port.home]);
+	port_rules_free(&s->port);
 	free(s->first);
 	free(s);
 }
@@ -120,6 +122,8 @@ int session_create(const struct session_conf *conf, struct session **out)
 	s->port.stats[conf->worker] = zalloc_lines(sizeof(struct stats_block));
 	s->first = calloc(1, sizeof(*s->first));
 	if (s->port.stats[conf->worker] == NULL || s->first == NULL)
+		goto fail;
+	if (conf->policy != NULL && port_rules_set(&s->port, conf->policy) != 0)
 		goto fail;
 	err = port_reserve(&s->port);
 	if (err != 0)

@@ -19,6 +19,7 @@
 #include "dataplane/stats.h"
 
 struct hub;
+struct policy;
 struct session;
 struct session_connection;
 struct stream;
@@ -92,7 +93,8 @@ struct session_conf {
 	bool half_duplex;	 /* connections have a direction (wire.md 5.3) */
 	bool compress;		 /* every block is a zlib stream (wire.md 6.4) */
 	bool client;		 /* we dialled: directions mean the opposite */
-	uint32_t port_flags;	 /* PORT_F_* */
+	uint32_t port_flags; /* PORT_F_*; monitoring mode: PORT_F_MIRROR | PORT_F_RECEIVE_ONLY */
+	const struct policy *policy; /* dataplane/policy.h; copied. NULL: no rule at all */
 	uint32_t
 		staging_bytes; /* hard bound of what waits for the peer; 0 = STAGING_HARD_DEFAULT */
 	const struct session_callbacks *cb;
