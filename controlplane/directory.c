@@ -1,47 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The directory in memory (directory.h): ordered lists for listing and saving, and hash chains for finding,
- * so that ten thousand users cost a login no more than ten.
+ * The directory in memory (directory.h): names, and hubs as ordered lists for listing and saving with an index
+ * for finding. Users and groups: directory_account.c.
  */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "controlplane/directory_priv.h"
-#include "drivers/session/wire/sha0.h"
-
-#define INDEX_SIZE_MIN 16u
 
 struct directory directory_now = {
 	.hubs = TAILQ_HEAD_INITIALIZER(directory_now.hubs),
 	.bridges = TAILQ_HEAD_INITIALIZER(directory_now.bridges),
 };
-
-static unsigned char fold(char c)
-{
-	return (unsigned char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-}
-
-static bool name_equal(const char *a, const char *b)
-{
-	while (*a != '\0' && fold(*a) == fold(*b)) {
-		a++;
-		b++;
-	}
-	return fold(*a) == fold(*b);
-}
-
-/* FNV-1a of the folded name. Names in the tables come from administrators, so it needs no secret. */
-static uint32_t name_hash(const char *name)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *name != '\0'; name++)
-		h = (h ^ fold(*name)) * 16777619u;
-	return h ^ h >> 15;
-}
 
 int64_t directory_now_ms(void)
 {
@@ -128,15 +102,10 @@ const char *directory_user_name_wrong(const char *name)
 	if (!directory_text_ok(name, false))
 		return "should be UTF-8 without control characters";
 	for (unsigned i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (name_equal(name, reserved[i]))
+		if (strcasecmp(name, reserved[i]) == 0)
 			return "is reserved, should be another";
-	if (len >= 5) {
-		char head[6] = "";
-
-		memcpy(head, name, 5);
-		if (name_equal(head, "L3SW_"))
-			return "begins with L3SW_, which is reserved, should be another";
-	}
+	if (strncasecmp(name, "L3SW_", 5) == 0)
+		return "begins with L3SW_, which is reserved, should be another";
 	return NULL;
 }
 
@@ -149,24 +118,25 @@ void directory_init(struct directory *d)
 	TAILQ_INIT(&d->bridges);
 }
 
-static void user_free(struct directory_user *user)
-{
-	explicit_bzero(user->hashed_password, sizeof(user->hashed_password));
-	free(user->real_name);
-	free(user->note);
-	free(user);
-}
-
-static void hub_free(struct directory_hub *hub)
+void directory_hub_free(struct directory_hub *hub)
 {
 	struct directory_user *user;
+	struct directory_group *group;
 
+	if (hub == NULL)
+		return;
 	while ((user = TAILQ_FIRST(&hub->users)) != NULL) {
 		TAILQ_REMOVE(&hub->users, user, entry);
-		user_free(user);
+		directory_user_free(user);
 	}
+	while ((group = TAILQ_FIRST(&hub->groups)) != NULL) {
+		TAILQ_REMOVE(&hub->groups, group, entry);
+		directory_group_free(group);
+	}
+	name_index_free(&hub->user_index);
+	name_index_free(&hub->group_index);
 	explicit_bzero(&hub->admin, sizeof(hub->admin));
-	free(hub->user_index);
+	free(hub->sources);
 	free(hub);
 }
 
@@ -176,11 +146,11 @@ void directory_free(struct directory *d)
 
 	while ((hub = TAILQ_FIRST(&d->hubs)) != NULL) {
 		TAILQ_REMOVE(&d->hubs, hub, entry);
-		hub_free(hub);
+		directory_hub_free(hub);
 	}
 	directory_bridges_free(d);
 	explicit_bzero(&d->admin, sizeof(d->admin));
-	free(d->hub_index);
+	name_index_free(&d->hub_index);
 	directory_init(d);
 }
 
@@ -196,45 +166,12 @@ const struct directory_hubs *directory_hubs(void)
 
 struct directory_hub *directory_find_hub(const struct directory *d, const char *name)
 {
-	struct directory_hub *hub;
-
-	if (d->hub_index_size == 0)
-		return NULL;
-	hub = d->hub_index[name_hash(name) & (d->hub_index_size - 1)];
-	while (hub != NULL && !name_equal(hub->name, name))
-		hub = hub->index_next;
-	return hub;
+	return name_entry_of(name_index_find(&d->hub_index, name), struct directory_hub, index);
 }
 
 struct directory_hub *directory_hub_find(const char *name)
 {
 	return directory_find_hub(&directory_now, name);
-}
-
-static void hub_index_put(struct directory *d, struct directory_hub *hub)
-{
-	struct directory_hub **slot = &d->hub_index[name_hash(hub->name) & (d->hub_index_size - 1)];
-
-	hub->index_next = *slot;
-	*slot = hub;
-}
-
-static int hub_index_reserve(struct directory *d)
-{
-	uint32_t size = d->hub_index_size == 0 ? INDEX_SIZE_MIN : d->hub_index_size * 2;
-	struct directory_hub **index, *hub;
-
-	if (d->hub_cnt < d->hub_index_size)
-		return 0;
-	index = calloc(size, sizeof(*index));
-	if (index == NULL)
-		return -ENOMEM;
-	free(d->hub_index);
-	d->hub_index = index;
-	d->hub_index_size = size;
-	TAILQ_FOREACH (hub, &d->hubs, entry)
-		hub_index_put(d, hub);
-	return 0;
 }
 
 int directory_add_hub(struct directory *d, const char *name, struct directory_hub **out)
@@ -245,9 +182,9 @@ int directory_add_hub(struct directory *d, const char *name, struct directory_hu
 		return -EINVAL;
 	if (directory_find_hub(d, name) != NULL)
 		return -EEXIST;
-	if (d->hub_cnt >= DIRECTORY_HUBS_MAX)
+	if (d->hub_index.cnt >= DIRECTORY_HUBS_MAX)
 		return -ENOSPC;
-	if (hub_index_reserve(d) < 0)
+	if (name_index_reserve(&d->hub_index) < 0)
 		return -ENOMEM;
 	hub = calloc(1, sizeof(*hub));
 	if (hub == NULL)
@@ -257,10 +194,12 @@ int directory_add_hub(struct directory *d, const char *name, struct directory_hu
 	hub->max_macs = 65536;
 	hub->created_ms = directory_now_ms();
 	hub->session_serial = 1;
+	option_defaults(hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
+	option_defaults(hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
 	TAILQ_INIT(&hub->users);
+	TAILQ_INIT(&hub->groups);
 	TAILQ_INSERT_TAIL(&d->hubs, hub, entry);
-	d->hub_cnt++;
-	hub_index_put(d, hub);
+	name_index_put(&d->hub_index, &hub->index, hub->name);
 	*out = hub;
 	return 0;
 }
@@ -270,82 +209,15 @@ int directory_hub_create(const char *name, struct directory_hub **out)
 	return directory_add_hub(&directory_now, name, out);
 }
 
-/* ---- users ------------------------------------------------------------------------------------- */
-
-struct directory_user *directory_user_find(struct directory_hub *hub, const char *name)
+void directory_hub_take(struct directory_hub *hub)
 {
-	struct directory_user *user;
-
-	if (hub->user_index_size == 0)
-		return NULL;
-	user = hub->user_index[name_hash(name) & (hub->user_index_size - 1)];
-	while (user != NULL && !name_equal(user->name, name))
-		user = user->index_next;
-	return user;
+	TAILQ_REMOVE(&directory_now.hubs, hub, entry);
+	name_index_take(&directory_now.hub_index, &hub->index);
 }
 
-static void user_index_put(struct directory_hub *hub, struct directory_user *user)
+void directory_hub_put(struct directory_hub *hub)
 {
-	struct directory_user **slot =
-		&hub->user_index[name_hash(user->name) & (hub->user_index_size - 1)];
-
-	user->index_next = *slot;
-	*slot = user;
-}
-
-static int user_index_reserve(struct directory_hub *hub)
-{
-	uint32_t size = hub->user_index_size == 0 ? INDEX_SIZE_MIN : hub->user_index_size * 2;
-	struct directory_user **index, *user;
-
-	if (hub->user_cnt < hub->user_index_size)
-		return 0;
-	index = calloc(size, sizeof(struct directory_user *));
-	if (index == NULL)
-		return -ENOMEM;
-	free(hub->user_index);
-	hub->user_index = index;
-	hub->user_index_size = size;
-	TAILQ_FOREACH (user, &hub->users, entry)
-		user_index_put(hub, user);
-	return 0;
-}
-
-int directory_user_create(struct directory_hub *hub, const char *name, struct directory_user **out)
-{
-	struct directory_user *user;
-
-	if (directory_user_name_wrong(name) != NULL)
-		return -EINVAL;
-	if (directory_user_find(hub, name) != NULL)
-		return -EEXIST;
-	if (hub->user_cnt >= DIRECTORY_USERS_MAX)
-		return -ENOSPC;
-	if (user_index_reserve(hub) < 0)
-		return -ENOMEM;
-	user = calloc(1, sizeof(*user));
-	if (user == NULL)
-		return -ENOMEM;
-	strcpy(user->name, name);
-	user->real_name = strdup("");
-	user->note = strdup("");
-	if (user->real_name == NULL || user->note == NULL) {
-		user_free(user);
-		return -ENOMEM;
-	}
-	user->auth = DIRECTORY_AUTH_ANONYMOUS;
-	user->created_ms = directory_now_ms();
-	user->updated_ms = user->created_ms;
-	TAILQ_INSERT_TAIL(&hub->users, user, entry);
-	hub->user_cnt++;
-	user_index_put(hub, user);
-	*out = user;
-	return 0;
-}
-
-void directory_user_set_password(struct directory_user *user, const char *password)
-{
-	user->auth = DIRECTORY_AUTH_PASSWORD;
-	sha0_password_hash(password, user->name, user->hashed_password);
-	user->updated_ms = directory_now_ms();
+	TAILQ_INSERT_TAIL(&directory_now.hubs, hub, entry);
+	/* There is room: it was here before, and the index never shrinks. */
+	name_index_put(&directory_now.hub_index, &hub->index, hub->name);
 }

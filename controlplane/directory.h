@@ -3,9 +3,10 @@
 #define PATCHBAY_CONTROLPLANE_DIRECTORY_H
 
 /*
- * The directory: hubs and their users (later groups, policies, access lists, cascades ...), the security
+ * The directory: hubs with their settings, users and groups (later access lists, cascades ...), the security
  * policy database of the product. In memory with an index of our own (libconfig searches named members one
- * by one), on disk as <state>/directory.cfg, written by store.h.
+ * by one), on disk as <state>/directory.cfg, written by store.h. Who changes it while the daemon runs does so
+ * through directory_change.h, which makes changes durable or takes them back.
  *
  * Names compare case-insensitively (ASCII), keep the case they were given. Control thread only; pointers
  * are valid until the next change.
@@ -16,15 +17,24 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "controlplane/name_index.h"
+#include "controlplane/option_keys.h"
+#include "drivers/session/wire/policy_wire.h"
+
+struct sockaddr_storage;
+
 #define DIRECTORY_NAME_BYTES 256u /* hub and user names: 1..255 bytes + NUL */
 #define DIRECTORY_HASH_BYTES 20u
 #define DIRECTORY_TEXT_BYTES 4096u /* real name and note */
 
 /* hub.md section 2; reference limits of the product. */
-#define DIRECTORY_HUBS_MAX  4096u
-#define DIRECTORY_USERS_MAX 10000u /* per hub */
-#define DIRECTORY_MACS_MIN  16u	   /* what fdb.h takes */
-#define DIRECTORY_MACS_MAX  16777216u
+#define DIRECTORY_HUBS_MAX     4096u
+#define DIRECTORY_USERS_MAX    10000u /* per hub, and so the next two */
+#define DIRECTORY_GROUPS_MAX   10000u
+#define DIRECTORY_SOURCES_MAX  4096u
+#define DIRECTORY_MACS_MIN     16u /* what fdb.h takes */
+#define DIRECTORY_MACS_MAX     16777216u
+#define DIRECTORY_SESSIONS_MAX 100000u /* of a hub's own limit */
 
 #define DIRECTORY_LISTENERS_MAX 64u /* as CONFIG_LISTENERS_MAX */
 
@@ -58,18 +68,44 @@ enum directory_auth {
 	DIRECTORY_AUTH_PASSWORD = 1,
 };
 
+struct directory_group {
+	char name[DIRECTORY_NAME_BYTES];
+	char *real_name;
+	char *note;
+	bool use_policy;
+	struct policy_wire policy; /* the default one while !use_policy */
+	uint32_t user_cnt;
+	TAILQ_ENTRY(directory_group) entry;
+	struct name_entry index;
+};
+
 struct directory_user {
 	char name[DIRECTORY_NAME_BYTES];
 	char *real_name;
 	char *note;
+	struct directory_group *group; /* NULL: none */
 	enum directory_auth auth;
 	uint8_t hashed_password
 		[DIRECTORY_HASH_BYTES]; /* SHA0(password || UPPER(name)), wire.md 3.2.2 */
+	bool use_policy;		/* else the group's, else the default one */
+	struct policy_wire policy;	/* the default one while !use_policy */
 	int64_t created_ms;		/* since 1970, UTC */
 	int64_t updated_ms;
 	int64_t expires_ms; /* 0 = never */
+	/* Since the daemon's start; not on disk. */
+	uint32_t login_cnt;
+	int64_t last_login_ms;
 	TAILQ_ENTRY(directory_user) entry;
-	struct directory_user *index_next; /* directory's own */
+	struct name_entry index;
+};
+
+/* One line of a hub's source address list (reference/auth.md 7). The address has no bits outside the mask. */
+struct directory_source {
+	uint32_t priority; /* the smallest decides first; of equals the one that was first */
+	bool deny;
+	bool ipv6;
+	uint8_t address[16]; /* IPv4: the first four bytes */
+	uint8_t mask[16];    /* any bits, as the protocol has it */
 };
 
 struct directory_hub {
@@ -81,16 +117,25 @@ struct directory_hub {
 	uint32_t max_macs;	 /* bound of the MAC table */
 	struct directory_admin admin;
 	int64_t created_ms;
+	uint32_t ext_options[HUB_EXT_CNT];
+	uint32_t admin_options[HUB_ADMIN_CNT];
+	struct directory_source *sources; /* in the order in which they are looked at */
+	uint32_t source_cnt;
 	uint32_t user_cnt;
 	TAILQ_HEAD(directory_users, directory_user) users;
+	uint32_t group_cnt;
+	TAILQ_HEAD(directory_groups, directory_group) groups;
 	TAILQ_ENTRY(directory_hub) entry;
-	struct directory_hub *index_next;   /* directory's own, and so the next two */
-	struct directory_user **user_index; /* by name, chained */
-	uint32_t user_index_size;	    /* power of two, or 0 */
+	struct name_entry index; /* directory's own, and so the next two */
+	struct name_index user_index;
+	struct name_index group_index;
+	bool changing; /* a change is on its way to the disk: directory_change.h */
 
 	struct hub *hub;	 /* the data path's object; made by directory_start() */
 	uint32_t session_serial; /* next n of SID-<USER>-<n>; never goes back while the hub lives */
-	uint32_t session_cnt;
+	uint32_t session_cnt;	 /* registry's: sessions that peers opened, */
+	uint32_t bridge_mode_cnt; /* of them those that may bridge or route, */
+	uint32_t record_cnt;	  /* and what still points here, ended ones included */
 };
 
 TAILQ_HEAD(directory_hubs, directory_hub);
@@ -112,6 +157,7 @@ TAILQ_HEAD(directory_bridges, directory_bridge);
 const struct directory_hubs *directory_hubs(void);
 struct directory_hub *directory_hub_find(const char *name);
 struct directory_user *directory_user_find(struct directory_hub *hub, const char *name);
+struct directory_group *directory_group_find(struct directory_hub *hub, const char *name);
 
 /*
  * Parses a directory file. 0, or -EINVAL after reporting every error as "file:line: key: text". It replaces
@@ -130,14 +176,45 @@ const char *directory_hub_name_wrong(const char *name);
 const char *directory_user_name_wrong(const char *name);
 
 /*
- * Creates in memory; the caller saves. -EEXIST, -EINVAL (name, see above), -ENOSPC (as many as there may be),
- * -ENOMEM. A new hub is online, without limit of its own; a new user's auth is anonymous until a password
- * is set.
+ * Creates in memory; the caller saves. -EEXIST, -EINVAL (name, see above; a group's is judged as a user's),
+ * -ENOSPC (as many as there may be: the limits above, or the hub's admin options), -ENOMEM. A new hub is
+ * online, without limit of its own; a new user's auth is anonymous until a password is set.
  */
 int directory_hub_create(const char *name, struct directory_hub **out);
 int directory_user_create(struct directory_hub *hub, const char *name, struct directory_user **out);
+int directory_group_create(
+	struct directory_hub *hub, const char *name, struct directory_group **out);
 /* Makes it a password user. The caller saves. */
 void directory_user_set_password(struct directory_user *user, const char *password);
+/* True if it is the empty one; also for a user without any. */
+bool directory_user_password_empty(const struct directory_user *user);
+
+/* NULL leaves a group. */
+void directory_user_join(struct directory_user *user, struct directory_group *group);
+/* The policy that applies at login: the user's, else the group's, else the default one (policy.md 1). */
+const struct policy_wire *directory_user_policy(const struct directory_user *user);
+const struct policy_wire *directory_policy_default(void);
+
+/* Out of lists and index, to be freed or put back (at the end). A group must have no members. */
+void directory_user_take(struct directory_hub *hub, struct directory_user *user);
+void directory_user_put(struct directory_hub *hub, struct directory_user *user);
+void directory_user_free(struct directory_user *user);
+void directory_group_take(struct directory_hub *hub, struct directory_group *group);
+void directory_group_put(struct directory_hub *hub, struct directory_group *group);
+void directory_group_free(struct directory_group *group);
+void directory_hub_take(struct directory_hub *hub);
+void directory_hub_put(struct directory_hub *hub);
+void directory_hub_free(struct directory_hub *hub);
+
+/* Puts the lines into the order in which they are looked at, and clears address bits outside the masks. */
+void directory_sources_sort(struct directory_source *sources, uint32_t cnt);
+/* May a peer from there log in to the hub? No line matches: yes. IPv4 in IPv6 counts as IPv4. */
+bool directory_source_allows(const struct directory_hub *hub, const struct sockaddr_storage *peer);
+/* "192.0.2.0/24", "fd00::/8", "10.0.0.1", "10.0.0.0/255.0.255.0". False if it is none of that. */
+bool directory_source_parse(const char *text, struct directory_source *out);
+/* The same as text: a prefix where the mask is one. */
+#define DIRECTORY_SOURCE_TEXT 96u
+void directory_source_text(const struct directory_source *s, char out[DIRECTORY_SOURCE_TEXT]);
 
 /* The server's administrator; never NULL. The caller of the second saves. */
 const struct directory_admin *directory_server_admin(void);
@@ -173,6 +250,8 @@ void directory_bridge_put(struct directory_bridge *b);
 
 /* Makes the data path's hubs for all (after lcore_init()). -errno of hub_create(). */
 int directory_start(void);
+/* The same for one that is new. */
+int directory_hub_start(struct directory_hub *hub);
 /* Lets them go (no port joined any more); memory comes back by grace_poll(). */
 void directory_stop(void);
 /* Forgets everything. After directory_stop(). */

@@ -3,7 +3,7 @@
 #define PATCHBAY_CONTROLPLANE_DIRECTORY_PRIV_H
 
 /*
- * What directory.c (memory and index) and directory_file.c (text) share: a directory that is being read
+ * What the files of the directory share: a directory that is being read
  * stands beside the one in force until it has proved right as a whole.
  */
 
@@ -13,9 +13,7 @@
 
 struct directory {
 	struct directory_hubs hubs;
-	uint32_t hub_cnt;
-	struct directory_hub **hub_index; /* by name, chained */
-	uint32_t hub_index_size;	  /* power of two, or 0 */
+	struct name_index hub_index;
 	struct directory_bridges bridges;
 	uint32_t bridge_cnt;
 	struct directory_admin admin;
@@ -30,6 +28,10 @@ void directory_free(struct directory *d);
 struct directory_hub *directory_find_hub(const struct directory *d, const char *name);
 /* As directory_hub_create(), in `d`. */
 int directory_add_hub(struct directory *d, const char *name, struct directory_hub **out);
+
+/* As directory_user_create() and directory_group_create(), up to the product's limits only. */
+int directory_add_user(struct directory_hub *hub, const char *name, struct directory_user **out);
+int directory_add_group(struct directory_hub *hub, const char *name, struct directory_group **out);
 
 /* As directory_bridge_create(), in `d`. */
 int directory_bridge_add(struct directory *d, const char *hub, const char *device, bool tap,

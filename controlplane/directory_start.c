@@ -31,25 +31,35 @@ static uint64_t probe_mac(const char *hub)
 		(uint64_t)hash[2] << 8 | hash[3];
 }
 
+int directory_hub_start(struct directory_hub *hub)
+{
+	struct hub_conf conf = {.max_macs = hub->max_macs,
+		.mac_age_s = MAC_AGE_S,
+		.probe_mac = probe_mac(hub->name)};
+
+	hub->hub = hub_create(&conf);
+	if (hub->hub == NULL) {
+		int error = errno != 0 ? errno : ENOMEM;
+
+		log_error("directory", "hub %s: no memory for its MAC table of %u entries",
+			hub->name, hub->max_macs);
+		return -error;
+	}
+	hub_set_online(hub->hub, hub->online);
+	return 0;
+}
+
 int directory_start(void)
 {
 	struct directory_hub *hub;
+	int rc;
 
 	TAILQ_FOREACH (hub, directory_hubs(), entry) {
-		struct hub_conf conf = {.max_macs = hub->max_macs,
-			.mac_age_s = MAC_AGE_S,
-			.probe_mac = probe_mac(hub->name)};
-
-		hub->hub = hub_create(&conf);
-		if (hub->hub == NULL) {
-			int error = errno != 0 ? errno : ENOMEM;
-
-			log_error("directory", "hub %s: no memory for its MAC table of %u entries",
-				hub->name, hub->max_macs);
+		rc = directory_hub_start(hub);
+		if (rc != 0) {
 			directory_stop();
-			return -error;
+			return rc;
 		}
-		hub_set_online(hub->hub, hub->online);
 	}
 	return 0;
 }

@@ -4,12 +4,15 @@
 
 /* The parts of the directory file that have a source file of their own, as directory_file.c sees them. */
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "controlplane/config_reader.h"
 #include "controlplane/directory.h"
 
 struct directory;
+struct directory_hub;
 
 /* Member `bridges` of the file. Reports what is wrong; -ENOMEM. */
 int directory_bridges_read(
@@ -27,10 +30,41 @@ void directory_listeners_read(
 	struct config_reader *r, const config_setting_t *root, struct directory *d);
 void directory_listeners_write(FILE *f);
 
+/* One hub of the file, with all that is in it. Reports what is wrong; -ENOMEM. */
+int directory_hub_read(struct config_reader *r, const config_setting_t *group, struct directory *d);
+void directory_hub_write(FILE *f, const struct directory_hub *hub);
+/* Members `groups` and `users` of a hub. */
+int directory_accounts_read(
+	struct config_reader *r, const config_setting_t *hub_setting, struct directory_hub *hub);
+void directory_accounts_write(FILE *f, const struct directory_hub *hub);
+
+/* ---- values: what is wrong is reported, and *out stays as it was ------------------------------ */
+
+void directory_read_time(
+	struct config_reader *r, const config_setting_t *group, const char *name, int64_t *out);
+/* Replaces a malloc'ed text. -ENOMEM. */
+int directory_read_text(
+	struct config_reader *r, const config_setting_t *group, const char *name, char **out);
+/* The name of a list element, judged by `wrong`; NULL after reporting. */
+const char *directory_read_name(struct config_reader *r, const config_setting_t *group,
+	const char *(*wrong)(const char *name));
+/* A key of policy or options. */
+void directory_read_value(struct config_reader *r, const config_setting_t *group, const char *name,
+	uint32_t min, uint32_t max, uint32_t def, uint32_t *out);
+/* Member `name`, a group; NULL if absent or reported. */
+const config_setting_t *directory_read_group(
+	struct config_reader *r, const config_setting_t *parent, const char *name);
 /* 40 hexadecimal digits. */
 bool directory_hash_parse(const char *text, uint8_t out[DIRECTORY_HASH_BYTES]);
 
 /* A string as libconfig reads it back. */
 void directory_put_string(FILE *f, const char *text);
+/* `name = value;` on a line; nothing for an empty text or the time 0. */
+void directory_put_text(FILE *f, const char *indent, const char *name, const char *text);
+void directory_put_time(FILE *f, const char *indent, const char *name, int64_t ms);
+void directory_put_hash(FILE *f, const char *indent, const char *name, const uint8_t *hash);
+/* ` name = value;`, nothing for the default. */
+void directory_put_value(
+	FILE *f, const char *name, uint32_t min, uint32_t max, uint32_t def, uint32_t value);
 
 #endif

@@ -16,8 +16,6 @@
 
 #include "drivers/session/wire/wire_error.h"
 
-static_assert(ADMIN_FIELDS_MAX <= 64, "arg_set and put are one word each");
-
 int admin_fail(struct admin_call *call, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -28,6 +26,19 @@ int admin_fail(struct admin_call *call, int code, const char *fmt, ...)
 	va_end(ap);
 	call->error = code;
 	return code;
+}
+
+int admin_fail_field(struct admin_call *call, const char *field, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert(!call->begun);
+	va_start(ap, fmt);
+	vsnprintf(call->error_text, sizeof(call->error_text), fmt, ap);
+	va_end(ap);
+	snprintf(call->error_field, sizeof(call->error_field), "%s", field);
+	call->error = WIRE_ERROR_INVALID_PARAMETER;
+	return call->error;
 }
 
 static int bad_field(struct admin_call *call, const char *name, const char *why)
@@ -61,6 +72,61 @@ static const char *range_wrong(
 	}
 }
 
+/* The list's name, the record's number and the field's name: what the caller looks for. */
+static int bad_row(struct admin_call *call, const struct admin_field *list, uint32_t row,
+	const char *name, const char *why)
+{
+	char where[ADMIN_FIELD_NAME_MAX + 1];
+
+	snprintf(where, sizeof(where), "%.30s[%u].%.20s", list->name, row, name);
+	return bad_field(call, where, why);
+}
+
+static int row_check(struct admin_call *call, const struct admin_field *list, uint32_t row)
+{
+	struct admin_in *in = call->in;
+	const char *stranger = in->ops->row_unknown(in, list, row);
+	struct admin_value v;
+	char why_text[64];
+
+	if (stranger != NULL)
+		return bad_row(call, list, row, stranger, "a record has no such field");
+	for (const struct admin_field *f = list->rows; f->name != NULL; f++) {
+		const char *why = "wrong type";
+		int n = in->ops->row_get(in, list, row, f, &v, &why);
+
+		if (n < 0)
+			return bad_row(call, list, row, f->name, why);
+		if (n == 0 && (f->flags & ADMIN_F_REQUIRED) != 0)
+			return bad_row(call, list, row, f->name, "is missing");
+		why = n == 0 ? NULL : range_wrong(f, &v, why_text, sizeof(why_text));
+		if (why != NULL)
+			return bad_row(call, list, row, f->name, why);
+	}
+	return 0;
+}
+
+static int list_decode(struct admin_call *call, const struct admin_field *f, unsigned i)
+{
+	const char *why = "must be a list of records";
+	char why_text[64];
+	long n = call->in->ops->rows(call->in, f, &why);
+	int rc = 0;
+
+	if (n < 0)
+		return bad_field(call, f->name, why);
+	if ((uint64_t)n > f->max) {
+		snprintf(why_text, sizeof(why_text), "must have at most %" PRIu64 " records",
+			f->max);
+		return bad_field(call, f->name, why_text);
+	}
+	for (long row = 0; row < n && rc == 0; row++)
+		rc = row_check(call, f, (uint32_t)row);
+	call->args[i].number = (uint64_t)n;
+	call->arg_set[i] = true;
+	return rc;
+}
+
 static int args_decode(struct admin_call *call, struct admin_in *in)
 {
 	const struct admin_field *request = call->method->request;
@@ -75,6 +141,12 @@ static int args_decode(struct admin_call *call, struct admin_in *in)
 		int n;
 
 		assert(i < ADMIN_FIELDS_MAX);
+		if (f->type == ADMIN_TYPE_ROWS) {
+			n = list_decode(call, f, i);
+			if (n != 0)
+				return n;
+			continue;
+		}
 		n = in->ops->get(in, f, &call->args[i], &why);
 		if (n < 0)
 			return bad_field(call, f->name, why);
@@ -86,7 +158,7 @@ static int args_decode(struct admin_call *call, struct admin_in *in)
 		why = range_wrong(f, &call->args[i], why_text, sizeof(why_text));
 		if (why != NULL)
 			return bad_field(call, f->name, why);
-		call->arg_set |= UINT64_C(1) << i;
+		call->arg_set[i] = true;
 	}
 	return 0;
 }
@@ -125,6 +197,7 @@ int admin_call_begin(struct admin_call *call, const struct admin_method *method,
 	call->method = method;
 	call->caller = caller;
 	call->out = out;
+	call->in = in;
 	call->fields[0] = method->response;
 	/* A foreigner to the whole method learns nothing from the order in which parameters are judged. */
 	if (method->role == ADMIN_ROLE_SERVER && (rc = role_check(call)) != 0)
@@ -146,8 +219,7 @@ static void record_check(const struct admin_call *call, unsigned depth)
 	const struct admin_field *f = call->fields[depth];
 
 	for (unsigned i = 0; f[i].name != NULL; i++)
-		assert((f[i].flags & ADMIN_F_OPTIONAL) != 0 ||
-			(call->put[depth] & UINT64_C(1) << i) != 0);
+		assert((f[i].flags & ADMIN_F_OPTIONAL) != 0 || call->put[depth][i]);
 }
 
 int admin_call_step(struct admin_call *call, unsigned rows, size_t output_max)
@@ -190,7 +262,7 @@ static const struct admin_value *arg(
 		if (strcmp(request[i].name, name) != 0)
 			continue;
 		assert((types_mask & 1u << request[i].type) != 0);
-		return call->arg_set & UINT64_C(1) << i ? &call->args[i] : NULL;
+		return call->arg_set[i] ? &call->args[i] : NULL;
 	}
 	assert(!"argument is not in the method's table");
 	return NULL;
@@ -230,6 +302,79 @@ const void *admin_get_data(const struct admin_call *call, const char *name, size
 	return v == NULL ? NULL : v->bytes;
 }
 
+int64_t admin_get_time(const struct admin_call *call, const char *name)
+{
+	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_TIME);
+
+	return v == NULL ? 0 : v->time_ms;
+}
+
+uint32_t admin_row_cnt(const struct admin_call *call, const char *list)
+{
+	const struct admin_value *v = arg(call, list, 1u << ADMIN_TYPE_ROWS);
+
+	return v == NULL ? 0 : (uint32_t)v->number;
+}
+
+/* False if the record has no such field. The record was checked before the first step. */
+static bool row_value(const struct admin_call *call, const char *list, uint32_t row,
+	const char *name, struct admin_value *v)
+{
+	const struct admin_field *l = admin_field_find(call->method->request, list);
+	const struct admin_field *f;
+	const char *why;
+
+	assert(l != NULL && l->type == ADMIN_TYPE_ROWS);
+	f = admin_field_find(l->rows, name);
+	assert(f != NULL);
+	return call->in->ops->row_get(call->in, l, row, f, v, &why) == 1;
+}
+
+bool admin_row_has(const struct admin_call *call, const char *list, uint32_t row, const char *name)
+{
+	struct admin_value v;
+
+	return row_value(call, list, row, name, &v);
+}
+
+uint32_t admin_row_int(
+	const struct admin_call *call, const char *list, uint32_t row, const char *name)
+{
+	struct admin_value v;
+
+	return row_value(call, list, row, name, &v) ? (uint32_t)v.number : 0;
+}
+
+bool admin_row_bool(const struct admin_call *call, const char *list, uint32_t row, const char *name)
+{
+	struct admin_value v;
+
+	return row_value(call, list, row, name, &v) && v.flag;
+}
+
+const char *admin_row_str(
+	const struct admin_call *call, const char *list, uint32_t row, const char *name)
+{
+	struct admin_value v;
+
+	return row_value(call, list, row, name, &v) ? v.bytes : "";
+}
+
+void admin_row_ip(const struct admin_call *call, const char *list, uint32_t row, const char *name,
+	struct sockaddr_storage *out)
+{
+	struct admin_value v;
+
+	memset(out, 0, sizeof(*out));
+	if (!row_value(call, list, row, name, &v))
+		return;
+	out->ss_family = v.family;
+	if (v.family == AF_INET)
+		memcpy(&((struct sockaddr_in *)out)->sin_addr, v.address, 4);
+	else if (v.family == AF_INET6)
+		memcpy(&((struct sockaddr_in6 *)out)->sin6_addr, v.address, 16);
+}
+
 bool admin_sees_hub(const struct admin_call *call, const char *hub_name)
 {
 	const struct admin_caller *who = call->caller;
@@ -261,8 +406,8 @@ static const struct admin_field *put_field(struct admin_call *call, const char *
 			;
 		assert(f[i].name != NULL);
 	}
-	assert((call->put[d] & UINT64_C(1) << i) == 0);
-	call->put[d] |= UINT64_C(1) << i;
+	assert(!call->put[d][i]);
+	call->put[d][i] = true;
 	call->next[d] = i + 1;
 	call->begun = true;
 	return &f[i];
@@ -359,7 +504,7 @@ void admin_row_begin(struct admin_call *call)
 {
 	assert(call->in_rows && call->depth == 0);
 	call->depth = 1;
-	call->put[1] = 0;
+	memset(call->put[1], 0, sizeof(call->put[1]));
 	call->next[1] = 0;
 	admin_spend(call, 1);
 	call->out->ops->row_begin(call->out);

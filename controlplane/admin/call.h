@@ -86,6 +86,15 @@ struct admin_in_ops {
 		const char **why);
 	/* Name of an argument that the method does not have, or NULL (also: does not care). */
 	const char *(*unknown)(struct admin_in *in, const struct admin_field *fields);
+	/*
+	 * Lists. rows(): how many records the list has, 0 if it is absent, -1 if it is no list. row_get() and
+	 * row_unknown() are get() and unknown() within record `row`; strings live as long as the admin_in.
+	 */
+	long (*rows)(struct admin_in *in, const struct admin_field *list, const char **why);
+	int (*row_get)(struct admin_in *in, const struct admin_field *list, uint32_t row,
+		const struct admin_field *field, struct admin_value *value, const char **why);
+	const char *(*row_unknown)(
+		struct admin_in *in, const struct admin_field *list, uint32_t row);
 };
 struct admin_in {
 	const struct admin_in_ops *ops;
@@ -108,12 +117,13 @@ struct admin_call {
 	size_t output_max;
 	bool begun; /* something was put: too late for an error */
 
+	struct admin_in *in; /* for the records of a list; until the end of the call */
 	struct admin_value args[ADMIN_FIELDS_MAX];
-	uint64_t arg_set; /* bit per request field */
+	bool arg_set[ADMIN_FIELDS_MAX];
 
 	/* What has been put of the record under way: [0] the result, [1] a row. */
 	const struct admin_field *fields[2];
-	uint64_t put[2];
+	bool put[2][ADMIN_FIELDS_MAX];
 	unsigned next[2]; /* where the next put is looked for first */
 	unsigned depth;
 	bool in_rows;
@@ -146,6 +156,20 @@ uint32_t admin_get_int(const struct admin_call *call, const char *name);
 bool admin_get_bool(const struct admin_call *call, const char *name);
 const char *admin_get_str(const struct admin_call *call, const char *name);
 const void *admin_get_data(const struct admin_call *call, const char *name, size_t *size);
+int64_t admin_get_time(const struct admin_call *call, const char *name);
+
+/* Records of a list in the request, checked as all arguments are. row < admin_row_cnt(). */
+uint32_t admin_row_cnt(const struct admin_call *call, const char *list);
+bool admin_row_has(const struct admin_call *call, const char *list, uint32_t row, const char *name);
+uint32_t admin_row_int(
+	const struct admin_call *call, const char *list, uint32_t row, const char *name);
+bool admin_row_bool(
+	const struct admin_call *call, const char *list, uint32_t row, const char *name);
+const char *admin_row_str(
+	const struct admin_call *call, const char *list, uint32_t row, const char *name);
+/* AF_UNSPEC if absent. */
+void admin_row_ip(const struct admin_call *call, const char *list, uint32_t row, const char *name,
+	struct sockaddr_storage *out);
 
 /* True while another row may be made in this step. */
 bool admin_room(const struct admin_call *call);
@@ -171,6 +195,9 @@ void admin_row_begin(struct admin_call *call);
 void admin_row_end(struct admin_call *call);
 void admin_rows_end(struct admin_call *call);
 
+/* As admin_fail() with 38, naming the parameter that is wrong. */
+int admin_fail_field(struct admin_call *call, const char *field, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Sets the sentence of an error and returns `code`: return admin_fail(call, ...). */
 int admin_fail(struct admin_call *call, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

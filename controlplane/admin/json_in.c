@@ -12,6 +12,11 @@
 #include "controlplane/admin/base64.h"
 #include "controlplane/admin/json_out.h"
 
+struct json_decoded {
+	struct json_decoded *next;
+	uint8_t bytes[];
+};
+
 bool json_time_parse(const char *text, int64_t *ms)
 {
 	struct tm tm = {0};
@@ -36,17 +41,18 @@ bool json_time_parse(const char *text, int64_t *ms)
 
 static int get_data(struct json_in *j, json_t *v, struct admin_value *value)
 {
-	uint8_t *bytes;
+	struct json_decoded *d;
 	long size;
 
-	if (!json_is_string(v) || j->decoded_cnt == ADMIN_FIELDS_MAX)
+	if (!json_is_string(v))
 		return -1;
-	bytes = malloc(json_string_length(v) + 1);
-	if (bytes == NULL)
+	d = malloc(sizeof(*d) + json_string_length(v) + 1);
+	if (d == NULL)
 		return -1;
-	j->decoded[j->decoded_cnt++] = bytes;
-	size = base64_decode(json_string_value(v), json_string_length(v), bytes);
-	value->bytes = bytes;
+	d->next = j->decoded;
+	j->decoded = d;
+	size = base64_decode(json_string_value(v), json_string_length(v), d->bytes);
+	value->bytes = d->bytes;
 	value->size = (size_t)size;
 	return size < 0 ? -1 : 1;
 }
@@ -62,15 +68,14 @@ static int get_ip(json_t *v, struct admin_value *value)
 	return inet_pton(AF_INET6, json_string_value(v), value->address) == 1 ? 1 : -1;
 }
 
-static int json_get(struct admin_in *in, const struct admin_field *f, struct admin_value *value,
-	const char **why)
+static int member_get(struct json_in *j, json_t *record, const struct admin_field *f,
+	struct admin_value *value, const char **why)
 {
-	struct json_in *j = (struct json_in *)in;
 	char name[ADMIN_JSON_NAME_MAX];
 	json_t *v;
 
 	json_field_name(f, name);
-	v = json_object_get(j->params, name);
+	v = json_object_get(record, name);
 	if (v == NULL)
 		return 0;
 	switch (f->type) {
@@ -110,14 +115,14 @@ static int json_get(struct admin_in *in, const struct admin_field *f, struct adm
 	}
 }
 
-static const char *json_unknown(struct admin_in *in, const struct admin_field *fields)
+/* Name of a member of `record` that is not among `fields`, or NULL. */
+static const char *stranger(struct json_in *j, json_t *record, const struct admin_field *fields)
 {
-	struct json_in *j = (struct json_in *)in;
 	char name[ADMIN_JSON_NAME_MAX];
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (j->params, key, value) {
+	json_object_foreach (record, key, value) {
 		const struct admin_field *f = fields;
 
 		for (; f->name != NULL; f++) {
@@ -133,20 +138,80 @@ static const char *json_unknown(struct admin_in *in, const struct admin_field *f
 	return NULL;
 }
 
+static int json_get(struct admin_in *in, const struct admin_field *f, struct admin_value *value,
+	const char **why)
+{
+	struct json_in *j = (struct json_in *)in;
+
+	return member_get(j, j->params, f, value, why);
+}
+
+static const char *json_unknown(struct admin_in *in, const struct admin_field *fields)
+{
+	struct json_in *j = (struct json_in *)in;
+
+	return stranger(j, j->params, fields);
+}
+
+static long json_rows(struct admin_in *in, const struct admin_field *list, const char **why)
+{
+	struct json_in *j = (struct json_in *)in;
+	json_t *v = json_object_get(j->params, list->name), *row;
+	size_t i;
+
+	*why = "must be a list of objects";
+	if (v == NULL)
+		return 0;
+	if (!json_is_array(v))
+		return -1;
+	json_array_foreach (v, i, row)
+		if (!json_is_object(row))
+			return -1;
+	return (long)json_array_size(v);
+}
+
+static json_t *row_of(const struct json_in *j, const struct admin_field *list, uint32_t row)
+{
+	return json_array_get(json_object_get(j->params, list->name), row);
+}
+
+static int json_row_get(struct admin_in *in, const struct admin_field *list, uint32_t row,
+	const struct admin_field *f, struct admin_value *value, const char **why)
+{
+	struct json_in *j = (struct json_in *)in;
+
+	return member_get(j, row_of(j, list, row), f, value, why);
+}
+
+static const char *json_row_unknown(
+	struct admin_in *in, const struct admin_field *list, uint32_t row)
+{
+	struct json_in *j = (struct json_in *)in;
+
+	return stranger(j, row_of(j, list, row), list->rows);
+}
+
 void json_in_init(struct json_in *j, json_t *params)
 {
 	static const struct admin_in_ops ops = {
 		.get = json_get,
 		.unknown = json_unknown,
+		.rows = json_rows,
+		.row_get = json_row_get,
+		.row_unknown = json_row_unknown,
 	};
 
 	j->in.ops = &ops;
 	j->params = params;
-	j->decoded_cnt = 0;
+	j->decoded = NULL;
 }
 
 void json_in_fini(struct json_in *j)
 {
-	while (j->decoded_cnt > 0)
-		free(j->decoded[--j->decoded_cnt]);
+	while (j->decoded != NULL) {
+		struct json_decoded *d = j->decoded;
+
+		j->decoded = d->next;
+		free(d);
+	}
 }

@@ -13,10 +13,9 @@
 #include "controlplane/admin/call.h"
 
 struct json_in {
-	struct admin_in in; /* first */
-	json_t *params;	    /* object or NULL; borrowed */
-	void *decoded[ADMIN_FIELDS_MAX];
-	unsigned decoded_cnt;
+	struct admin_in in;	      /* first */
+	json_t *params;		      /* object or NULL; borrowed */
+	struct json_decoded *decoded; /* bytes out of Base64, newest first */
 	char stranger[ADMIN_FIELD_NAME_MAX + 1];
 };
 

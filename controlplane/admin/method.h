@@ -16,7 +16,7 @@
  *   bool _bool   int _u32   int64 _u64   time _dt   str _str   ustr _utf   data _bin   ip _ip
  * `traffic` stands for eight int64 fields, `<name>Recv.BroadcastBytes` ... `<name>Send.UnicastCount`.
  * `rows` is a list of records: in JSON an array of objects under its own name (HubList), in PACK parallel
- * arrays (admin-rpc.md 2) in which that name does not appear.
+ * arrays (admin-rpc.md 2) in which that name does not appear. A request may have one list as well.
  */
 
 #include <stdbool.h>
@@ -59,7 +59,8 @@ struct admin_field {
 	const char *name; /* NULL ends a list */
 	enum admin_type type;
 	unsigned flags; /* ADMIN_F_* */
-	uint64_t min;	/* int, int64: value; str, ustr, data: bytes. Others: 0, 0 */
+	uint64_t
+		min; /* int, int64: value; str, ustr, data: bytes; rows of a request: records. Others: 0, 0 */
 	uint64_t max;
 	const char *text;		/* what it means, with unit */
 	const struct admin_field *rows; /* ADMIN_TYPE_ROWS: the fields of one record */
@@ -80,8 +81,8 @@ struct admin_method {
 };
 
 /* Limits that the table keeps, so that encoders may use fixed arrays. */
-#define ADMIN_FIELDS_MAX     64u /* fields of one record or request */
-#define ADMIN_FIELD_NAME_MAX 63u /* bytes, a PACK element name (admin-rpc.md 2) */
+#define ADMIN_FIELDS_MAX     128u /* fields of one record or request */
+#define ADMIN_FIELD_NAME_MAX 63u  /* bytes, a PACK element name (admin-rpc.md 2) */
 #define ADMIN_TRAFFIC_FIELDS 8u
 
 /* All methods, sorted by name without regard to case. Constant; any thread. */
@@ -147,6 +148,12 @@ const char *admin_traffic_name(unsigned i);
 #define ADMIN_ROWS(name_, rows_, text_)                                                    \
 	{                                                                                  \
 		.name = (name_), .type = ADMIN_TYPE_ROWS, .rows = (rows_), .text = (text_) \
+	}
+/* A list in a request, with how many records it may have. */
+#define ADMIN_ROWS_IN(name_, max_, rows_, text_)                                          \
+	{                                                                                 \
+		.name = (name_), .type = ADMIN_TYPE_ROWS, .max = (max_), .rows = (rows_), \
+		.text = (text_)                                                           \
 	}
 /* The same with flags, e.g. ADMIN_WITH(ADMIN_F_REQUIRED, STR, "HubName", 1, 255, "..."). */
 #define ADMIN_REQUIRED_STR(name_, min_, max_, text_)                                               \

@@ -67,7 +67,9 @@ static void check_fields(const struct admin_field *fields, bool request, bool ro
 			f->type == ADMIN_TYPE_DATA)
 			assert_true(f->max > 0);
 		if (request) {
-			assert_true(f->type != ADMIN_TYPE_ROWS && f->type != ADMIN_TYPE_TRAFFIC);
+			assert_true(f->type != ADMIN_TYPE_TRAFFIC);
+			/* Nobody may send a list without end. */
+			assert_true(f->type != ADMIN_TYPE_ROWS || f->max > 0);
 			assert_int_equal(f->flags & ADMIN_F_OPTIONAL, 0);
 		} else {
 			assert_int_equal(f->flags & ADMIN_F_REQUIRED, 0);
@@ -76,7 +78,7 @@ static void check_fields(const struct admin_field *fields, bool request, bool ro
 		assert_true((f->type == ADMIN_TYPE_ROWS) == (f->rows != NULL));
 		assert_false(rows && f->type == ADMIN_TYPE_ROWS);
 		if (f->rows != NULL)
-			check_fields(f->rows, false, true);
+			check_fields(f->rows, request, true);
 	}
 	assert_true(cnt <= ADMIN_FIELDS_MAX);
 }

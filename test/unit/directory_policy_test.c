@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The directory's rules: groups, policies, options and source addresses, in memory and as text. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "controlplane/directory.h"
+
+static char path[] = "/tmp/patchbay-directory-policy.XXXXXX";
+
+struct said {
+	char text[16384];
+	unsigned lines;
+};
+
+static void hear(void *ctx, const char *line)
+{
+	struct said *said = ctx;
+	size_t len = strlen(said->text);
+
+	snprintf(said->text + len, sizeof(said->text) - len, "%s\n", line);
+	said->lines++;
+}
+
+static int load(const char *text, struct said *said)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	memset(said, 0, sizeof(*said));
+	return directory_load(path, hear, said);
+}
+
+/* In a hub of its own. */
+static int load_hub(const char *members, struct said *said)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text), "hubs = ( { name = \"A\"; %s } );", members);
+	return load(text, said);
+}
+
+static void test_round_trip(void **)
+{
+	struct directory_hub *hub;
+	struct directory_group *group;
+	struct directory_user *user;
+	struct said said;
+	char *first, *second;
+	size_t size, again;
+
+	directory_clear();
+	assert_int_equal(directory_hub_create("A", &hub), 0);
+	hub->ext_options[HUB_EXT_FilterBPDU] = 1;
+	hub->ext_options[HUB_EXT_NoMacAddressLog] = 0;
+	hub->ext_options[HUB_EXT_FloodingSendQueueBufferQuota] = 4000000000u;
+	hub->admin_options[HUB_ADMIN_max_users] = 7;
+	hub->admin_options[HUB_ADMIN_deny_bridge] = 1;
+	hub->sources = calloc(3, sizeof(*hub->sources));
+	hub->source_cnt = 3;
+	assert_true(directory_source_parse("10.0.0.0/255.0.255.0", &hub->sources[0]));
+	hub->sources[0].priority = 4000000000u;
+	assert_true(directory_source_parse("fd00::1234/8", &hub->sources[1]));
+	hub->sources[1].deny = true;
+	assert_true(directory_source_parse("192.0.2.7", &hub->sources[2]));
+	directory_sources_sort(hub->sources, 3);
+	assert_int_equal(directory_group_create(hub, "staff \"1\"", &group), 0);
+	group->use_policy = true;
+	group->policy.max_upload_bps = 4294967295u;
+	group->policy.no_bridge = 1;
+	assert_int_equal(directory_group_create(hub, "empty", &group), 0);
+	assert_int_equal(directory_user_create(hub, "u", &user), 0);
+	directory_user_join(user, directory_group_find(hub, "STAFF \"1\""));
+	assert_int_equal(directory_user_create(hub, "v", &user), 0);
+	user->use_policy = true; /* and nothing in it differs from the default policy */
+
+	first = directory_serialise(&size);
+	directory_clear();
+	assert_int_equal(load(first, &said), 0);
+	assert_string_equal(said.text, "");
+	second = directory_serialise(&again);
+	assert_string_equal(first, second);
+
+	hub = directory_hub_find("a");
+	assert_int_equal(hub->ext_options[HUB_EXT_FilterBPDU], 1);
+	assert_int_equal(hub->ext_options[HUB_EXT_NoMacAddressLog], 0);
+	assert_int_equal(hub->ext_options[HUB_EXT_FloodingSendQueueBufferQuota], 4000000000u);
+	assert_int_equal(hub->ext_options[HUB_EXT_VlanTypeId], 33024);
+	assert_int_equal(hub->admin_options[HUB_ADMIN_max_users], 7);
+	assert_int_equal(hub->group_cnt, 2);
+	group = directory_group_find(hub, "staff \"1\"");
+	assert_int_equal(group->user_cnt, 1);
+	user = directory_user_find(hub, "U");
+	assert_ptr_equal(user->group, group);
+	assert_false(user->use_policy);
+	assert_int_equal(directory_user_policy(user)->max_upload_bps, 4294967295u);
+	user = directory_user_find(hub, "V");
+	assert_true(user->use_policy);
+	assert_int_equal(hub->source_cnt, 3);
+	assert_int_equal(hub->sources[2].priority, 4000000000u);
+	free(first);
+	free(second);
+	directory_clear();
+}
+
+/* policy.md 1: the user's as a whole, else the group's as a whole, else the default one. */
+static void test_which_policy(void **)
+{
+	struct directory_hub *hub;
+	struct directory_group *group;
+	struct directory_user *user;
+
+	directory_clear();
+	assert_int_equal(directory_hub_create("A", &hub), 0);
+	assert_int_equal(directory_group_create(hub, "g", &group), 0);
+	assert_int_equal(directory_user_create(hub, "u", &user), 0);
+	assert_int_equal(directory_user_policy(user)->max_connection, 32);
+	directory_user_join(user, group);
+	group->policy.max_mac = 9;
+	assert_int_equal(directory_user_policy(user)->max_mac, 0);
+	group->use_policy = true;
+	assert_int_equal(directory_user_policy(user)->max_mac, 9);
+	user->use_policy = true;
+	user->policy.max_ip = 5;
+	assert_int_equal(directory_user_policy(user)->max_ip, 5);
+	assert_int_equal(directory_user_policy(user)->max_mac, 0);
+	directory_user_join(user, NULL);
+	assert_int_equal(group->user_cnt, 0);
+	directory_clear();
+}
+
+static void test_bad_input(void **)
+{
+	static const struct {
+		const char *members, *says;
+	} rows[] = {
+		{"options = { NoSuch = 1; };", "options.NoSuch: unknown key"},
+		{"options = { FilterIPv4 = 2; };",
+			"options.FilterIPv4: is an integer, should be true or false"},
+		{"options = { VlanTypeId = 5; };",
+			"options.VlanTypeId: is 5, should be from 1536 to 65535"},
+		{"options = ( );", "options: should be a group"},
+		{"admin_options = { max_users = -1; };",
+			"admin_options.max_users: is -1, should be from 0 to 4294967295"},
+		{"sources = ( { address = \"10.0.0\"; } );", "sources[0].address: is \"10.0.0\""},
+		{"sources = ( { address = \"10.0.0.0/33\"; } );", "should be an address"},
+		{"sources = ( { deny = true; } );", "address is missing"},
+		{"groups = ( { name = \"g\"; }, { name = \"G\"; } );",
+			"groups[1].name: is \"G\", which an earlier group"},
+		{"groups = ( { name = \"g\"; policy = { MaxMac = 65536; }; } );",
+			"groups[0].policy.MaxMac: is 65536, should be from 1 to 65535"},
+		{"groups = ( { name = \"g\"; policy = { TimeOut = 4; }; } );",
+			"groups[0].policy.TimeOut: is 4, should be from 5 to 60"},
+		{"groups = ( { name = \"g\"; policy = { TimeOut = 0; }; } );",
+			"groups[0].policy.TimeOut: is 0, should be from 5 to 60"},
+		{"groups = ( { name = \"g\"; policy = { Access = 1; }; } );",
+			"should be true or false"},
+		{"groups = ( { name = \"g\"; policy = { Excess = true; }; } );",
+			"groups[0].policy.Excess: unknown key"},
+		{"users = ( { name = \"u\"; auth = \"anonymous\"; group = \"g\"; } );",
+			"users[0].group: is \"g\", should be a group of this hub"},
+	};
+	struct said said;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(load_hub(rows[i].members, &said), -EINVAL);
+		if (strstr(said.text, rows[i].says) == NULL)
+			fail_msg("%s\nsays: %snot: %s", rows[i].members, said.text, rows[i].says);
+	}
+	/* 0 stands for "no limit" where that is the default. */
+	assert_int_equal(
+		load_hub("groups = ( { name = \"g\"; policy = { MaxMac = 0; }; } );", &said), 0);
+	directory_clear();
+}
+
+static struct sockaddr_storage peer(const char *text)
+{
+	struct sockaddr_storage ss = {.ss_family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET};
+
+	assert_int_equal(
+		inet_pton(ss.ss_family, text,
+			ss.ss_family == AF_INET ? (void *)&((struct sockaddr_in *)&ss)->sin_addr
+						: (void *)&((struct sockaddr_in6 *)&ss)->sin6_addr),
+		1);
+	return ss;
+}
+
+static void test_sources(void **)
+{
+	static const struct {
+		const char *peer;
+		bool allowed;
+	} rows[] = {
+		{"192.0.2.1", false},	     /* 20 before 30 */
+		{"192.0.2.7", true},	     /* 10 before 20 */
+		{"192.0.3.1", true},	     /* nothing matches */
+		{"::ffff:192.0.2.1", false}, /* IPv4 through an IPv6 socket */
+		{"fd00::1", false},
+		{"fd01::1", true},
+		{"10.1.9.1", false}, /* a mask that is no prefix */
+		{"10.1.8.1", true},
+		{"2001:db8::1", true},
+	};
+	struct said said;
+	struct directory_hub *hub;
+
+	assert_int_equal(load_hub("sources = ( { priority = 30; address = \"192.0.2.0/24\"; },"
+				  " { priority = 20; deny = true; address = \"192.0.2.99/24\"; },"
+				  " { priority = 10; address = \"192.0.2.7\"; },"
+				  " { deny = true; address = \"fd00::/16\"; },"
+				  " { deny = true; address = \"10.0.9.0/255.0.255.0\"; } );",
+				 &said),
+		0);
+	hub = directory_hub_find("A");
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sockaddr_storage ss = peer(rows[i].peer);
+
+		if (directory_source_allows(hub, &ss) != rows[i].allowed)
+			fail_msg("%s", rows[i].peer);
+	}
+	directory_clear();
+}
+
+static void test_source_text(void **)
+{
+	static const char *const same[] = {"0.0.0.0/0", "10.0.0.0/8", "10.1.2.3", "::/0",
+		"fd00::/8", "2001:db8::1", "10.0.9.0/255.0.255.0", "128.0.0.0/1"};
+	static const char *const wrong[] = {"", "/", "10.0.0.0/", "10.0.0.0/33", "::/129",
+		"10.0.0.0/-1", "10.0.0.0/8x", "10.0.0.0/ffff::", "host", "10.0.0.1 ", "1.2.3.4.5"};
+	struct directory_source s = {0};
+	char text[DIRECTORY_SOURCE_TEXT];
+
+	for (unsigned i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		assert_true(directory_source_parse(same[i], &s));
+		directory_source_text(&s, text);
+		assert_string_equal(text, same[i]);
+	}
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (directory_source_parse(wrong[i], &s))
+			fail_msg("%s", wrong[i]);
+}
+
+/* Many users come and go by name; taken ones are not found, put back ones are. */
+static void test_take_and_put(void **)
+{
+	enum {
+		USERS = 500
+	};
+	static struct directory_user *users[USERS];
+	struct directory_hub *hub;
+	struct directory_group *group;
+	char name[16];
+
+	directory_clear();
+	assert_int_equal(directory_hub_create("A", &hub), 0);
+	assert_int_equal(directory_group_create(hub, "g", &group), 0);
+	for (unsigned i = 0; i < USERS; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		assert_int_equal(directory_user_create(hub, name, &users[i]), 0);
+		directory_user_join(users[i], group);
+	}
+	for (unsigned i = 0; i < USERS; i += 3)
+		directory_user_take(hub, users[i]);
+	for (unsigned i = 0; i < USERS; i++) {
+		snprintf(name, sizeof(name), "U%u", i);
+		assert_ptr_equal(directory_user_find(hub, name), i % 3 == 0 ? NULL : users[i]);
+	}
+	assert_int_equal(group->user_cnt, USERS - (USERS + 2) / 3);
+	for (unsigned i = 0; i < USERS; i += 3)
+		directory_user_put(hub, users[i]);
+	assert_int_equal(group->user_cnt, USERS);
+	assert_int_equal(hub->user_cnt, USERS);
+	hub->admin_options[HUB_ADMIN_max_users] = USERS;
+	assert_int_equal(directory_user_create(hub, "one more", &users[0]), -ENOSPC);
+	assert_int_equal(directory_user_create(hub, "u1", &users[0]), -EEXIST);
+	directory_hub_take(hub);
+	assert_null(directory_hub_find("A"));
+	directory_hub_put(hub);
+	assert_ptr_equal(directory_hub_find("A"), hub);
+	directory_clear();
+}
+
+#define ROOT TEST_DATA_DIR "/../../.."
+
+static char *file_text(const char *name)
+{
+	FILE *f = fopen(name, "r");
+	char *text = calloc(1, 262144);
+
+	assert_non_null(f);
+	assert_non_null(text);
+	assert_true(fread(text, 1, 262143, f) > 0);
+	fclose(f);
+	return text;
+}
+
+static void in_manual(const char *man, const char *name, uint32_t min, uint32_t max, uint32_t def)
+{
+	char line[256];
+
+	if (min == 0 && max == 1)
+		snprintf(line, sizeof(line), "\\fB%s\\fR (boolean, default %s)", name,
+			def ? "true" : "false");
+	else
+		snprintf(line, sizeof(line), "\\fB%s\\fR (integer, %u .. %u", name, min, max);
+	if (strstr(man, line) == NULL)
+		fail_msg("directory.cfg.5 has no \"%s\"", line);
+}
+
+/* The manual has every key with its range, and the sample loads. */
+static void test_manual(void **)
+{
+	char *man = file_text(ROOT "/config/directory.cfg.5");
+	struct said said = {};
+
+	for (unsigned i = 0; i < POLICY_KEY_COUNT; i++)
+		in_manual(man, policy_keys[i].key, policy_keys[i].min, policy_keys[i].max,
+			policy_keys[i].def);
+	for (unsigned i = 0; i < HUB_EXT_CNT; i++)
+		in_manual(man, hub_ext_keys[i].name, hub_ext_keys[i].min, hub_ext_keys[i].max,
+			hub_ext_keys[i].def);
+	for (unsigned i = 0; i < HUB_ADMIN_CNT; i++)
+		in_manual(man, hub_admin_keys[i].name, hub_admin_keys[i].min, hub_admin_keys[i].max,
+			hub_admin_keys[i].def);
+	free(man);
+	assert_int_equal(directory_load(ROOT "/config/directory.cfg.sample", hear, &said), 0);
+	assert_string_equal(said.text, "");
+	directory_clear();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_which_policy),
+		cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_source_text),
+		cmocka_unit_test(test_take_and_put),
+		cmocka_unit_test(test_manual),
+	};
+	int fd = mkstemp(path);
+	int failed;
+
+	if (fd < 0)
+		return 1;
+	close(fd);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	return failed;
+}
