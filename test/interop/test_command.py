@@ -428,7 +428,7 @@ def test_rpc_bounds(running):
         sock.settimeout(5)
         sock.connect(str(running.server.state / "admin.sock"))
         try:
-            for _ in range(40):
+            for _ in range(400):
                 sock.sendall(b"x" * 4096)
             while sock.recv(65536):
                 pass
