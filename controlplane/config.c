@@ -14,6 +14,7 @@
 #include "controlplane/config.h"
 #include "controlplane/config_reader.h"
 #include "controlplane/log.h"
+#include "drivers/session/staging.h"
 #include "drivers/session/wire/welcome.h"
 
 #define STATE_DIR_DEFAULT "/var/lib/patchbay"
@@ -108,6 +109,7 @@ static const struct key keys[] = {
 		WELCOME_CONNECTIONS_MAX),
 	UINT64("limits", "staging_bytes", staging_bytes, 65536, 67108864, 2560000),
 	UINT64("limits", "staging_pool_bytes", staging_pool_bytes, 1048576, 68719476736, 67108864),
+	UINT("limits", "staging_age_ms", staging_age_ms, 0, 60000, STAGING_AGE_MS_DEFAULT),
 
 	STRING("tls", "ciphers", tls_ciphers, ""),
 	STRING("tls", "ciphersuites", tls_ciphersuites, ""),

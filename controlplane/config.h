@@ -56,6 +56,7 @@ struct config {
 	unsigned session_connections; /* TCP connections of one session, at most */
 	uint64_t staging_bytes;	      /* per session */
 	uint64_t staging_pool_bytes;  /* per worker */
+	uint32_t staging_age_ms;      /* 0: no bound by age */
 
 	/* tls */
 	char *tls_ciphers;	/* TLS 1.2 cipher list, "" = OpenSSL's default */

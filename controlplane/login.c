@@ -73,10 +73,8 @@ static void grant(
 	struct login_request wish = *r;
 
 	wish.use_encrypt |= v->hub->require_encryption;
-	/* What the data phase does not do yet is not granted, whatever is asked. */
-	wish.qos = false;
 	welcome_grant(
-		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, false);
+		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, true);
 	v->welcome.policy = v->policy;
 	v->welcome.vlan_id = v->policy.vlan_id;
 	explicit_bzero(&wish, sizeof(wish));
@@ -175,6 +173,7 @@ static struct vpn_session *session_fill(const struct login_verdict *v,
 	vs->encrypt = v->welcome.use_encrypt;
 	vs->compress = v->welcome.use_compress;
 	vs->half_duplex = v->welcome.half_connection;
+	vs->qos = v->welcome.qos;
 	memcpy(vs->unique_id, r->unique_id, sizeof(vs->unique_id));
 	memcpy(vs->client_product, c->client_product, sizeof(vs->client_product));
 	snprintf(vs->client_host, sizeof(vs->client_host), "%s", r->node.client_host);
@@ -216,9 +215,11 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 		.timeout_ms = vs->timeout_ms,
 		.max_connections = vs->max_connections,
 		.half_duplex = vs->half_duplex,
+		.qos = vs->qos,
 		.compress = vs->compress,
 		.port_flags = PORT_F_FLOOD_QUOTA,
 		.staging_bytes = config->staging_bytes,
+		.staging_age_ms = config->staging_age_ms,
 	};
 	err = registry_session_add(vs, &conf);
 	if (err != 0) {

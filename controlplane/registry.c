@@ -24,6 +24,7 @@
 #include "controlplane/negotiation.h"
 #include "controlplane/registry.h"
 #include "dataplane/port.h"
+#include "drivers/session/connection_set.h"
 
 #define BUCKETS_MAX 65536u
 
@@ -333,8 +334,7 @@ enum session_direction registry_session_direction(const struct vpn_session *vs)
 		return SESSION_BOTH;
 	TAILQ_FOREACH (c, &vs->connections, session_entry)
 		to_client += c->direction == SESSION_SERVER_TO_CLIENT;
-	return to_client > vs->connection_cnt - to_client ? SESSION_CLIENT_TO_SERVER
-							  : SESSION_SERVER_TO_CLIENT;
+	return connection_direction(to_client, vs->connection_cnt - to_client);
 }
 
 void registry_session_join(struct vpn_session *vs, struct connection *c,

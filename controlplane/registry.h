@@ -70,6 +70,7 @@ struct vpn_session {
 	bool encrypt;
 	bool compress;
 	bool half_duplex;
+	bool qos;
 	uint8_t unique_id[20];
 	int64_t created_ms;
 	char client_product[256];

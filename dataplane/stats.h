@@ -47,6 +47,7 @@
 	X(STAGING_FULL, "staging_full", "port's staging queue was at its hard bound")         \
 	X(STAGING_FLOOD, "staging_flood", "flooded copy, staging queue above its soft bound") \
 	X(STAGING_POOL, "staging_pool", "worker's staging memory was used up")                \
+	X(STAGING_AGE, "staging_age", "waited too long for the receiver's socket")            \
 	X(SESSION_END, "session_end", "copy still waited when its session ended")             \
 	X(NO_CONNECTION, "no_connection", "session had no connection to send on")             \
 	X(OVERSIZE, "oversize", "longer than the receiving port can carry")                   \

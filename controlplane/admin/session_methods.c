@@ -248,6 +248,7 @@ static const struct admin_field get_session_status_response[] = {
 	ADMIN_INT("ServerPort", 1, 65535, "listener it came in through"),
 	ADMIN_INT("NumConnectionsEstablished", 0, UINT32_MAX, "connections it has had so far"),
 	ADMIN_BOOL("HalfConnection", "each connection carries one direction"),
+	ADMIN_BOOL("QoS", "a connection for frames that go first"),
 	ADMIN_INT("MaxTcpConnections", 1, 32, "TCP connections granted"),
 	ADMIN_INT("NumTcpConnections", 0, 33, "TCP connections now"),
 	ADMIN_BOOL("UseEncrypt", "TLS in the data phase"),
@@ -307,6 +308,7 @@ static void put_session_link(struct admin_call *call, const struct vpn_session *
 	admin_put_int(call, "ServerPort", vs->listener_port);
 	admin_put_int(call, "NumConnectionsEstablished", (uint32_t)counters->connections_joined);
 	admin_put_bool(call, "HalfConnection", vs->half_duplex);
+	admin_put_bool(call, "QoS", vs->qos);
 	admin_put_int(call, "MaxTcpConnections", vs->max_connections);
 	admin_put_int(call, "NumTcpConnections", vs->connection_cnt);
 	admin_put_bool(call, "UseEncrypt", vs->encrypt);

@@ -80,6 +80,7 @@ static const struct ctl_column session_status_columns[] = {
 	{"  cipher", "CipherName_str", CTL_TEXT, "cipher"},
 	{"Compression", "UseCompress_bool", CTL_YES_NO, "of frames"},
 	{"Half duplex", "HalfConnection_bool", CTL_YES_NO, "one direction per connection"},
+	{"Priority", "QoS_bool", CTL_YES_NO, "some frames go first (QoS)"},
 	{"Bridge or router", "IsBridgeMode_bool", CTL_YES_NO, "mode"},
 	{"Monitoring", "IsMonitorMode_bool", CTL_YES_NO, "mode"},
 	{"Time-out (ms)", "PatchbayTimeout_u32", CTL_NUMBER, "without a sign of life"},

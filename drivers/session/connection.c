@@ -176,7 +176,7 @@ bool connection_receive(struct lcore *lc, struct session_connection *c)
 	}
 	if (c->backlog)
 		lcore_task_add(lc, &c->more);
-	if (stream_unsent(c->stream) != 0 && !c->blocked && connection_send(lc, c) == -EPIPE)
+	if (stream_unsent(c->stream) != 0 && !c->member.blocked && connection_send(lc, c) == -EPIPE)
 		return false; /* an alert or the answer to a KeyUpdate */
 	if (stream_park(c->stream, w->io) != 0) {
 		connection_end(lc, c, SESSION_END_NO_MEMORY);
@@ -206,7 +206,7 @@ int connection_send(struct lcore *lc, struct session_connection *c)
 	struct session *s = c->session;
 	ssize_t left = stream_send(c->stream, s->worker->io);
 	uint64_t bytes = stream_bytes_out(c->stream);
-	bool blocked = left > 0;
+	bool blocked = left > 0, was_blocked = c->member.blocked;
 
 	live_add(&s->live.wire_bytes_out, bytes - c->bytes_out_seen);
 	c->bytes_out_seen = bytes;
@@ -215,13 +215,9 @@ int connection_send(struct lcore *lc, struct session_connection *c)
 		connection_end(lc, c, socket_end(left));
 		return -EPIPE;
 	}
-	if (blocked)
-		c->lateness++;
-	else
-		c->lateness = 0;
-	if (blocked == c->blocked)
+	connection_member_wrote(&c->member, blocked);
+	if (blocked == was_blocked)
 		return blocked ? -EAGAIN : 0;
-	c->blocked = blocked;
 	if (lcore_fd_mod(lc, &c->lfd, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN) != 0) {
 		connection_end(lc, c, SESSION_END_NO_MEMORY);
 		return -EPIPE;
@@ -230,7 +226,7 @@ int connection_send(struct lcore *lc, struct session_connection *c)
 }
 
 /* Encrypts the frames of one chunk, or those of its first that make a record compressed. */
-static int transmit_chunk(struct lcore *lc, struct session_connection *c,
+static int transmit_chunk(struct lcore *lc, struct session_connection *c, enum connection_lane lane,
 	const struct staging_chunk *chunk, struct stats_traffic *sent)
 {
 	struct session *s = c->session;
@@ -245,7 +241,7 @@ static int transmit_chunk(struct lcore *lc, struct session_connection *c,
 		if (err != 0)
 			return err;
 		stats_traffic_add(sent, &chunk->traffic);
-		staging_pop(&s->staging, &w->pool);
+		staging_pop(&s->staging, &w->pool, lane);
 		return 0;
 	}
 	if (!zip_has_share(w, ZIP_OUT))
@@ -255,11 +251,11 @@ static int transmit_chunk(struct lcore *lc, struct session_connection *c,
 	if (err != 0)
 		return err;
 	stats_traffic_add(sent, &traffic);
-	staging_take(&s->staging, &w->pool, to, frames);
+	staging_take(&s->staging, &w->pool, lane, to, frames);
 	return 0;
 }
 
-int connection_transmit(struct lcore *lc, struct session_connection *c)
+int connection_transmit(struct lcore *lc, struct session_connection *c, enum connection_lane lane)
 {
 	struct session *s = c->session;
 	struct stats_traffic sent = {0};
@@ -267,10 +263,10 @@ int connection_transmit(struct lcore *lc, struct session_connection *c)
 	int err = 0;
 
 	for (unsigned i = 0; i < TRANSMIT_CHUNKS && err == 0; i++) {
-		chunk = staging_peek(&s->staging);
+		chunk = staging_peek(&s->staging, lane);
 		if (chunk == NULL)
 			break;
-		err = transmit_chunk(lc, c, chunk, &sent);
+		err = transmit_chunk(lc, c, lane, chunk, &sent);
 	}
 	if (sent.unicast_frames + sent.broadcast_frames != 0) {
 		hub_count_sent(lc, &s->port, &sent);
@@ -290,7 +286,7 @@ static void connection_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t ev
 	struct session_connection *c = container_of(lfd, struct session_connection, lfd);
 	struct session *s = c->session;
 
-	if (events & EPOLLOUT && c->blocked) {
+	if (events & EPOLLOUT && c->member.blocked) {
 		switch (connection_send(lc, c)) {
 		case 0:
 			lcore_flush_add(lc, &s->flush);
@@ -312,7 +308,7 @@ static void connection_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t ev
  */
 static void connection_no_answer(const struct session_connection *c)
 {
-	if (!c->may_receive)
+	if (!c->member.may_receive)
 		(void)setsockopt(stream_fd(c->stream), IPPROTO_TCP, TCP_USER_TIMEOUT,
 			&c->session->timeout_ms, sizeof(c->session->timeout_ms));
 }
@@ -332,9 +328,7 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 		connection_end(lc, c, SESSION_END_SESSION_GONE);
 		return;
 	}
-	/* Refuse only above granted + 1: the peer may replace one we do not know to be dead (wire.md 5.4). */
-	if (s->connection_cnt > s->max_connections ||
-		s->connection_cnt == SESSION_CONNECTIONS_MAX) {
+	if (!connection_set_admits(&s->set)) {
 		connection_end(lc, c, SESSION_END_TOO_MANY);
 		return;
 	}
@@ -342,8 +336,9 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 		connection_end(lc, c, SESSION_END_NO_MEMORY);
 		return;
 	}
-	s->connections[s->connection_cnt++] = c;
-	s->sender_cnt += c->may_send;
+	if (c->member.may_send && s->set.sender_cnt == 0)
+		staging_connected(&s->staging, lcore_now_ms(lc));
+	connection_set_join(&s->set, &c->member);
 	connection_no_answer(c);
 	live_add(&s->live.connections_joined, 1);
 	session_connections_changed(lc, s);
@@ -354,30 +349,15 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 	 * Bytes may have come between the last read of the control thread and now, and some may stand in
 	 * the stream without anything more in the socket: read once without being asked.
 	 */
-	if (s->connection_cnt != 0 && s->connections[s->connection_cnt - 1] == c)
+	if (s->set.cnt != 0 && s->set.members[s->set.cnt - 1] == &c->member)
 		(void)connection_receive(lc, c);
-}
-
-/* Removes it from the session's list; false if it was not in it. */
-static bool connection_unlink(struct session *s, const struct session_connection *c)
-{
-	for (unsigned i = 0; i < s->connection_cnt; i++) {
-		if (s->connections[i] != c)
-			continue;
-		s->connection_cnt--;
-		s->sender_cnt -= c->may_send;
-		memmove(&s->connections[i], &s->connections[i + 1],
-			(s->connection_cnt - i) * sizeof(s->connections[0]));
-		return true;
-	}
-	return false;
 }
 
 void connection_end(struct lcore *lc, struct session_connection *c, enum session_end why)
 {
 	struct session *s = c->session;
 	struct session_worker *w = s->worker;
-	bool member = connection_unlink(s, c);
+	bool member = connection_set_leave(&s->set, &c->member);
 
 	if (member) {
 		lcore_fd_del(lc, &c->lfd);
@@ -404,7 +384,7 @@ void connection_end(struct lcore *lc, struct session_connection *c, enum session
 	 * A peer that said nothing for the time-out has used up its session's as well (wire.md 6.8),
 	 * unless it spoke on another connection, which was lost before this one.
 	 */
-	if (why == SESSION_END_TIMEOUT && s->connection_cnt == 0 && s->state == SESSION_LIVE)
+	if (why == SESSION_END_TIMEOUT && s->set.cnt == 0 && s->state == SESSION_LIVE)
 		lcore_timer_arm(lc, &s->alone,
 			atomic_load_explicit(&s->live.last_rx_ms, memory_order_relaxed) +
 				s->timeout_ms);

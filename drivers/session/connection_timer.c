@@ -42,9 +42,9 @@ static void timer_arm(struct lcore *lc, struct session_connection *c)
 	const struct session *s = c->session;
 	uint64_t due = UINT64_MAX, at;
 
-	if (c->may_send)
+	if (c->member.may_send)
 		due = c->last_tx_ms + c->keepalive_ms;
-	if (c->may_receive) {
+	if (c->member.may_receive) {
 		at = c->last_rx_ms + s->timeout_ms;
 		due = at < due ? at : due;
 	}
@@ -56,11 +56,11 @@ static bool keepalive_run(struct lcore *lc, struct session_connection *c)
 {
 	uint64_t now = lcore_now_ms(lc);
 
-	if (!c->may_send || now < c->last_tx_ms + c->keepalive_ms)
+	if (!c->member.may_send || now < c->last_tx_ms + c->keepalive_ms)
 		return true;
 	c->last_tx_ms = now;
 	c->keepalive_ms = keepalive_interval_ms(c->session->timeout_ms, (uint32_t)rte_rand());
-	return c->blocked || keepalive_send(lc, c);
+	return c->member.blocked || keepalive_send(lc, c);
 }
 
 void connection_timer_start(struct lcore *lc, struct session_connection *c)
@@ -72,7 +72,7 @@ void connection_timer_start(struct lcore *lc, struct session_connection *c)
 
 static bool receive_overdue(const struct lcore *lc, const struct session_connection *c)
 {
-	return c->may_receive && lcore_now_ms(lc) - c->last_rx_ms >= c->session->timeout_ms;
+	return c->member.may_receive && lcore_now_ms(lc) - c->last_rx_ms >= c->session->timeout_ms;
 }
 
 void connection_timer_expire(struct lcore *lc, struct lcore_timer *t)

@@ -52,9 +52,11 @@ static void msg_connection_close(struct lcore *lc, struct lcore_msg *msg)
 {
 	struct session *s = msg->arg;
 
-	for (unsigned i = 0; i < s->connection_cnt; i++) {
-		if (s->connections[i]->id == msg->u[0]) {
-			connection_end(lc, s->connections[i], (enum session_end)msg->u[1]);
+	for (unsigned i = 0; i < s->set.cnt; i++) {
+		struct session_connection *c = connection_of(s->set.members[i]);
+
+		if (c->id == msg->u[0]) {
+			connection_end(lc, c, (enum session_end)msg->u[1]);
 			return;
 		}
 	}
@@ -101,13 +103,13 @@ int session_create(const struct session_conf *conf, struct session **out)
 	s->lc = lcore_get(conf->worker);
 	s->worker = session_worker_get(conf->worker);
 	s->timeout_ms = conf->timeout_ms;
-	s->max_connections = conf->max_connections;
+	connection_set_init(&s->set, conf->max_connections, conf->qos);
 	s->half_duplex = conf->half_duplex;
 	s->compress = conf->compress;
 	s->client = conf->client;
 	s->cb = conf->cb;
 	s->ctx = conf->ctx;
-	staging_init(&s->staging, conf->staging_bytes);
+	staging_init(&s->staging, conf->staging_bytes, conf->staging_age_ms);
 	if (s->compress)
 		staging_by_frame(&s->staging);
 	s->resume.run = zip_resume;
@@ -154,10 +156,7 @@ static void connection_init(struct session_connection *c, struct session *s, str
 	c->session = s;
 	c->stream = stream;
 	c->id = id;
-	c->may_send =
-		direction != (s->client ? SESSION_SERVER_TO_CLIENT : SESSION_CLIENT_TO_SERVER);
-	c->may_receive =
-		direction != (s->client ? SESSION_CLIENT_TO_SERVER : SESSION_SERVER_TO_CLIENT);
+	connection_member_init(&c->member, direction, s->client);
 }
 
 void session_open(struct session *s, struct stream *stream, uint64_t connection_id)

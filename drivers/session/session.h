@@ -91,12 +91,14 @@ struct session_conf {
 	uint32_t timeout_ms;	 /* communication time-out, both meanings of wire.md 6.8 */
 	uint8_t max_connections; /* granted; one more is tolerated (wire.md 5.4) */
 	bool half_duplex;	 /* connections have a direction (wire.md 5.3) */
+	bool qos;		 /* some frames go first (wire.md 6.5) */
 	bool compress;		 /* every block is a zlib stream (wire.md 6.4) */
 	bool client;		 /* we dialled: directions mean the opposite */
 	uint32_t port_flags; /* PORT_F_*; monitoring mode: PORT_F_MIRROR | PORT_F_RECEIVE_ONLY */
 	const struct policy *policy; /* dataplane/policy.h; copied. NULL: no rule at all */
 	uint32_t
 		staging_bytes; /* hard bound of what waits for the peer; 0 = STAGING_HARD_DEFAULT */
+	uint32_t staging_age_ms; /* frames that waited for longer are dropped; 0 = none */
 	const struct session_callbacks *cb;
 	void *ctx;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A session as a port of its hub, on its worker: copies go into staging as they come, and leave once a
- * turn over the connection that wire.md 6.5 names.
+ * turn over the connection that wire.md 6.5 names (connection_set.h).
  */
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <rte_common.h>
 
 #include "dataplane/hub.h"
+#include "drivers/session/priority.h"
 #include "drivers/session/session_priv.h"
 
 static void queued_publish(struct session *s)
@@ -17,15 +18,32 @@ static void queued_publish(struct session *s)
 	live_set(&s->live.queued_bytes, s->staging.bytes);
 }
 
+static void expire(struct lcore *lc, struct session *s)
+{
+	unsigned dropped;
+
+	if (s->set.sender_cnt == 0)
+		return; /* it waits for a connection */
+	dropped = staging_expire(&s->staging, &s->worker->pool, lcore_now_ms(lc));
+	if (dropped != 0)
+		hub_count_drop_out(lc, &s->port, STATS_DROP_OUT_STAGING_AGE, dropped);
+}
+
 static void session_tx_burst(
 	struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
 {
 	struct session *s = container_of(port, struct session, port);
 	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0}; /* the last one: taken */
-	bool connected = s->sender_cnt != 0;
+	bool connected = s->set.sender_cnt != 0;
 
-	for (unsigned i = 0; i < n; i++)
-		counts[staging_put(&s->staging, &s->worker->pool, frames[i], connected)]++;
+	expire(lc, s); /* the old make room for the new */
+	for (unsigned i = 0; i < n; i++) {
+		enum connection_lane lane =
+			s->set.qos && frame_has_priority(frames[i]) ? LANE_PRIORITY : LANE_NORMAL;
+
+		counts[staging_put(&s->staging, &s->worker->pool, lane, frames[i], connected,
+			lcore_now_ms(lc))]++;
+	}
 	hub_count_copies(lc, port, n);
 	if (counts[STAGING_TAKEN] != n) {
 		for (unsigned r = 0; r < STATS_DROP_OUT_CNT; r++) {
@@ -43,44 +61,43 @@ const struct port_ops session_port_ops = {
 	.tx_burst = session_tx_burst,
 };
 
-/* The connection for the next chunk: the least late one, of equals the youngest; NULL: all are full. */
-static struct session_connection *connection_choose(const struct session *s)
+/* What a lane holds, as long as a connection takes it. False when this turn's share is used up. */
+static bool lane_flush(struct lcore *lc, struct session *s, enum connection_lane lane)
 {
-	struct session_connection *best = NULL;
+	struct connection_member *m;
 
-	for (unsigned i = 0; i < s->connection_cnt; i++) {
-		struct session_connection *c = s->connections[i];
+	/* Ends: each round empties two chunks, blocks a connection, or loses one. */
+	while (!staging_lane_is_empty(&s->staging, lane) &&
+		(m = connection_set_choose(&s->set, lane)) != NULL) {
+		struct session_connection *c = connection_of(m);
 
-		if (c->may_send && !c->blocked && (best == NULL || c->lateness <= best->lateness))
-			best = c;
+		if (s->compress && !zip_has_share(s->worker, ZIP_OUT)) {
+			lcore_task_add(lc, &s->resume);
+			return false;
+		}
+		if (connection_transmit(lc, c, lane) == -EAGAIN &&
+			stream_park(c->stream, s->worker->io) != 0)
+			connection_end(lc, c, SESSION_END_NO_MEMORY);
 	}
-	return best;
+	return true;
 }
 
 void session_flush(struct lcore *lc, struct lcore_flush *fl)
 {
 	struct session *s = container_of(fl, struct session, flush);
-	struct session_connection *c;
 
-	/* Ends: each round empties two chunks, blocks a connection, or loses one. */
-	while (!staging_is_empty(&s->staging) && (c = connection_choose(s)) != NULL) {
-		if (s->compress && !zip_has_share(s->worker, ZIP_OUT)) {
-			lcore_task_add(lc, &s->resume);
-			break;
-		}
-		if (connection_transmit(lc, c) == -EAGAIN &&
-			stream_park(c->stream, s->worker->io) != 0)
-			connection_end(lc, c, SESSION_END_NO_MEMORY);
-	}
+	expire(lc, s);
+	if (lane_flush(lc, s, LANE_PRIORITY))
+		(void)lane_flush(lc, s, LANE_NORMAL);
 	queued_publish(s);
 }
 
 void session_connections_changed(struct lcore *lc, struct session *s)
 {
-	live_set(&s->live.connections, s->connection_cnt);
+	live_set(&s->live.connections, s->set.cnt);
 	if (s->state != SESSION_LIVE)
 		return;
-	if (s->connection_cnt == 0) {
+	if (s->set.cnt == 0) {
 		lcore_timer_arm(lc, &s->alone, lcore_now_ms(lc) + s->timeout_ms);
 		return;
 	}
@@ -104,7 +121,7 @@ void session_start(struct lcore *lc, struct session *s, struct session_connectio
 	s->state = SESSION_LIVE;
 	hub_port_join(lc, &s->port);
 	connection_join(lc, s, c);
-	if (s->connection_cnt == 0)
+	if (s->set.cnt == 0)
 		session_connections_changed(lc, s);
 }
 
@@ -124,6 +141,6 @@ void session_stop(struct lcore *lc, struct session *s, enum session_end why)
 	lcore_flush_cancel(lc, &s->flush);
 	lcore_task_cancel(lc, &s->resume);
 	lcore_timer_cancel(lc, &s->alone);
-	while (s->connection_cnt != 0)
-		connection_end(lc, s->connections[s->connection_cnt - 1], why);
+	while (s->set.cnt != 0)
+		connection_end(lc, connection_of(s->set.members[s->set.cnt - 1]), why);
 }

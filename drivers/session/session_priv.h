@@ -6,7 +6,8 @@
  * Inside of the session driver.
  *
  *   session.c           control thread: life, messages to the worker, events back
- *   session_port.c      worker: the port (staging in, flush out), start and end, choice of connection
+ *   session_port.c      worker: the port (staging in, flush out), start and end
+ *   connection_set.c    rules of the connections: who may join, which way, over which one next
  *   connection.c        worker: one TCP connection: bytes in -> frames, records out, its ends
  *   connection_timer.c  worker: keep-alives and time-outs
  *   session_zip.c       worker: compressed blocks in and out, and their share of a turn
@@ -23,13 +24,12 @@
 #include "dataplane/grace.h"
 #include "dataplane/lcore.h"
 #include "dataplane/port.h"
+#include "drivers/session/connection_set.h"
 #include "drivers/session/session.h"
 #include "drivers/session/staging.h"
 #include "drivers/session/stream.h"
 #include "drivers/session/wire/block.h"
 #include "drivers/session/wire/zblock.h"
-
-#define SESSION_CONNECTIONS_MAX 33u /* 32, and the one more that is tolerated (wire.md 5.4) */
 
 /* Plaintext of one fill: what recv gave and a record begun before it, behind a carried partial block. */
 #define SESSION_PLAIN_BYTES (STREAM_RECV_BYTES + 2u * STREAM_RECORD_BYTES)
@@ -69,6 +69,7 @@ struct session_worker {
 /* One TCP connection of a session. Made by the control thread, worked by the worker, freed by the former. */
 struct session_connection {
 	struct session *session;
+	struct connection_member member;
 	struct stream *stream;
 	uint64_t id; /* the control plane's */
 	struct lcore_fd lfd;
@@ -76,15 +77,11 @@ struct session_connection {
 	struct block_rx rx;
 	struct carry *carry; /* partial block, NULL: none */
 	uint32_t carry_bytes;
-	uint32_t lateness;	/* wire.md 6.5 */
 	uint32_t keepalive_ms;	/* interval drawn for the next keep-alive */
 	uint64_t last_rx_ms;	/* complete block or keep-alive header */
 	uint64_t last_tx_ms;	/* keep-alive or group */
 	uint64_t bytes_in_seen; /* of the stream, already in the session's counters */
 	uint64_t bytes_out_seen;
-	bool may_send;
-	bool may_receive;
-	bool blocked; /* socket full: EPOLLOUT armed, nothing more is encrypted */
 	bool dead;    /* socket unusable: no close_notify */
 	bool backlog; /* received records wait for the next turn: `more` is queued */
 	struct lcore_task more;
@@ -118,7 +115,6 @@ struct session {
 	struct lcore *lc;
 	struct session_worker *worker;
 	uint32_t timeout_ms;
-	uint8_t max_connections;
 	bool half_duplex;
 	bool compress;
 	bool client;
@@ -138,15 +134,15 @@ struct session {
 	struct lcore_flush flush;
 	struct lcore_task resume; /* the rest of a flush that used up the turn's share */
 	struct lcore_timer alone; /* armed while there is no connection */
-	unsigned connection_cnt;
-	unsigned sender_cnt; /* those of them that may send */
-	struct session_connection *connections[SESSION_CONNECTIONS_MAX]; /* in order of joining */
+	struct connection_set set;
 	struct lcore_event ending; /* ended by itself: asks for the last message */
 	struct lcore_event
 		ended; /* last message seen: nothing of the worker's refers to it any more */
 
 	struct session_live live;
 };
+
+#define connection_of(m) container_of(m, struct session_connection, member)
 
 /* Single writer: a plain add that readers may watch. */
 #define live_add(counter, n)             \
@@ -181,10 +177,10 @@ bool connection_receive(struct lcore *lc, struct session_connection *c);
 /* Removes it from the session, says close_notify, hands it to the control thread. */
 void connection_end(struct lcore *lc, struct session_connection *c, enum session_end why);
 /*
- * Takes up to two chunks of its session's staging, encrypts and sends. 0: sent all it took; -EAGAIN: the
- * socket is full, EPOLLOUT will tell; -EPIPE: the connection has ended under the call.
+ * Takes up to two chunks of a lane of its session's staging, encrypts and sends. 0: sent all it took; -EAGAIN:
+ * the socket is full, EPOLLOUT will tell; -EPIPE: the connection has ended under the call.
  */
-int connection_transmit(struct lcore *lc, struct session_connection *c);
+int connection_transmit(struct lcore *lc, struct session_connection *c, enum connection_lane lane);
 /* Sends what waits in the stream, with the same answers. */
 int connection_send(struct lcore *lc, struct session_connection *c);
 

@@ -64,9 +64,12 @@ static void chunk_put(struct staging_pool *pool, struct staging_chunk *c)
 	pool->used--;
 }
 
-void staging_init(struct staging *st, uint32_t hard_bytes)
+void staging_init(struct staging *st, uint32_t hard_bytes, uint32_t age_ms)
 {
-	*st = (struct staging){.hard_bytes = hard_bytes != 0 ? hard_bytes : STAGING_HARD_DEFAULT};
+	*st = (struct staging){
+		.hard_bytes = hard_bytes != 0 ? hard_bytes : STAGING_HARD_DEFAULT,
+		.age_ms = age_ms,
+	};
 	st->soft_bytes = st->hard_bytes / 2;
 }
 
@@ -81,9 +84,10 @@ static void group_close(struct staging_chunk *c)
 }
 
 /* A chunk in which `need` more bytes fit, with an open group that takes one more block. */
-static struct staging_chunk *tail_for(struct staging *st, struct staging_pool *pool, uint32_t need)
+static struct staging_chunk *tail_for(
+	struct staging *st, struct staging_pool *pool, struct staging_queue *q, uint32_t need)
 {
-	struct staging_chunk *c = st->tail;
+	struct staging_chunk *c = q->tail;
 
 	if (c != NULL && (st->by_frame || c->group_frames < STAGING_GROUP_FRAMES) &&
 		c->bytes + need <= STAGING_CHUNK_BYTES)
@@ -106,34 +110,42 @@ static struct staging_chunk *tail_for(struct staging *st, struct staging_pool *p
 	c = chunk_get(pool);
 	if (c == NULL)
 		return NULL;
-	if (st->tail != NULL)
-		st->tail->next = c;
+	if (q->tail != NULL)
+		q->tail->next = c;
 	else
-		st->head = c;
-	st->tail = c;
+		q->head = c;
+	q->tail = c;
 	st->bytes += BLOCK_GROUP_HEADER;
 	return c;
 }
 
-unsigned staging_put(
-	struct staging *st, struct staging_pool *pool, const struct frame *f, bool connected)
+/* What a lane may fill: the last eighth belongs to frames that go first, where there are any. */
+static uint32_t lane_bound(const struct staging *st, enum connection_lane lane)
+{
+	return lane == LANE_NORMAL && st->has_priority ? st->hard_bytes - st->hard_bytes / 8
+						       : st->hard_bytes;
+}
+
+unsigned staging_put(struct staging *st, struct staging_pool *pool, enum connection_lane lane,
+	const struct frame *f, bool connected, uint64_t now_ms)
 {
 	const uint32_t need = BLOCK_HEADER + f->len;
 	struct staging_chunk *c;
 
 	if (f->flags & FRAME_F_FLOOD && st->bytes + need > st->soft_bytes)
 		return STATS_DROP_OUT_STAGING_FLOOD;
-	if (st->bytes + need > st->hard_bytes)
+	if (st->bytes + need > lane_bound(st, lane))
 		return STATS_DROP_OUT_STAGING_FULL;
 	if (!connected && st->frames >= STAGING_FRAMES_ALONE)
 		return STATS_DROP_OUT_NO_CONNECTION;
-	c = tail_for(st, pool, need);
+	c = tail_for(st, pool, &st->lanes[lane], need);
 	if (c == NULL)
 		return STATS_DROP_OUT_STAGING_POOL;
 	memcpy(block_put_size(c->data + c->bytes, f->len), f->data, f->len);
 	c->bytes += need;
 	c->group_frames++;
 	c->frames++;
+	c->newest_ms = now_ms;
 	if (frame_is_broadcast(f)) {
 		c->traffic.broadcast_frames++;
 		c->traffic.broadcast_bytes += f->len;
@@ -143,46 +155,72 @@ unsigned staging_put(
 	}
 	st->bytes += need;
 	st->frames++;
+	st->has_priority |= lane == LANE_PRIORITY;
 	return STAGING_TAKEN;
 }
 
-struct staging_chunk *staging_peek(struct staging *st)
+void staging_connected(struct staging *st, uint64_t now_ms)
 {
-	/* Idempotent: a frame that comes later is counted by the next peek. */
-	if (st->head != NULL)
-		group_close(st->head);
-	return st->head;
+	st->since_ms = now_ms;
 }
 
-void staging_pop(struct staging *st, struct staging_pool *pool)
+struct staging_chunk *staging_peek(struct staging *st, enum connection_lane lane)
 {
-	struct staging_chunk *c = st->head;
+	struct staging_chunk *c = st->lanes[lane].head;
 
-	st->head = c->next;
-	if (st->head == NULL)
-		st->tail = NULL;
+	/* Idempotent: a frame that comes later is counted by the next peek. */
+	if (c != NULL)
+		group_close(c);
+	return c;
+}
+
+void staging_pop(struct staging *st, struct staging_pool *pool, enum connection_lane lane)
+{
+	struct staging_queue *q = &st->lanes[lane];
+	struct staging_chunk *c = q->head;
+
+	q->head = c->next;
+	if (q->head == NULL)
+		q->tail = NULL;
 	st->bytes -= c->bytes;
 	st->frames -= c->frames;
 	chunk_put(pool, c);
 }
 
-void staging_take(struct staging *st, struct staging_pool *pool, uint32_t to, uint32_t frames)
+void staging_take(struct staging *st, struct staging_pool *pool, enum connection_lane lane,
+	uint32_t to, uint32_t frames)
 {
-	struct staging_chunk *c = st->head;
+	struct staging_chunk *c = st->lanes[lane].head;
 
 	/* Its bytes are given back with the chunk: little is wrong, and that for less than a turn. */
 	c->taken = to;
 	c->frames -= frames;
 	st->frames -= frames;
 	if (to == c->bytes)
-		staging_pop(st, pool);
+		staging_pop(st, pool, lane);
+}
+
+unsigned staging_expire(struct staging *st, struct staging_pool *pool, uint64_t now_ms)
+{
+	unsigned frames = st->frames;
+
+	if (st->age_ms == 0 || now_ms - st->since_ms <= st->age_ms)
+		return 0;
+	for (enum connection_lane lane = 0; lane < LANES; lane++) {
+		while (st->lanes[lane].head != NULL &&
+			now_ms - st->lanes[lane].head->newest_ms > st->age_ms)
+			staging_pop(st, pool, lane);
+	}
+	return frames - st->frames;
 }
 
 unsigned staging_clear(struct staging *st, struct staging_pool *pool)
 {
 	unsigned frames = st->frames;
 
-	while (st->head != NULL)
-		staging_pop(st, pool);
+	for (enum connection_lane lane = 0; lane < LANES; lane++) {
+		while (st->lanes[lane].head != NULL)
+			staging_pop(st, pool, lane);
+	}
 	return frames;
 }

@@ -198,7 +198,7 @@ static void what_is_granted(void **)
 	decide(&v, &r, 0);
 	assert_int_equal(v.error, WIRE_ERROR_OK);
 	assert_false(v.welcome.use_encrypt);
-	assert_false(v.welcome.qos);
+	assert_true(v.welcome.qos); /* NoQoS and the rest of wire.md 4.2: welcome_test.c */
 	assert_true(v.welcome.use_compress);
 	assert_true(v.welcome.half_connection);
 	assert_int_equal(v.welcome.max_connection, 32);
@@ -224,6 +224,9 @@ static void what_is_granted(void **)
 	login_decide(&v, &r, &facts);
 	assert_int_equal(v.welcome.max_connection, 5);
 	r.max_connection = 0;
+	login_decide(&v, &r, &facts);
+	assert_int_equal(v.welcome.max_connection, 4); /* half duplex and priority */
+	r.qos = false;
 	login_decide(&v, &r, &facts);
 	assert_int_equal(v.welcome.max_connection, 2); /* half duplex */
 	facts.connections_max = 32;

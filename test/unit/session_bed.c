@@ -219,14 +219,19 @@ struct stream *bed_connect(struct bed_peer *p, int version)
 		assert_int_equal(stream_go_raw(s), 0);
 	p->tls.raw = bed_modes.raw;
 	assert_int_equal(stream_park(s, control_io), 0);
+	bed_peer_attend(p);
+	return s;
+}
+
+void bed_peer_attend(struct bed_peer *p)
+{
 	for (unsigned i = 0; i < PEERS_MAX; i++) {
 		if (peers[i] == NULL) {
 			peers[i] = p;
-			return s;
+			return;
 		}
 	}
 	fail_msg("too many peers");
-	return NULL;
 }
 
 void bed_peer_neglect(struct bed_peer *p)

@@ -69,6 +69,8 @@ extern struct bed_modes bed_modes;
 struct stream *bed_connect(struct bed_peer *p, int version);
 /* From now on bed_pump() does not read what the peer receives. */
 void bed_peer_neglect(struct bed_peer *p);
+/* ... and from now on again. */
+void bed_peer_attend(struct bed_peer *p);
 void bed_peer_close(struct bed_peer *p);
 void bed_open(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms);
 /* The same with as many connections granted. */

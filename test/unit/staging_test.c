@@ -13,18 +13,22 @@
 #include <cmocka.h>
 
 #include "drivers/session/keepalive.h"
+#include "drivers/session/priority.h"
 #include "drivers/session/staging.h"
 #include "drivers/session/wire/block.h"
 
 #define POOL_BYTES   (8u << 20)
 #define SLOW_READERS 64u
+#define AGE_MS	     1000u
 
 static struct staging_pool pool;
 static struct staging st;
+static uint64_t now_ms;
 
 static int setup(void **)
 {
-	staging_init(&st, 0);
+	staging_init(&st, 0, AGE_MS);
+	now_ms = 5000;
 	return staging_pool_init(&pool, POOL_BYTES);
 }
 
@@ -53,7 +57,7 @@ static unsigned put(unsigned number, unsigned len, unsigned flags, bool connecte
 	uint8_t buf[FRAME_MAX_BYTES];
 	struct frame f = make_frame(buf, number, len, flags);
 
-	return staging_put(&st, &pool, &f, connected);
+	return staging_put(&st, &pool, LANE_NORMAL, &f, connected, now_ms);
 }
 
 /* Decodes all chunks as one stream and checks frames first..first+cnt-1 with len_of(). */
@@ -69,7 +73,7 @@ static void drain_and_check(unsigned cnt, unsigned (*len_of)(unsigned))
 	unsigned number = 0;
 
 	block_rx_init(&rx, false);
-	while ((chunk = staging_peek(&st)) != NULL) {
+	while ((chunk = staging_peek(&st, LANE_NORMAL)) != NULL) {
 		const uint8_t *in = chunk->data;
 		size_t left = chunk->bytes;
 
@@ -93,7 +97,7 @@ static void drain_and_check(unsigned cnt, unsigned (*len_of)(unsigned))
 		traffic.unicast_bytes += chunk->traffic.unicast_bytes;
 		traffic.broadcast_frames += chunk->traffic.broadcast_frames;
 		traffic.broadcast_bytes += chunk->traffic.broadcast_bytes;
-		staging_pop(&st, &pool);
+		staging_pop(&st, &pool, LANE_NORMAL);
 	}
 	assert_int_equal(number, cnt);
 	assert_int_equal(traffic.broadcast_frames, (cnt + 2) / 3);
@@ -132,7 +136,7 @@ static void groups_stay_small(void **)
 
 	for (unsigned i = 0; i < 2000; i++)
 		assert_int_equal(put(i, FRAME_MIN_BYTES, 0, true), STAGING_TAKEN);
-	chunk = staging_peek(&st);
+	chunk = staging_peek(&st, LANE_NORMAL);
 	per_chunk = chunk->frames;
 	assert_in_range(per_chunk, 890, 910);
 	assert_int_equal(be32_get(chunk->data), STAGING_GROUP_FRAMES);
@@ -144,8 +148,8 @@ static void chunk_is_filled(void **)
 {
 	for (unsigned i = 0; i < 11; i++)
 		assert_int_equal(put(i, 1514, 0, true), STAGING_TAKEN);
-	assert_int_equal(staging_peek(&st)->frames, 10);
-	assert_int_equal(be32_get(staging_peek(&st)->data), 10);
+	assert_int_equal(staging_peek(&st, LANE_NORMAL)->frames, 10);
+	assert_int_equal(be32_get(staging_peek(&st, LANE_NORMAL)->data), 10);
 	drain_and_check(11, len_full);
 }
 
@@ -153,7 +157,7 @@ static void chunk_is_filled(void **)
 static void peek_is_idempotent(void **)
 {
 	assert_int_equal(put(0, 1514, 0, true), STAGING_TAKEN);
-	assert_int_equal(staging_peek(&st)->frames, 1);
+	assert_int_equal(staging_peek(&st, LANE_NORMAL)->frames, 1);
 	assert_int_equal(put(1, 1514, 0, true), STAGING_TAKEN);
 	drain_and_check(2, len_full);
 }
@@ -179,8 +183,8 @@ static void floods_go_first(void **)
 	if (st.bytes + 4 + FRAME_MIN_BYTES <= STAGING_HARD_DEFAULT)
 		assert_int_equal(put(taken, FRAME_MIN_BYTES, 0, true), STAGING_TAKEN);
 	/* Room again after one record left. */
-	staging_peek(&st);
-	staging_pop(&st, &pool);
+	staging_peek(&st, LANE_NORMAL);
+	staging_pop(&st, &pool, LANE_NORMAL);
 	assert_int_equal(put(taken, 1514, 0, true), STAGING_TAKEN);
 	left = st.frames;
 	assert_in_range(left, all - 10 + 1, all - 10 + 2);
@@ -205,20 +209,22 @@ static void pool_is_a_bound(void **)
 	unsigned n = 0;
 
 	assert_int_equal(staging_pool_init(&small, 3 * STAGING_CHUNK_BYTES), 0);
-	staging_init(&a, 0);
-	staging_init(&b, 0);
+	staging_init(&a, 0, 0);
+	staging_init(&b, 0, 0);
 	/* Two chunks of three, then its own reason: the third is for the others. */
-	while (staging_put(&a, &small, &f, true) == STAGING_TAKEN)
+	while (staging_put(&a, &small, LANE_NORMAL, &f, true, 0) == STAGING_TAKEN)
 		n++;
 	assert_int_equal(n, 20);
-	assert_int_equal(staging_put(&a, &small, &f, true), STATS_DROP_OUT_STAGING_POOL);
-	assert_int_equal(staging_put(&b, &small, &f, true), STAGING_TAKEN);
+	assert_int_equal(
+		staging_put(&a, &small, LANE_NORMAL, &f, true, 0), STATS_DROP_OUT_STAGING_POOL);
+	assert_int_equal(staging_put(&b, &small, LANE_NORMAL, &f, true, 0), STAGING_TAKEN);
 	/* Used up for everybody. */
-	staging_init(&c, 0);
-	assert_int_equal(staging_put(&c, &small, &f, true), STATS_DROP_OUT_STAGING_POOL);
-	staging_peek(&a);
-	staging_pop(&a, &small);
-	assert_int_equal(staging_put(&c, &small, &f, true), STAGING_TAKEN);
+	staging_init(&c, 0, 0);
+	assert_int_equal(
+		staging_put(&c, &small, LANE_NORMAL, &f, true, 0), STATS_DROP_OUT_STAGING_POOL);
+	staging_peek(&a, LANE_NORMAL);
+	staging_pop(&a, &small, LANE_NORMAL);
+	assert_int_equal(staging_put(&c, &small, LANE_NORMAL, &f, true, 0), STAGING_TAKEN);
 	assert_int_equal(staging_clear(&a, &small), 10);
 	assert_int_equal(staging_clear(&b, &small), 1);
 	assert_int_equal(staging_clear(&c, &small), 1);
@@ -236,10 +242,10 @@ static void slow_readers_leave_room(void **)
 
 	static_assert((uint64_t)SLOW_READERS * STAGING_HARD_DEFAULT > 4 * POOL_BYTES);
 	for (unsigned i = 0; i < SLOW_READERS; i++)
-		staging_init(&slow[i], 0);
+		staging_init(&slow[i], 0, 0);
 	for (unsigned i = 0; i < SLOW_READERS * STAGING_HARD_DEFAULT / f.len; i++)
-		(void)staging_put(&slow[i % SLOW_READERS], &pool, &f, true);
-	while (staging_put(&st, &pool, &f, true) == STAGING_TAKEN)
+		(void)staging_put(&slow[i % SLOW_READERS], &pool, LANE_NORMAL, &f, true, 0);
+	while (staging_put(&st, &pool, LANE_NORMAL, &f, true, 0) == STAGING_TAKEN)
 		n++;
 	assert_true(n >= 20);
 	for (unsigned i = 0; i < SLOW_READERS; i++)
@@ -275,7 +281,7 @@ static void frames_are_taken_one_by_one(void **)
 	staging_by_frame(&st);
 	for (; staged < 1500; staged++)
 		assert_int_equal(put(staged, 20 + staged % 50, 0, true), STAGING_TAKEN);
-	while ((chunk = staging_peek(&st)) != NULL) {
+	while ((chunk = staging_peek(&st, LANE_NORMAL)) != NULL) {
 		uint32_t to = chunk->taken, frames = 0;
 
 		assert_true(chunk->group_at == 0);
@@ -285,7 +291,7 @@ static void frames_are_taken_one_by_one(void **)
 			to += BLOCK_HEADER + 20 + number % 50;
 		}
 		assert_true(to <= chunk->bytes);
-		staging_take(&st, &pool, to, frames);
+		staging_take(&st, &pool, LANE_NORMAL, to, frames);
 		assert_int_equal(st.frames, staged - number);
 		if (staged < 2000) {
 			assert_int_equal(put(staged, 20 + staged % 50, 0, true), STAGING_TAKEN);
@@ -296,8 +302,118 @@ static void frames_are_taken_one_by_one(void **)
 	/* What is left of a chunk counts at the end. */
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(put(i, 60, 0, true), STAGING_TAKEN);
-	staging_take(&st, &pool, BLOCK_GROUP_HEADER + 4 * (BLOCK_HEADER + 60), 4);
+	staging_take(&st, &pool, LANE_NORMAL, BLOCK_GROUP_HEADER + 4 * (BLOCK_HEADER + 60), 4);
 	assert_int_equal(staging_clear(&st, &pool), 6);
+}
+
+static unsigned put_first(unsigned number, unsigned len)
+{
+	uint8_t buf[FRAME_MAX_BYTES];
+	struct frame f = make_frame(buf, number, len, 0);
+
+	return staging_put(&st, &pool, LANE_PRIORITY, &f, true, now_ms);
+}
+
+/* Each lane keeps its order, and the last eighth of the bytes is for the one that goes first. */
+static void lanes(void **)
+{
+	unsigned normal = 0, first = 0;
+
+	assert_int_equal(put_first(0, 100), STAGING_TAKEN);
+	while (put(normal, 1514, 0, true) == STAGING_TAKEN)
+		normal++;
+	assert_in_range(
+		st.bytes, STAGING_HARD_DEFAULT / 8 * 7 - 1600, STAGING_HARD_DEFAULT / 8 * 7);
+	assert_int_equal(put(normal, 1514, 0, true), STATS_DROP_OUT_STAGING_FULL);
+	while (put_first(++first, 100) == STAGING_TAKEN)
+		;
+	assert_in_range(st.bytes, STAGING_HARD_DEFAULT - 200, STAGING_HARD_DEFAULT);
+	assert_int_equal(st.frames, normal + first);
+	for (unsigned number = 0; number < first;) {
+		struct staging_chunk *c = staging_peek(&st, LANE_PRIORITY);
+		uint32_t at = BLOCK_GROUP_HEADER, got;
+
+		memcpy(&got, c->data + at + BLOCK_HEADER + 6, sizeof(got));
+		assert_int_equal(got, number);
+		number += c->frames;
+		staging_pop(&st, &pool, LANE_PRIORITY);
+	}
+	assert_true(staging_lane_is_empty(&st, LANE_PRIORITY));
+	assert_false(staging_is_empty(&st));
+	assert_int_equal(st.frames, normal);
+	drain_and_check(normal, len_full);
+}
+
+/* Too old is a chunk whose last frame is; what waited without a connection is not. */
+static void old_frames_go(void **)
+{
+	for (unsigned i = 0; i < 25; i++) /* two full chunks and a half */
+		assert_int_equal(put(i, 1514, 0, true), STAGING_TAKEN);
+	assert_int_equal(put_first(0, 60), STAGING_TAKEN);
+	now_ms += AGE_MS;
+	assert_int_equal(staging_expire(&st, &pool, now_ms), 0);
+	assert_int_equal(put(25, 1514, 0, true), STAGING_TAKEN); /* keeps its chunk */
+	now_ms += 1;
+	assert_int_equal(staging_expire(&st, &pool, now_ms), 20 + 1);
+	assert_int_equal(st.frames, 6);
+	assert_true(staging_lane_is_empty(&st, LANE_PRIORITY));
+	now_ms += 10 * AGE_MS;
+	staging_connected(&st, now_ms);
+	now_ms += AGE_MS;
+	assert_int_equal(staging_expire(&st, &pool, now_ms), 0);
+	now_ms += 1;
+	assert_int_equal(staging_expire(&st, &pool, now_ms), 6);
+	assert_true(staging_is_empty(&st));
+	/* Where it is switched off they stay. */
+	st.age_ms = 0;
+	assert_int_equal(put(0, 1514, 0, true), STAGING_TAKEN);
+	now_ms += 1000 * AGE_MS;
+	assert_int_equal(staging_expire(&st, &pool, now_ms), 0);
+	drain_and_check(1, len_full);
+}
+
+/* The same where frames are taken one by one: what was taken of a chunk is not dropped again. */
+static void old_rest_of_a_chunk(void **)
+{
+	staging_by_frame(&st);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(put(i, 60, 0, true), STAGING_TAKEN);
+	(void)staging_peek(&st, LANE_NORMAL);
+	staging_take(&st, &pool, LANE_NORMAL, BLOCK_GROUP_HEADER + 4 * (BLOCK_HEADER + 60), 4);
+	now_ms += AGE_MS + 1;
+	assert_int_equal(staging_expire(&st, &pool, now_ms), 6);
+}
+
+static bool first(unsigned len, uint16_t ethertype, uint8_t tos, uint8_t protocol)
+{
+	uint8_t buf[FRAME_MAX_BYTES] = {0};
+	struct frame f = {.data = buf, .len = (uint16_t)len};
+
+	buf[12] = (uint8_t)(ethertype >> 8);
+	buf[13] = (uint8_t)ethertype;
+	buf[14] = 0x45;
+	buf[15] = tos;
+	buf[23] = protocol;
+	return frame_has_priority(&f);
+}
+
+/* The table of wire.md 6.5. */
+static void which_frames_go_first(void **)
+{
+	assert_false(first(60, 0x0800, 0x00, 6));
+	assert_false(first(60, 0x0800, 0x08, 6));
+	assert_true(first(60, 0x0800, 0xb8, 17));  /* expedited forwarding */
+	assert_true(first(1514, 0x0800, 0x10, 6)); /* low delay */
+	assert_true(first(1514, 0x0800, 0x01, 6));
+	assert_true(first(34, 0x0800, 0x00, 1));
+	assert_true(first(98, 0x0800, 0x00, 1)); /* ping */
+	assert_true(first(128, 0x0800, 0x08, 1));
+	assert_false(first(129, 0x0800, 0x00, 1));
+	assert_false(first(33, 0x0800, 0xb8, 1));
+	assert_false(first(14, 0x0800, 0xb8, 1));
+	assert_false(first(60, 0x86dd, 0xb8, 1));
+	assert_false(first(60, 0x8100, 0xb8, 1));
+	assert_false(first(60, 0x0806, 0xb8, 1));
 }
 
 int main(void)
@@ -312,6 +428,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pool_is_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(slow_readers_leave_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(frames_are_taken_one_by_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(lanes, setup, teardown),
+		cmocka_unit_test_setup_teardown(old_frames_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(old_rest_of_a_chunk, setup, teardown),
+		cmocka_unit_test(which_frames_go_first),
 		cmocka_unit_test(keepalive_interval_bounds),
 	};
 
