@@ -284,7 +284,8 @@ static void settle(struct learning *l, const struct fdb_slot *mine)
 		for (int tries = 0; tries < 4; tries++) {
 			bool empty = v == FDB_UNSET;
 
-			if ((!empty && v < FDB_LIVE) || (!empty && same_owner(v, l->value)))
+			if (!empty &&
+				(v < FDB_LIVE || (same_owner(v, l->value) && !newer(l->value, v))))
 				break;
 			if (!atomic_compare_exchange_strong(&s->value, &v, l->value))
 				continue;

@@ -506,6 +506,37 @@ static void test_inserted_twice(void **)
 	fdb_destroy(fdb);
 }
 
+static void growth_claims_it_first(struct fdb *fdb)
+{
+	uint64_t k = fdb_key(42, 0);
+	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, k));
+
+	sweep(fdb, 1);
+	assert_true(fdb_credit_take(fdb, fdb_own_stripe(fdb), false));
+	fdb_hold(fdb, want(1, 4), 1);
+	atomic_store(&p.bucket[0]->slot[0].key, k);
+	atomic_store(&p.bucket[0]->slot[0].value, want(1, 4));
+}
+
+/* Growth carries an older second into a slot that comes first: the younger one has the word all the same. */
+static void test_inserted_twice_by_one_port(void **)
+{
+	struct fdb *fdb = make(100);
+	uint64_t k = fdb_key(42, 0);
+	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, k));
+
+	atomic_store(&p.bucket[0]->slot[0].key, fdb_key(43, 0));
+	sweep(fdb, 1);
+	meanwhile.countdown = 0;
+	meanwhile.writes_only = true;
+	meanwhile.fdb = fdb;
+	meanwhile.run = growth_claims_it_first;
+	assert_int_equal(fdb_learn(fdb, k, 0, 1, 1, 5), FDB_LEARNED);
+	assert_null(meanwhile.run);
+	assert_int_equal(look(fdb, k), want(1, 5));
+	fdb_destroy(fdb);
+}
+
 static void place(struct fdb *fdb, unsigned bucket, uint64_t key)
 {
 	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, key));
@@ -780,6 +811,7 @@ int main(void)
 		cmocka_unit_test(test_doubled),
 		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_inserted_twice),
+		cmocka_unit_test(test_inserted_twice_by_one_port),
 		cmocka_unit_test(test_doubled_under_a_reader),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_growth_drops_dead),
