@@ -14,6 +14,7 @@
 #include "controlplane/config.h"
 #include "controlplane/config_reader.h"
 #include "controlplane/log.h"
+#include "dataplane/fdb.h"
 #include "drivers/session/staging.h"
 #include "drivers/session/wire/welcome.h"
 
@@ -105,6 +106,7 @@ static const struct key keys[] = {
 	UINT("limits", "handshake_threads", handshake_threads, 1, 32, 2),
 	UINT("limits", "slow_threads", slow_threads, 2, 32, 2),
 	UINT("limits", "sessions", sessions_max, 1, PORT_MAX - 1, 4096),
+	UINT("limits", "mac_entries", mac_entries, 65536, 268435456, FDB_TOTAL_DEFAULT),
 	UINT("limits", "session_connections", session_connections, 1, WELCOME_CONNECTIONS_MAX,
 		WELCOME_CONNECTIONS_MAX),
 	UINT64("limits", "staging_bytes", staging_bytes, 65536, 67108864, 2560000),

@@ -53,6 +53,7 @@ struct config {
 	unsigned handshake_threads;
 	unsigned slow_threads;
 	unsigned sessions_max;
+	unsigned mac_entries;	      /* MAC tables of all hubs together */
 	unsigned session_connections; /* TCP connections of one session, at most */
 	uint64_t staging_bytes;	      /* per session */
 	uint64_t staging_pool_bytes;  /* per worker */

@@ -23,11 +23,13 @@
 
 #define EVENTS_PER_TURN 256u
 #define GRACE_POLL_MS	10
+#define GROWTH_POLL_MS	1 /* a storm of new addresses fills a small table in less */
 #define HOUSEKEEPING_S	1
 /* All MAC tables together, per second; an address lives 600 s, so that a pass may take some. */
 #define SWEEP_SLOTS	131072u
 #define SWEEP_SLOTS_MIN 4096u
 #define SWEEP_SECONDS	8u
+#define GROWTH_SLOTS	16384u /* of each table that grows, per look: some hundred microseconds */
 /* A clean end takes at most 3 s, stopping the workers included. */
 #define STOP_PATIENCE_MS 2600
 #define STOP_POLL_MS	 20
@@ -119,18 +121,24 @@ static void sweep_hubs(void)
 /* MAC tables that are being made larger are not left waiting for the next second. */
 static void growth_due(evutil_socket_t, short, void *)
 {
-	const struct timeval soon = milliseconds(GRACE_POLL_MS);
+	const struct timeval soon = milliseconds(GROWTH_POLL_MS);
 	const struct directory_hub *hub;
 	bool again = false;
 
 	TAILQ_FOREACH (hub, directory_hubs(), entry) {
 		if (!fdb_growing(hub_fdb(hub->hub)))
 			continue;
-		hub_housekeep(hub->hub, SWEEP_SLOTS_MIN);
+		hub_housekeep(hub->hub, GROWTH_SLOTS);
 		again = true;
 	}
 	if (again)
 		evtimer_add(control.growth, &soon);
+}
+
+/* A worker says that some table is full: at once, as whatever is new is flooded until then. */
+static void pressure_told(void)
+{
+	growth_due(-1, 0, NULL);
 }
 
 static void housekeeping_due(evutil_socket_t, short, void *)
@@ -236,6 +244,7 @@ int control_start(void)
 {
 	const struct timeval second = {.tv_sec = HOUSEKEEPING_S};
 
+	hub_on_pressure(pressure_told);
 	control.worker_events = event_new(
 		control.base, lcore_events_fd(), EV_READ | EV_PERSIST, worker_events_ready, NULL);
 	if (control.worker_events == NULL || event_add(control.worker_events, NULL) < 0 ||

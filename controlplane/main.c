@@ -28,6 +28,7 @@
 #include "controlplane/state.h"
 #include "controlplane/store.h"
 #include "controlplane/tls_context.h"
+#include "dataplane/fdb.h"
 #include "dataplane/grace.h"
 #include "dataplane/lcore.h"
 #include "drivers/bridge/bridge.h"
@@ -180,6 +181,7 @@ static int start_data_path(const struct config *config)
 	};
 	int rc = lcore_init(&conf);
 
+	fdb_set_total(config->mac_entries);
 	if (rc == 0)
 		rc = session_driver_init(config->staging_pool_bytes);
 	if (rc == 0)

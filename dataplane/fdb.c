@@ -23,8 +23,8 @@ struct fdb *fdb_create(const struct fdb_conf *conf)
 	struct fdb_table *t;
 	struct fdb *fdb;
 
-	if (conf->max_entries < 16 || conf->max_entries > 16777216 || conf->age_s == 0 ||
-		conf->gens == NULL) {
+	if (conf->max_entries < FDB_ENTRIES_MIN || conf->max_entries > FDB_ENTRIES_MAX ||
+		conf->age_s == 0 || conf->gens == NULL) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -54,6 +54,7 @@ struct fdb *fdb_create(const struct fdb_conf *conf)
 	fdb->batch = conf->max_entries / (4 * FDB_STRIPES);
 	fdb->batch = fdb->batch < 1 ? 1 : fdb->batch > 64 ? 64 : fdb->batch;
 	fdb_grant(fdb, fdb_slots(t), false);
+	atomic_init(&fdb->churn, (int64_t)(fdb_slots(t) / FDB_CHURN_SHARE));
 	atomic_init(&fdb->old, NULL);
 	atomic_init(&fdb->cur, t);
 	return fdb;
@@ -63,6 +64,7 @@ void fdb_destroy(struct fdb *fdb)
 {
 	if (fdb == NULL)
 		return;
+	fdb_ungrant(fdb);
 	fdb_table_free(atomic_load(&fdb->cur));
 	fdb_table_free(atomic_load(&fdb->old));
 	fdb_table_free(fdb->next);
@@ -316,20 +318,19 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 	bool moves_in = l->old.live != NULL;
 	struct fdb_slot *s = here->half != NULL ? here->half : here->room;
 	uint64_t v = FDB_UNSET;
+	struct fdb_found now;
 
 	if (over_limit(l) && !(moves_in && same_owner(l->old.value, l->value)))
 		return FDB_OVER_LIMIT;
 	if (s == NULL)
 		return crowded(l);
 	if (!fdb_credit_take(l->fdb, l->own, moves_in)) {
-		if (atomic_load_explicit(&l->fdb->granted, memory_order_relaxed) <
-			l->fdb->max_entries)
+		/* More is to come from growth: nothing has to be given up. */
+		if (!atomic_load_explicit(&l->fdb->bounded, memory_order_relaxed))
 			return crowded(l);
-		/*
-		 * The bound. Here the port that holds most could be asked for an old entry: by the
-		 * sweeper, since a worker has no slot to give away before a grace period is over.
-		 */
-		return FDB_FULL;
+		if (!fdb_evict(l->fdb, l->own, l->table, l->h, fdb_value_port(l->value)) ||
+			!fdb_credit_take(l->fdb, l->own, false))
+			return FDB_FULL;
 	}
 	if (s == here->room && s != here->half) {
 		uint64_t k = 0;
@@ -338,6 +339,13 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 		if (!atomic_compare_exchange_strong(&s->key, &k, l->key) && k != l->key) {
 			fdb_credit_give(l->fdb, l->own);
 			return FDB_RACED;
+		}
+		/* Somebody may have claimed an earlier slot meanwhile: then that one is filled. */
+		now = fdb_find(l->table, l->h, l->key);
+		s = now.half;
+		if (now.live != NULL || s == NULL) {
+			fdb_credit_give(l->fdb, l->own);
+			return now.live != NULL ? update(l, now.live, now.value) : FDB_RACED;
 		}
 	}
 	atomic_store_explicit(&l->table->created[fdb_slot_index(l->table, s)],
@@ -514,6 +522,7 @@ void fdb_counters(const struct fdb *fdb, struct fdb_counters *out)
 		out->moved += atomic_load_explicit(&s->moved, memory_order_relaxed);
 		out->not_learned_full += atomic_load_explicit(&s->full, memory_order_relaxed);
 		out->not_learned_raced += atomic_load_explicit(&s->raced, memory_order_relaxed);
+		out->evicted += atomic_load_explicit(&s->evicted, memory_order_relaxed);
 		out->not_learned_limit += atomic_load_explicit(&s->limited, memory_order_relaxed);
 	}
 }

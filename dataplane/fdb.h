@@ -18,10 +18,10 @@
  *        new table.
  *
  * Who writes: any worker, in the turn in which it saw the frame, by compare-and-swap and without ever
- * waiting; the control thread alone takes keys away (sweep, delete, growth). A lost race or two full
- * buckets mean "not learned this time", which floods and is counted.
- *   insert   CAS key 0 -> K, then CAS value 0 -> V (release). A key without value is a miss, and whoever
- *            learns K next may complete it.
+ * waiting; the control thread alone takes keys away (sweep, delete, growth), a worker at most a value (full,
+ * below). A lost race or two full buckets mean "not learned this time", which floods and is counted.
+ *   insert   CAS key 0 -> K, look again for claims of K in front of it, then CAS value 0 -> V (release) in
+ *            the first. A key without value is a miss, and whoever learns K next may complete it.
  *   refresh  CAS value V -> V' by the owner, at most once a second and never to an earlier second (two
  *            workers' clocks differ by a turn): no shared line is written per frame.
  *   move     the same CAS with another port.
@@ -60,12 +60,25 @@
  * room: the number of entries there may be follows the size of the table (three quarters of the slots,
  * while growth is under way three eighths of the new ones), so what is known stays known.
  *
- * Bound: at most `max_entries` live entries (reference/hub.md 2: 65 536 by default). When the bound is
- * reached a new MAC is not learned; the frame goes on (the original drops it). The books are credits: one
- * per live slot, fetched from a common budget in batches of up to 64 by each thread and kept in a line of
- * its own, where its counters are too. So a learning storm from several workers writes one shared word per
- * 64 new entries, and the bound is still exact: near it a thread takes what others have left over. (While
- * it grows, an entry may for a moment be in both tables and in the books twice.)
+ * Bound: at most `max_entries` live entries (reference/hub.md 2: 65 536 by default), and all tables of the
+ * process together at most fdb_set_total(). The books are credits: one per live slot, fetched from a common
+ * budget in batches of up to 64 by each thread and kept in a line of its own, where its counters are too. So
+ * a learning storm from several workers writes one shared word per 64 new entries, and the bound is still
+ * exact: near it a thread takes what others have left over. (While it grows, an entry may for a moment be
+ * in both tables and in the books twice.) Beside them a count per port of the entries that name it, moved
+ * with each change of a value: for the limit of a port (fdb_learn_limited) and for what follows.
+ *
+ * Full: the original refuses a new address and drops its frame; here the frame always goes on, and an old
+ * entry gives way to the address (fdb_evict.c). In favour of a port that has little, one of the port that
+ * has most, out of a sample of up to 32 slots around the new key's own: of that port first what was seen in
+ * one second only (a storm's inventions; who talks for longer stays), then the oldest; before all others
+ * what a departed port has left. The worker does that itself and at once. But the slot of what gave way
+ * comes back only with the sweeper, and slots are what a storm would eat next: so only a port with less
+ * than half of what the other holds takes freely - that ends by itself -, while large ones replace
+ * entries, each other's and their own, at most a sixteenth of the slots between two passes. What is
+ * refused is a new address of a large port, counted, and its replies are flooded until it has its turn.
+ * Before the table has grown to its bound nothing gives way: growth is called for (fdb_call) and is there
+ * in milliseconds.
  */
 
 #include <stdatomic.h>
@@ -80,8 +93,12 @@ struct fdb;
 #define FDB_KEY_VALID  (UINT64_C(1) << 63)
 #define FDB_PORTS      65536u /* port indices are below (PORT_MAX) */
 
+#define FDB_ENTRIES_MIN	  16u
+#define FDB_ENTRIES_MAX	  16777216u
+#define FDB_TOTAL_DEFAULT 16777216
+
 struct fdb_conf {
-	uint32_t max_entries;	      /* bound on entries, 16 .. 16 777 216 */
+	uint32_t max_entries;	      /* bound on entries, FDB_ENTRIES_MIN .. FDB_ENTRIES_MAX */
 	uint32_t age_s;		      /* life after the last frame, seconds (default 600) */
 	int socket;		      /* NUMA socket or -1 */
 	uint64_t secret[2];	      /* hash key, from a good random source, per table */
@@ -92,7 +109,7 @@ enum fdb_learn_result {
 	FDB_KNOWN = 0, /* already there, same port (refreshed if its second had changed) */
 	FDB_LEARNED,   /* new entry */
 	FDB_MOVED,     /* was on another port */
-	FDB_FULL,      /* bound reached or both buckets full: not learned */
+	FDB_FULL,      /* no entry was given up for it, or both buckets full: not learned */
 	FDB_RACED,     /* lost against another writer: not learned this time */
 	FDB_OVER_LIMIT, /* the port holds as many as it may: not learned, the frame is to be dropped */
 };
@@ -114,6 +131,7 @@ struct fdb_counters {
 	uint64_t not_learned_full;
 	uint64_t not_learned_raced;
 	uint64_t not_learned_limit;
+	uint64_t evicted; /* given up in favour of another address because the table was full */
 	uint64_t aged;	  /* removed by the sweeper because of age */
 	uint64_t flushed; /* removed by the sweeper because the port had left */
 };
@@ -193,11 +211,23 @@ int fdb_delete(struct fdb *fdb, uint64_t key);
 unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s);
 
 /*
- * Growth is under way, or new keys are being refused until it is: call fdb_sweep() again within
- * milliseconds instead of at the usual time. Each doubling takes two calls and a grace period between
+ * Growth is under way, or new keys are being refused for want of room: call fdb_sweep() again within a
+ * millisecond instead of at the usual time. Each growth takes two calls and a grace period between
  * them, more if the slices are smaller than the table. Control thread.
  */
 bool fdb_growing(const struct fdb *fdb);
+
+/*
+ * After FDB_FULL: true if this caller is the one to tell the control thread that fdb_sweep() should not
+ * wait for its time. Once until the pressure is gone. Worker.
+ */
+bool fdb_call(struct fdb *fdb);
+
+/*
+ * Entries that all tables of the process may have together, FDB_TOTAL_DEFAULT at first; each may have
+ * FDB_ENTRIES_MIN whatever the others have taken. Before the first fdb_create(). Control thread.
+ */
+void fdb_set_total(uint64_t entries);
 
 /*
  * Full passes completed since creation (port.h: an index is reusable after the pass after next). A pass

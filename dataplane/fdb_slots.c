@@ -154,6 +154,24 @@ struct fdb_found fdb_find(const struct fdb_table *t, uint64_t h, uint64_t key)
 	return f;
 }
 
+bool fdb_unset_all(struct fdb *fdb, struct fdb_table *t, uint64_t key)
+{
+	struct fdb_probe p = fdb_probe(t, fdb_hash(fdb, key));
+	bool found = false;
+
+	for (unsigned i = 2 * FDB_BUCKET_SLOTS; i-- > 0;) {
+		struct fdb_slot *s = &p.bucket[i / FDB_BUCKET_SLOTS]->slot[i % FDB_BUCKET_SLOTS];
+		uint64_t v;
+
+		if (atomic_load(&s->key) != key)
+			continue;
+		v = atomic_load(&s->value);
+		found |= v >= FDB_LIVE && fdb_alive(fdb, v);
+		fdb_retire(fdb, fdb_own_stripe(fdb), s, v, FDB_UNSET);
+	}
+	return found;
+}
+
 struct fdb_stripe *fdb_own_stripe(struct fdb *fdb)
 {
 	static _Atomic unsigned threads;
@@ -218,15 +236,40 @@ void fdb_credit_give(struct fdb *fdb, struct fdb_stripe *own)
 		atomic_store_explicit(&fdb->exhausted, false, memory_order_relaxed);
 }
 
+/* All tables of the process. Control thread. */
+static struct {
+	int64_t limit;
+	int64_t granted;
+} total = {.limit = FDB_TOTAL_DEFAULT};
+
+void fdb_set_total(uint64_t entries)
+{
+	total.limit = (int64_t)entries;
+}
+
+void fdb_ungrant(struct fdb *fdb)
+{
+	total.granted -= atomic_load_explicit(&fdb->granted, memory_order_relaxed);
+}
+
 void fdb_grant(struct fdb *fdb, uint64_t slots, bool growing)
 {
 	int64_t granted = atomic_load_explicit(&fdb->granted, memory_order_relaxed);
 	int64_t limit = (int64_t)(growing ? slots / 8 * 3 : slots / 4 * 3);
+	int64_t most = total.limit - total.granted + granted;
 
 	if (limit > fdb->max_entries)
 		limit = fdb->max_entries;
+	/* The few that any hub may have are not refused for what other hubs have taken. */
+	if (most < FDB_ENTRIES_MIN)
+		most = FDB_ENTRIES_MIN;
+	atomic_store_explicit(
+		&fdb->bounded, limit >= most || limit == fdb->max_entries, memory_order_relaxed);
+	if (limit > most)
+		limit = most;
 	if (limit <= granted)
 		return;
+	total.granted += limit - granted;
 	atomic_store_explicit(&fdb->granted, limit, memory_order_relaxed);
 	atomic_fetch_add_explicit(&fdb->budget, limit - granted, memory_order_relaxed);
 	atomic_store_explicit(&fdb->exhausted, false, memory_order_relaxed);

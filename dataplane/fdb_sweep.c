@@ -186,25 +186,6 @@ static void visit(struct fdb *fdb, struct fdb_table *t, uint32_t index, uint32_t
 	}
 }
 
-/* Unsets every slot of the key, the last in probe order first, so that no double comes to light. */
-static bool unset_all(struct fdb *fdb, struct fdb_table *t, uint64_t key)
-{
-	struct fdb_probe p = fdb_probe(t, fdb_hash(fdb, key));
-	bool found = false;
-
-	for (unsigned i = 2 * FDB_BUCKET_SLOTS; i-- > 0;) {
-		struct fdb_slot *s = probe_slot(&p, i);
-		uint64_t v;
-
-		if (atomic_load(&s->key) != key)
-			continue;
-		v = atomic_load(&s->value);
-		found |= v >= FDB_LIVE && fdb_alive(fdb, v);
-		fdb_retire(fdb, fdb_own_stripe(fdb), s, v, FDB_UNSET);
-	}
-	return found;
-}
-
 /* ---- growth ---- */
 
 static uint64_t crowded_sum(const struct fdb *fdb)
@@ -225,14 +206,19 @@ static uint64_t wanted_slots(struct fdb *fdb, const struct fdb_table *t)
 {
 	uint64_t crowded = crowded_sum(fdb), refused = crowded - fdb->crowded_seen;
 	uint64_t live = fdb_count(fdb), have = fdb_slots(t), want = have;
+	bool bounded = atomic_load_explicit(&fdb->bounded, memory_order_relaxed);
 	uint64_t most = fdb_slots_for(fdb->max_entries);
 
 	fdb->crowded_seen = crowded;
 	if (refused != 0 && live * 4 > have) {
 		want = have * 2;
 		most *= 2;
-	} else if (live * 2 > have) {
+	} else if (live * 2 > have && !bounded) {
 		want = have * 2;
+	}
+	if (bounded) {
+		/* Room in the buckets may be missing, but there will not be more entries. */
+		return want > have && want <= most ? want : 0;
 	}
 	while (want > have && want < have * 8 && want < 3 * (live + refused))
 		want *= 2;
@@ -278,17 +264,34 @@ static void grow_prepare(struct fdb *fdb, struct fdb_table *t)
 	fdb->growth = FDB_ANNOUNCED;
 }
 
+/* The first slot with this key and no value that is not `mine`; `mine` if there is no other. */
+static struct fdb_slot *half_of_others(
+	const struct fdb *fdb, const struct fdb_table *t, uint64_t key, struct fdb_slot *mine)
+{
+	struct fdb_probe p = fdb_probe(t, fdb_hash(fdb, key));
+
+	for (unsigned i = 0; i < 2 * FDB_BUCKET_SLOTS; i++) {
+		struct fdb_slot *s = probe_slot(&p, i);
+
+		if (s != mine && atomic_load(&s->key) == key && atomic_load(&s->value) == FDB_UNSET)
+			return s;
+	}
+	return mine;
+}
+
 /*
  * Makes sure that the new table has the entry (K, v) of the old one, unless it knows K better already.
  * A claim by a worker that has no value yet gets this one, and is then moved by that worker; a claim of
- * ours that turns out not to be the only one is left without value. So an older value can never come to
- * stand before a newer one. False: no room. *wrote: the slot that has our value now.
+ * ours that turns out not to be the only one is left without value. The worker for its part fills the
+ * first claim it sees. Of the two at least one sees the other's: so an older value is never in front of
+ * a newer one, not even for a moment. False: no room. *wrote: the slot that has our value now.
  */
 static bool carry(struct fdb *fdb, struct fdb_table *to, uint64_t key, uint64_t v,
 	uint32_t created_s, struct fdb_slot **wrote)
 {
 	uint64_t h = fdb_hash(fdb, key);
 	struct fdb_found f = fdb_find(to, h, key);
+	struct fdb_slot *mine = NULL;
 	uint64_t unset = FDB_UNSET;
 
 	*wrote = NULL;
@@ -298,11 +301,14 @@ static bool carry(struct fdb *fdb, struct fdb_table *to, uint64_t key, uint64_t 
 		if (f.room == NULL)
 			return false;
 		/* Whether we or somebody else got the slot: look again, it may not be alone. */
-		atomic_compare_exchange_strong(&f.room->key, &k, key);
+		if (atomic_compare_exchange_strong(&f.room->key, &k, key))
+			mine = f.room;
 		f = fdb_find(to, h, key);
 	}
 	if (f.live != NULL)
 		return true;
+	if (mine != NULL)
+		f.half = half_of_others(fdb, to, key, mine);
 	(void)fdb_credit_take(fdb, fdb_own_stripe(fdb), true);
 	atomic_store_explicit(
 		&to->created[fdb_slot_index(to, f.half)], created_s, memory_order_relaxed);
@@ -327,7 +333,7 @@ static bool copy_slot(struct fdb *fdb, struct fdb_table *from, struct fdb_table 
 		return true;
 	if (!fdb_alive(fdb, v) || expired(fdb, v, now_s)) {
 		count_one(fdb_alive(fdb, v) ? &fdb->aged : &fdb->flushed);
-		unset_all(fdb, from, k);
+		fdb_unset_all(fdb, from, k);
 		return true;
 	}
 	/* Of a doubled key only the first counts, and it may have been carried already. */
@@ -396,6 +402,30 @@ static bool grow(struct fdb *fdb, unsigned slots, uint32_t now_s, unsigned *n)
 	return true;
 }
 
+/*
+ * The call stands while keys are being refused for want of room. Taken back first and looked at then: a
+ * worker that is refused in between calls again.
+ */
+static void note_pressure(struct fdb *fdb)
+{
+	uint64_t crowded;
+
+	atomic_store(&fdb->called, false);
+	crowded = crowded_sum(fdb);
+	if (crowded != fdb->crowded_last)
+		atomic_store_explicit(&fdb->called, true, memory_order_relaxed);
+	fdb->crowded_last = crowded;
+}
+
+/* Slots that were given up since the last pass are free by the next: as many as may be given up again. */
+static void pass_done(struct fdb *fdb, const struct fdb_table *t)
+{
+	atomic_store_explicit(
+		&fdb->churn, (int64_t)(fdb_slots(t) / FDB_CHURN_SHARE), memory_order_relaxed);
+	/* The total may have got room meanwhile. */
+	fdb_grant(fdb, fdb_slots(t), false);
+}
+
 /* ---- the public part ---- */
 
 unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
@@ -405,6 +435,7 @@ unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
 
 	advance_epoch(fdb);
 	atomic_store_explicit(&fdb->exhausted, false, memory_order_relaxed);
+	note_pressure(fdb);
 	if (grow(fdb, slots, now_s, &n))
 		return n;
 	t = atomic_load(&fdb->cur);
@@ -415,6 +446,7 @@ unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
 		if (++fdb->cursor == fdb_slots(t)) {
 			fdb->cursor = 0;
 			atomic_fetch_add_explicit(&fdb->passes, 1, memory_order_release);
+			pass_done(fdb, t);
 			break;
 		}
 	}
@@ -426,8 +458,14 @@ unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
 bool fdb_growing(const struct fdb *fdb)
 {
 	return fdb->growth != FDB_STABLE ||
-		(crowded_sum(fdb) != fdb->crowded_seen &&
-			fdb_slots(atomic_load(&fdb->cur)) < fdb_slots_for(fdb->max_entries));
+		atomic_load_explicit(&fdb->called, memory_order_relaxed);
+}
+
+bool fdb_call(struct fdb *fdb)
+{
+	if (atomic_load_explicit(&fdb->called, memory_order_relaxed))
+		return false;
+	return !atomic_exchange_explicit(&fdb->called, true, memory_order_relaxed);
 }
 
 uint64_t fdb_sweep_passes(const struct fdb *fdb)
@@ -442,7 +480,7 @@ int fdb_delete(struct fdb *fdb, uint64_t key)
 
 	/* The old one first: a worker that carries it over meanwhile is caught in the new one. */
 	if (old != NULL)
-		found = unset_all(fdb, old, key);
-	found |= unset_all(fdb, atomic_load(&fdb->cur), key);
+		found = fdb_unset_all(fdb, old, key);
+	found |= fdb_unset_all(fdb, atomic_load(&fdb->cur), key);
 	return found ? 0 : -ENOENT;
 }

@@ -16,6 +16,7 @@
 #define FDB_BUCKET_SLOTS 4u
 #define FDB_STRIPES	 32u
 #define FDB_LINE	 64
+#define FDB_CHURN_SHARE	 16u /* of the slots, see fdb.churn */
 
 /* Values below FDB_LIVE are states, not entries: the second of a live one is never 0. */
 #define FDB_UNSET    UINT64_C(0) /* claimed and not written yet, or deleted: any writer may set it */
@@ -53,6 +54,7 @@ struct fdb_stripe {
 	_Atomic uint64_t raced;
 	_Atomic uint64_t limited;
 	_Atomic uint64_t crowded; /* of `full`: the table was too small, not the bound reached */
+	_Atomic uint64_t evicted;
 } __attribute__((aligned(FDB_LINE)));
 
 enum fdb_growth {
@@ -84,6 +86,11 @@ struct fdb {
 	_Atomic int64_t budget __attribute__((aligned(FDB_LINE)));
 	_Atomic int64_t granted;
 	_Atomic bool exhausted; /* no credit anywhere; spares the search until the next sweep */
+	_Atomic bool bounded; /* granted is all there will be: max_entries, or the total's share */
+	_Atomic bool called;  /* somebody was told that the sweeper should not wait (fdb_call) */
+	_Atomic uint32_t
+		fattest;       /* port that holds most, as far as anybody noticed (fdb_evict.c) */
+	_Atomic int64_t churn; /* entries that large ports may still replace until the next pass */
 
 	/* Control thread only. */
 	uint32_t cursor __attribute__((aligned(FDB_LINE))); /* next slot to sweep (or to copy) */
@@ -93,6 +100,7 @@ struct fdb {
 	size_t touched_bytes;
 	uint64_t growth_token;
 	uint64_t crowded_seen; /* sum of stripe.crowded when growth was last decided */
+	uint64_t crowded_last; /* the same at the last call of fdb_sweep() */
 	uint64_t grow_again;   /* pass before which a failed allocation is not tried again */
 
 	/* Retired keys: stamped with `epoch`; those up to `safe_epoch` may be reused. */
@@ -208,6 +216,16 @@ void fdb_credit_give(struct fdb *fdb, struct fdb_stripe *own);
  * entries of the old one (at most 3/4 of at most half the slots) are going to need.
  */
 void fdb_grant(struct fdb *fdb, uint64_t slots, bool growing);
+/* Takes back what a table was granted of the total; it is going. Control thread. */
+void fdb_ungrant(struct fdb *fdb);
+/*
+ * Unsets every slot of the key, the last in probe order first, so that no double comes to light. True if
+ * there was an entry of a port that still exists. Any thread that may write the table.
+ */
+bool fdb_unset_all(struct fdb *fdb, struct fdb_table *t, uint64_t key);
+/* fdb_evict.c: no credit is left. True: an entry of `t` has gone in favour of port_idx; try again. */
+bool fdb_evict(struct fdb *fdb, struct fdb_stripe *own, struct fdb_table *t, uint64_t h,
+	uint32_t port_idx);
 /* An entry of the old table now lives in the new one, or must be forgotten (FDB_UNSET). */
 void fdb_retire(struct fdb *fdb, struct fdb_stripe *own, struct fdb_slot *s, uint64_t value,
 	uint64_t state);

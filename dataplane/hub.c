@@ -17,6 +17,34 @@ static struct {
 	uint32_t rotor;	       /* where the search for a free slot goes on */
 } hubs;
 
+/* One call for all hubs: the control thread then looks through them. */
+static struct {
+	struct lcore_event event;
+	_Atomic bool posted;
+	void (*fn)(void);
+} pressure;
+
+static void pressure_told(struct lcore_event *)
+{
+	/* First: a worker that finds it taken back posts again. */
+	atomic_store(&pressure.posted, false);
+	if (pressure.fn != NULL)
+		pressure.fn();
+}
+
+void hub_on_pressure(void (*fn)(void))
+{
+	pressure.fn = fn;
+}
+
+void hub_press(struct lcore *lc, struct hub *hub)
+{
+	if (!fdb_call(hub->fdb) || atomic_exchange(&pressure.posted, true))
+		return;
+	pressure.event.fn = pressure_told;
+	lcore_event_post(lc, &pressure.event);
+}
+
 /* ---- life: control thread --------------------------------------------------------------------- */
 
 static_assert(FDB_PORTS == PORT_MAX, "a MAC entry names any port");

@@ -86,6 +86,11 @@ int hub_mac_delete(struct hub *hub, uint64_t mac, uint16_t vlan);
 void hub_stats(const struct hub *hub, struct stats_block *out);
 /* Ports joined at this moment (sum over workers). */
 unsigned hub_members(const struct hub *hub);
+/*
+ * fn() runs when some hub's MAC table has no room for new addresses, at once and then again when that
+ * has passed and come back: hub_housekeep() what fdb_growing() says. Before lcore_start().
+ */
+void hub_on_pressure(void (*fn)(void));
 /* One slice of housekeeping for this hub's MAC table (fdb_sweep), and port_table_swept(). */
 void hub_housekeep(struct hub *hub, unsigned slots);
 

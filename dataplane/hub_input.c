@@ -229,11 +229,18 @@ static uint64_t learn(struct input *in)
 		if (key == last)
 			continue;
 		last = key;
-		if (fdb_learn_limited(b->hub->fdb, key, seen, port->idx, port->gen, now_s,
-			    port->max_macs) == FDB_OVER_LIMIT) {
+		switch (fdb_learn_limited(
+			b->hub->fdb, key, seen, port->idx, port->gen, now_s, port->max_macs)) {
+		case FDB_OVER_LIMIT:
 			input_drop(in, b->frame[j], STATS_DROP_IN_MAC_LIMIT);
 			refused |= UINT64_C(1) << j;
 			last = 0;
+			break;
+		case FDB_FULL:
+			hub_press(b->lc, b->hub);
+			break;
+		default:
+			break;
 		}
 	}
 	return refused;

@@ -77,6 +77,9 @@ static inline bool hub_has_mirrors(const struct hub *hub)
  */
 struct hub *hub_by_ref(uint32_t ref);
 
+/* The MAC table has refused a new address for want of room: its sweeper should not wait. Worker. */
+void hub_press(struct lcore *lc, struct hub *hub);
+
 struct port_quarantine *hub_quarantine(const struct hub *hub);
 
 /* A hand-over that failed: one copy and one drop each, on hub and lcore level (stats.h). */

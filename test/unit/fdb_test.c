@@ -208,10 +208,12 @@ static void test_bound(void **)
 		assert_true(r == FDB_LEARNED || r == FDB_FULL);
 		learned += r == FDB_LEARNED;
 	}
-	assert_int_equal(learned, 16);
+	/* At the bound the only port replaces some of its own, as many as the sweeper has slots for. */
+	assert_int_equal(learned, 16 + 64 / FDB_CHURN_SHARE);
 	assert_int_equal(fdb_count(fdb), 16);
 	fdb_counters(fdb, &c);
-	assert_int_equal(c.not_learned_full, 84);
+	assert_int_equal(c.not_learned_full, 100 - learned);
+	assert_int_equal(c.evicted, learned - 16);
 	/* What is there stays at home in a full table: refresh and move. */
 	for (unsigned i = 0; i < 100; i++) {
 		if (look(fdb, fdb_key(i, 0)) != 0) {
@@ -219,7 +221,7 @@ static void test_bound(void **)
 			assert_int_equal(learn(fdb, fdb_key(i, 0), 2, 2), FDB_MOVED);
 		}
 	}
-	/* One goes, one more can be learned: room for a new key only after the slot is swept. */
+	/* One goes, one more can be learned without any giving way. */
 	for (unsigned i = 0; i < 100; i++) {
 		if (fdb_delete(fdb, fdb_key(i, 0)) == 0)
 			break;
@@ -228,7 +230,9 @@ static void test_bound(void **)
 	sweep(fdb, 2);
 	sweep(fdb, 2);
 	assert_int_equal(learn(fdb, fdb_key(1000, 0), 1, 2), FDB_LEARNED);
-	assert_int_equal(learn(fdb, fdb_key(1001, 0), 1, 2), FDB_FULL);
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.evicted, learned - 16);
+	assert_int_equal(fdb_count(fdb), 16);
 	fdb_destroy(fdb);
 }
 
@@ -342,6 +346,113 @@ static void test_port_count_grows(void **)
 	for (uint32_t p = 1; p <= 4; p++)
 		assert_int_equal(fdb_port_count(fdb, p), 5000);
 	fdb_destroy(fdb);
+}
+
+/* Fills a table to its bound with addresses of one port, seen once. */
+static void fill(struct fdb *fdb, uint32_t port, uint64_t from, uint32_t n, uint32_t now_s)
+{
+	for (uint64_t i = 0; i < n;) {
+		if (learn(fdb, fdb_key(from + i, 0), port, now_s) != FDB_FULL)
+			i++;
+		else
+			fdb_sweep(fdb, 4096, now_s);
+	}
+}
+
+/*
+ * A full table: a port that has little gets what it needs at once and at the cost of the one that has most;
+ * the bound holds; what is used for longer than a second stays.
+ */
+static void test_full_is_fair(void **)
+{
+	struct fdb *fdb = make(4096);
+	unsigned lost = 0;
+
+	fill(fdb, 2, 0x20000, 300, 1);
+	fill(fdb, 1, 0x10000, 500, 1);
+	for (uint64_t i = 0; i < 500; i++)
+		learn(fdb, fdb_key(0x10000 + i, 0), 1, 2);
+	fill(fdb, 1, 0x30000, 4096 - 800, 2);
+	assert_int_equal(fdb_count(fdb), 4096);
+	for (uint64_t i = 0; i < 1000; i++) {
+		if (i % 100 == 0)
+			sweep(fdb, 2); /* gives the slots back */
+		assert_int_equal(learn(fdb, fdb_key(0x40000 + i, 0), 3, 2), FDB_LEARNED);
+		assert_int_equal(look(fdb, fdb_key(0x40000 + i, 0)), want(3, 2));
+		assert_int_equal(fdb_count(fdb), 4096);
+	}
+	assert_int_equal(fdb_port_count(fdb, 1), 4096 - 300 - 1000);
+	assert_int_equal(fdb_port_count(fdb, 2), 300);
+	for (uint64_t i = 0; i < 500; i++)
+		lost += look(fdb, fdb_key(0x10000 + i, 0)) == 0;
+	for (uint64_t i = 0; i < 300; i++)
+		lost += look(fdb, fdb_key(0x20000 + i, 0)) == 0;
+	assert_int_equal(lost, 0);
+	fdb_destroy(fdb);
+}
+
+/* The port that has most replaces its own, and only so much of it between two passes of the sweeper. */
+static void test_full_of_one_port(void **)
+{
+	struct fdb *fdb = make(4096);
+	struct fdb_counters c;
+	unsigned learned = 0;
+
+	fill(fdb, 1, 0x10000, 4096, 1);
+	sweep(fdb, 1);
+	for (uint64_t i = 0; i < 100000; i++)
+		learned += learn(fdb, fdb_key(0x100000 + i, 0), 1, 1) == FDB_LEARNED;
+	assert_int_equal(learned, 8192 / FDB_CHURN_SHARE);
+	assert_int_equal(fdb_count(fdb), 4096);
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.evicted, learned);
+	sweep(fdb, 1);
+	sweep(fdb, 1);
+	/* There is room for others all the same. */
+	for (uint64_t i = 0; i < 200; i++)
+		assert_int_equal(learn(fdb, fdb_key(0x20000 + i, 0), 2, 1), FDB_LEARNED);
+	/* What a departed port has left goes first, and is not waited for. */
+	atomic_fetch_add(&gens[1], 1);
+	for (uint64_t i = 0; i < 500; i++)
+		assert_int_equal(learn(fdb, fdb_key(0x30000 + i, 0), 3, 1), FDB_LEARNED);
+	assert_int_equal(fdb_port_count(fdb, 2), 200);
+	assert_int_equal(fdb_count(fdb), 4096);
+	fdb_destroy(fdb);
+}
+
+/* A bound over all tables: the second gets what the first leaves, and everybody a little. */
+static void test_total(void **)
+{
+	struct fdb *first, *second, *third;
+
+	fdb_set_total(4096);
+	first = make(100000);
+	fill(first, 1, 0x10000, 3000, 1);
+	for (int i = 0; i < 10; i++)
+		sweep(first, 1);
+	assert_int_equal(fdb_count(first), 3000);
+	second = make(100000);
+	third = make(100000);
+	for (uint64_t i = 0; i < 10000; i++) {
+		learn(second, fdb_key(0x10000 + i, 0), 1, 1);
+		learn(third, fdb_key(0x10000 + i, 0), 1, 1);
+		fdb_sweep(second, 100, 1);
+		fdb_sweep(third, 100, 1);
+	}
+	/* What the first may have, used or not, is 4096 by now. */
+	assert_int_equal(fdb_count(second), 16);
+	assert_int_equal(fdb_count(third), 16);
+	/* Nothing grows for entries that may not be. */
+	for (int i = 0; i < 10; i++)
+		fdb_sweep(third, 1u << 20, 1);
+	assert_false(fdb_growing(third));
+	fdb_destroy(first);
+	fdb_destroy(second);
+	sweep(third, 1);
+	fill(third, 2, 0x20000, 500, 1);
+	assert_true(fdb_count(third) > 500);
+	fdb_destroy(third);
+	fdb_set_total(FDB_TOTAL_DEFAULT);
 }
 
 static void test_delete(void **)
@@ -474,10 +585,42 @@ static void test_half_made(void **)
 	fdb_destroy(fdb);
 }
 
-static void other_worker_learns(struct fdb *fdb)
+/* Another thread, which had looked before the key stood anywhere, has claimed slot 0 and writes it. */
+static struct {
+	uint64_t value; /* 0: not yet */
+} other;
+
+static void other_writes_slot_0(struct fdb *fdb)
 {
-	sweep(fdb, 1); /* sets an earlier slot free, which the other worker then takes */
-	assert_int_equal(learn(fdb, fdb_key(42, 0), 2, 1), FDB_LEARNED);
+	uint64_t k = fdb_key(42, 0);
+	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, k));
+
+	atomic_store(&p.bucket[0]->slot[0].value, FDB_UNSET); /* the sweeper has freed it */
+	atomic_store(&p.bucket[0]->slot[0].key, k);
+	if (other.value == 0)
+		return;
+	assert_true(fdb_credit_take(fdb, fdb_own_stripe(fdb), false));
+	fdb_hold(fdb, other.value, 1);
+	atomic_store(&p.bucket[0]->slot[0].value, other.value);
+}
+
+/* Learns the key on port 1 in second 5; before the n-th write the other thread does its part. */
+static enum fdb_learn_result learn_while(struct fdb *fdb, int nth_write, uint64_t others)
+{
+	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, fdb_key(42, 0)));
+	enum fdb_learn_result r;
+
+	atomic_store(&p.bucket[0]->slot[0].key, fdb_key(43, 0)); /* retired by this sweep */
+	sweep(fdb, 5);
+	assert_int_equal(atomic_load(&p.bucket[0]->slot[0].key), 1);
+	other.value = others;
+	meanwhile.countdown = nth_write;
+	meanwhile.writes_only = true;
+	meanwhile.fdb = fdb;
+	meanwhile.run = other_writes_slot_0;
+	r = fdb_learn(fdb, fdb_key(42, 0), 0, 1, 1, 5);
+	assert_null(meanwhile.run);
+	return r;
 }
 
 /* Two workers insert one key at once and get two slots: who finishes last has the word. */
@@ -487,53 +630,47 @@ static void test_inserted_twice(void **)
 	uint64_t k = fdb_key(42, 0);
 	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, k));
 
-	atomic_store(&p.bucket[0]->slot[0].key, fdb_key(43, 0)); /* retired by this sweep */
-	sweep(fdb, 1);
-	assert_int_equal(atomic_load(&p.bucket[0]->slot[0].key), 1);
-	meanwhile.countdown = 0;
-	meanwhile.writes_only = true; /* before the key is claimed */
-	meanwhile.fdb = fdb;
-	meanwhile.run = other_worker_learns;
-	assert_int_equal(fdb_learn(fdb, k, 0, 1, 1, 1), FDB_LEARNED);
-	assert_null(meanwhile.run);
+	assert_int_equal(learn_while(fdb, 1, want(2, 5)), FDB_LEARNED);
 	assert_int_equal(atomic_load(&p.bucket[0]->slot[0].key), k);
 	assert_int_equal(atomic_load(&p.bucket[0]->slot[1].key), k);
-	assert_int_equal(look(fdb, k), want(1, 1));
+	assert_int_equal(look(fdb, k), want(1, 5));
+	assert_int_equal(fdb_port_count(fdb, 1), 2);
 	for (int i = 0; i < 3; i++)
-		sweep(fdb, 1);
+		sweep(fdb, 5);
 	assert_int_equal(fdb_count(fdb), 1);
-	assert_int_equal(look(fdb, k), want(1, 1));
+	assert_int_equal(look(fdb, k), want(1, 5));
+	assert_int_equal(fdb_port_count(fdb, 1), 1);
+	assert_int_equal(fdb_port_count(fdb, 2), 0);
 	fdb_destroy(fdb);
 }
 
-static void growth_claims_it_first(struct fdb *fdb)
+/* The same, the other being growth with an older second: the younger has the word all the same. */
+static void test_inserted_twice_by_one_port(void **)
 {
-	uint64_t k = fdb_key(42, 0);
-	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, k));
+	struct fdb *fdb = make(100);
 
-	sweep(fdb, 1);
-	assert_true(fdb_credit_take(fdb, fdb_own_stripe(fdb), false));
-	fdb_hold(fdb, want(1, 4), 1);
-	atomic_store(&p.bucket[0]->slot[0].key, k);
-	atomic_store(&p.bucket[0]->slot[0].value, want(1, 4));
+	assert_int_equal(learn_while(fdb, 1, want(1, 4)), FDB_LEARNED);
+	assert_int_equal(look(fdb, fdb_key(42, 0)), want(1, 5));
+	fdb_destroy(fdb);
 }
 
-/* Growth carries an older second into a slot that comes first: the younger one has the word all the same. */
-static void test_inserted_twice_by_one_port(void **)
+/* An earlier claim that is seen in time is filled, and ours left to the sweeper. */
+static void test_claimed_twice(void **)
 {
 	struct fdb *fdb = make(100);
 	uint64_t k = fdb_key(42, 0);
 	struct fdb_probe p = fdb_probe(atomic_load(&fdb->cur), fdb_hash(fdb, k));
 
-	atomic_store(&p.bucket[0]->slot[0].key, fdb_key(43, 0));
-	sweep(fdb, 1);
-	meanwhile.countdown = 0;
-	meanwhile.writes_only = true;
-	meanwhile.fdb = fdb;
-	meanwhile.run = growth_claims_it_first;
-	assert_int_equal(fdb_learn(fdb, k, 0, 1, 1, 5), FDB_LEARNED);
-	assert_null(meanwhile.run);
+	assert_int_equal(learn_while(fdb, 0, 0), FDB_LEARNED);
+	assert_int_equal(atomic_load(&p.bucket[0]->slot[0].value), want(1, 5));
+	assert_int_equal(atomic_load(&p.bucket[0]->slot[1].key), k);
+	assert_int_equal(atomic_load(&p.bucket[0]->slot[1].value), 0);
+	fdb_destroy(fdb);
+	/* Filled already: that is a move. */
+	fdb = make(100);
+	assert_int_equal(learn_while(fdb, 0, want(2, 4)), FDB_MOVED);
 	assert_int_equal(look(fdb, k), want(1, 5));
+	assert_int_equal(fdb_count(fdb), 1);
 	fdb_destroy(fdb);
 }
 
@@ -701,7 +838,7 @@ static void test_growth_to_the_bound(void **)
 	}
 	assert_int_equal(learned, max);
 	assert_int_equal(fdb_count(fdb), max);
-	assert_int_equal(learn(fdb, fdb_key(0xffffffffff, 0), 1, 2), FDB_FULL);
+	assert_int_equal(learn(fdb, fdb_key(0xffffffffff, 0), 1, 2), FDB_LEARNED);
 	for (int i = 0; i < 3; i++)
 		sweep(fdb, 2);
 	assert_true(fdb_slots(atomic_load(&fdb->cur)) <= 2 * fdb_slots_for(max));
@@ -718,6 +855,10 @@ static void test_growth_in_a_hurry(void **)
 	for (unsigned i = 0; i < 4000; i++)
 		known += learn(fdb, fdb_key(i, 0), 1 + i % 7, 3) == FDB_LEARNED;
 	assert_true(known <= 768);
+	/* One of the refused tells, for all. */
+	assert_false(fdb_growing(fdb));
+	assert_true(fdb_call(fdb));
+	assert_false(fdb_call(fdb));
 	assert_true(fdb_growing(fdb));
 	for (; fdb_growing(fdb); calls++)
 		fdb_sweep(fdb, 1024, 3);
@@ -806,12 +947,16 @@ int main(void)
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_port_limit),
 		cmocka_unit_test(test_port_count_grows),
+		cmocka_unit_test(test_full_is_fair),
+		cmocka_unit_test(test_full_of_one_port),
+		cmocka_unit_test(test_total),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_crowded),
 		cmocka_unit_test(test_doubled),
 		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_inserted_twice),
 		cmocka_unit_test(test_inserted_twice_by_one_port),
+		cmocka_unit_test(test_claimed_twice),
 		cmocka_unit_test(test_doubled_under_a_reader),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_growth_drops_dead),
