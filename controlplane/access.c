@@ -16,6 +16,7 @@
 #include "controlplane/log.h"
 #include "controlplane/negotiation.h"
 #include "controlplane/registry.h"
+#include "controlplane/session_deadline.h"
 #include "controlplane/tls_context.h"
 
 static SSL_CTX *context;
@@ -36,6 +37,7 @@ int access_init(struct event_base *base, const struct config *config, const char
 	err = linger_init(base,
 		config->login_connections +
 			(config->session_connections + 1) * config->sessions_max);
+	session_deadline_init(base);
 	if (err == 0)
 		err = registry_init(config);
 	if (err == 0)

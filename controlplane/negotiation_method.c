@@ -82,6 +82,7 @@ static bool method_login(struct negotiation *n)
 	struct vpn_session *vs = NULL;
 	struct login_facts facts = {
 		.random = n->dialogue->random,
+		.peer = &c->peer,
 		.same_host = login_same_host(&c->peer, &c->local),
 		.now_ms = wall_ms(),
 		.sessions = registry_session_cnt(),
@@ -106,6 +107,10 @@ static bool method_login(struct negotiation *n)
 	}
 	if (hand_over(n, vs, NULL)) {
 		listener_counters.login_ok++;
+		if (v.user != NULL) {
+			v.user->login_cnt++;
+			v.user->last_login_ms = facts.now_ms;
+		}
 		login_log_accepted(c, vs);
 	}
 	return true;

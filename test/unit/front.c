@@ -18,6 +18,7 @@
 #include <openssl/pem.h>
 
 #include "controlplane/access.h"
+#include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
@@ -47,6 +48,11 @@ struct event_base *control_base(void)
 unsigned lcore_count(void)
 {
 	return 2;
+}
+
+unsigned bridges_up(const struct directory_hub *)
+{
+	return 0;
 }
 
 const char *session_end_name(enum session_end why)
