@@ -12,6 +12,7 @@
 
 #include <openssl/ssl.h>
 
+#include "controlplane/admin/remote.h"
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
 #include "controlplane/listener.h"
@@ -149,6 +150,47 @@ static bool method_additional(struct negotiation *n)
 	return true;
 }
 
+/* True if the negotiation is no more: the connection is an administrator's now, or ended. */
+static bool method_admin(struct negotiation *n)
+{
+	const struct login_request *r = &n->dialogue->request;
+	struct connection *c = n->connection;
+	struct stream *stream = n->stream;
+	const char *reason;
+	struct admin_who who;
+	enum wire_error error = admin_who_by_proof(
+		&who, r->hubname, r->secure_password, n->dialogue->random, &reason);
+	int err;
+
+	if (error == WIRE_ERROR_OK && !remote_room(&who)) {
+		error = WIRE_ERROR_NOT_ACCEPTING;
+		reason = "too_many";
+	}
+	if (error == WIRE_ERROR_OK && dialogue_answer_admin(n->dialogue) != 0) {
+		error = WIRE_ERROR_INTERNAL;
+		reason = "no_memory";
+		bytebuf_reset(&n->dialogue->out);
+	}
+	login_log_admin(c, "rpc", r->hubname, &r->client, error, reason);
+	if (error != WIRE_ERROR_OK) {
+		listener_counters.admin_failed++;
+		negotiation_refuse(n, error, false);
+		return false;
+	}
+	err = negotiation_flush(n);
+	if ((err != 0 && err != -EAGAIN) || n->out_at != n->dialogue->out.len ||
+		negotiation_park(n) != 0) {
+		negotiation_lost(n);
+		return true;
+	}
+	listener_counters.admin_ok++;
+	negotiation_watch(n, 0);
+	negotiation_free(n);
+	remote_start(c, stream, &remote_pack, &who, NULL, 0);
+	explicit_bzero(&who, sizeof(who));
+	return true;
+}
+
 static void method_enum_hub(struct negotiation *n)
 {
 	const struct directory_hub *hub;
@@ -192,6 +234,8 @@ bool negotiation_method(struct negotiation *n)
 		return method_login(n);
 	case LOGIN_METHOD_ADDITIONAL_CONNECT:
 		return method_additional(n);
+	case LOGIN_METHOD_ADMIN:
+		return method_admin(n);
 	case LOGIN_METHOD_ENUM_HUB:
 		method_enum_hub(n);
 		return false;
@@ -199,7 +243,7 @@ bool negotiation_method(struct negotiation *n)
 		listener_counters.not_supported++;
 		negotiation_refuse(n, WIRE_ERROR_NOT_CONTROLLER, false);
 		return false;
-	default: /* password, admin */
+	default: /* password */
 		listener_counters.not_supported++;
 		negotiation_refuse(n, WIRE_ERROR_NOT_SUPPORTED, false);
 		return false;

@@ -187,6 +187,10 @@ int registry_connection_close(const char *name)
 		negotiation_close(c->negotiation);
 		return 0;
 	}
+	if (c->close != NULL) {
+		c->close(c);
+		return 0;
+	}
 	if (c->session == NULL || c->session->session == NULL)
 		return 0; /* on its way out already */
 	return session_connection_close(c->session->session, c->id, SESSION_END_ADMIN);
@@ -455,6 +459,8 @@ void registry_shutdown(void)
 		next = TAILQ_NEXT(c, entry);
 		if (c->negotiation != NULL)
 			negotiation_close(c->negotiation);
+		else if (c->close != NULL)
+			c->close(c);
 	}
 }
 

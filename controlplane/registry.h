@@ -31,6 +31,7 @@ enum connection_state {
 	CONNECTION_HANDSHAKE,	/* TLS */
 	CONNECTION_NEGOTIATING, /* HTTP preamble to login */
 	CONNECTION_ESTABLISHED, /* member of a session, owned by its worker */
+	CONNECTION_ADMIN,	/* an administrator's (admin/remote.h) */
 	CONNECTION_CLOSING,	/* close_notify sent, lingering */
 };
 
@@ -48,9 +49,13 @@ struct connection {
 	char client_product[256]; /* client_str, as told by the peer */
 	uint32_t client_version;
 	uint32_t client_build;
-	struct negotiation *negotiation; /* until it is established or closing */
-	struct limits_source *budget;	 /* closing before login: negotiation_budget_return() */
-	TAILQ_ENTRY(connection) entry;	 /* all */
+	struct negotiation
+		*negotiation; /* until it is established, an administrator's or closing */
+	/* ADMIN: who has it, and how it is ended politely; it may be gone when that returns. */
+	void *holder;
+	void (*close)(struct connection *c);
+	struct limits_source *budget;  /* closing before login: negotiation_budget_return() */
+	TAILQ_ENTRY(connection) entry; /* all */
 	TAILQ_ENTRY(connection) session_entry; /* of its session */
 };
 TAILQ_HEAD(connections, connection);

@@ -21,6 +21,7 @@ from .netns import LabError, wait_for, children
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SOFTETHER = "/usr/libexec/softether"
+ADMIN_PASSWORD = "adminpw"  # of the server (Patchbay) and of all hubs
 STOCK_FOLDERS = ("lib", "log", "run")
 
 
@@ -345,7 +346,7 @@ def config_value(value, indent=0):
 
 def directory_text(hubs):
     """The directory file with these hubs and users."""
-    return config_text({"hubs": [
+    return config_text({"admin_password_hash": pack.sha0(ADMIN_PASSWORD.encode()).hex(), "hubs": [
         {"name": h.name, "online": h.online, "require_encryption": h.require_encryption,
          "max_sessions": h.max_sessions, "admin_password": h.password, "options": h.options,
          "admin_options": h.admin_options,
