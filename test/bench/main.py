@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-NAMES = ("interop",)
+NAMES = ("interop", "session")
 
 
 def progress(text):

@@ -8,7 +8,9 @@
  *
  *	source --TLS--> relay --TLS--> sink
  *
- * Records are full (16 KiB) unless --record says otherwise. Prints one JSON object.
+ * Records are full (16 KiB) unless --record says otherwise. With --plain there is no TLS at all, the floor
+ * under sessions without encryption. With --handshakes nothing is relayed: a client connects so often, and
+ * what accept, handshake and end cost the server is the floor under logins. Prints one JSON object.
  */
 
 #include <errno.h>
@@ -38,6 +40,8 @@ struct options {
 	const char *cipher; /* TLS 1.3 suite */
 	unsigned seconds;
 	unsigned record_bytes;
+	unsigned handshakes; /* 0: relay */
+	bool plain;
 	int cpu; /* where the relay runs; -1 anywhere */
 };
 
@@ -111,6 +115,42 @@ static SSL *dial(SSL_CTX *ctx, uint16_t port)
 	if (SSL_connect(ssl) != 1)
 		die("TLS connect");
 	return ssl;
+}
+
+/* A connection of which nothing but its socket may be used. */
+static int dial_plain(uint16_t port)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0)
+		die("connect");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+static void source_plain(const struct options *opt, uint16_t port)
+{
+	int fd = dial_plain(port);
+	double end = now_s() + opt->seconds;
+	uint8_t *buf = calloc(1, opt->record_bytes);
+
+	while (now_s() < end)
+		if (write(fd, buf, opt->record_bytes) <= 0)
+			break;
+	exit(0);
+}
+
+static void sink_plain(uint16_t port)
+{
+	static uint8_t buf[65536];
+	int fd = dial_plain(port);
+
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	exit(0);
 }
 
 static void source(const struct options *opt, uint16_t port)
@@ -213,6 +253,53 @@ static double cpu_s(void)
 		(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) != 0)
+		die("affinity");
+}
+
+/* Blocking, one buffer of 64 KiB: as plain as a relay can be. */
+static void relay_plain(const struct options *opt, int lfd, int out)
+{
+	static uint8_t buf[65536];
+	struct report rep = {.cipher = "none"};
+	double cpu0, t0;
+	int from, to;
+	ssize_t n;
+
+	pin(opt->cpu);
+	if (write(out, "r", 1) != 1)
+		die("pipe");
+	from = accept(lfd, NULL, NULL);
+	if (from < 0 || write(out, "s", 1) != 1)
+		die("accept");
+	to = accept(lfd, NULL, NULL);
+	if (to < 0)
+		die("accept");
+	cpu0 = cpu_s();
+	t0 = now_s();
+	while ((n = read(from, buf, sizeof(buf))) > 0) {
+		for (ssize_t off = 0, w; off < n; off += w) {
+			w = write(to, buf + off, (size_t)(n - off));
+			if (w <= 0)
+				die("write");
+		}
+		rep.bytes += (uint64_t)n;
+	}
+	rep.cpu_s = cpu_s() - cpu0;
+	rep.wall_s = now_s() - t0;
+	if (write(out, &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
+		die("pipe");
+	exit(0);
+}
+
 static void relay(const struct options *opt, int lfd, int out)
 {
 	SSL_CTX *ctx = context(opt, true);
@@ -220,14 +307,7 @@ static void relay(const struct options *opt, int lfd, int out)
 	double cpu0, t0;
 	SSL *from, *to;
 
-	if (opt->cpu >= 0) {
-		cpu_set_t set;
-
-		CPU_ZERO(&set);
-		CPU_SET(opt->cpu, &set);
-		if (sched_setaffinity(0, sizeof(set), &set) != 0)
-			die("affinity");
-	}
+	pin(opt->cpu);
 	/* The certificate is made: only now may the two others come. */
 	if (write(out, "r", 1) != 1)
 		die("pipe");
@@ -273,16 +353,22 @@ static void run(const struct options *opt)
 	if (pipe(pipefd) != 0)
 		die("pipe");
 	pids[0] = fork();
+	if (pids[0] == 0 && opt->plain)
+		relay_plain(opt, lfd, pipefd[1]);
 	if (pids[0] == 0)
 		relay(opt, lfd, pipefd[1]);
 	if (read(pipefd[0], &c, 1) != 1)
 		die("relay");
 	pids[1] = fork();
+	if (pids[1] == 0 && opt->plain)
+		source_plain(opt, port);
 	if (pids[1] == 0)
 		source(opt, port);
 	if (read(pipefd[0], &c, 1) != 1)
 		die("relay");
 	pids[2] = fork();
+	if (pids[2] == 0 && opt->plain)
+		sink_plain(port);
 	if (pids[2] == 0)
 		sink(opt, port);
 	close(pipefd[1]);
@@ -297,13 +383,58 @@ static void run(const struct options *opt)
 		rep.wall_s > 0 ? (double)rep.bytes * 8e-9 / rep.wall_s : 0.0);
 }
 
+/* The client's half of --handshakes. */
+static void handshake_client(const struct options *opt, uint16_t port)
+{
+	SSL_CTX *ctx = context(opt, false);
+	char byte;
+
+	for (unsigned i = 0; i < opt->handshakes; i++) {
+		SSL *ssl = dial(ctx, port);
+		int fd = SSL_get_fd(ssl);
+
+		(void)SSL_read(ssl, &byte, 1); /* until the server ends it */
+		SSL_free(ssl);
+		close(fd);
+	}
+	exit(0);
+}
+
+static void handshakes(const struct options *opt)
+{
+	SSL_CTX *ctx = context(opt, true);
+	int lfd;
+	uint16_t port = open_listener(&lfd);
+	pid_t client = fork();
+	double cpu0, t0 = now_s();
+
+	if (client == 0)
+		handshake_client(opt, port);
+	pin(opt->cpu);
+	cpu0 = cpu_s();
+	for (unsigned i = 0; i < opt->handshakes; i++) {
+		SSL *ssl = take(ctx, lfd);
+		int fd = SSL_get_fd(ssl);
+
+		SSL_shutdown(ssl);
+		SSL_free(ssl);
+		close(fd);
+	}
+	printf("{\"handshakes\": %u, \"cpu_ms_each\": %.4f, \"wall_s\": %.4f}\n", opt->handshakes,
+		(cpu_s() - cpu0) * 1e3 / opt->handshakes, now_s() - t0);
+	waitpid(client, NULL, 0);
+}
+
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: tls_relay [--cipher SUITE] [--seconds N] [--record BYTES] [--cpu N]\n"
+		"usage: tls_relay [--cipher SUITE] [--seconds N] [--record BYTES] [--cpu N] [--plain]\n"
+		"       tls_relay --handshakes N [--cipher SUITE] [--cpu N]\n"
 		"  --cipher SUITE  TLS 1.3 suite (TLS_AES_256_GCM_SHA384)\n"
 		"  --seconds N     how long the source sends (5)\n"
 		"  --record BYTES  plaintext of a record, 1..16384 (16384)\n"
+		"  --plain         no TLS\n"
+		"  --handshakes N  so many connections instead, RSA-2048\n"
 		"  --cpu N         pin the relay there\n");
 }
 
@@ -322,7 +453,8 @@ static unsigned number(const char *text, const char *what, unsigned long max)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cipher", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
-		{"record", 1, NULL, 'r'}, {"cpu", 1, NULL, 'p'}, {"help", 0, NULL, 'h'}, {0}};
+		{"record", 1, NULL, 'r'}, {"cpu", 1, NULL, 'p'}, {"plain", 0, NULL, 'x'},
+		{"handshakes", 1, NULL, 'n'}, {"help", 0, NULL, 'h'}, {0}};
 	struct options opt = {
 		.cipher = "TLS_AES_256_GCM_SHA384", .seconds = 5, .record_bytes = 16384, .cpu = -1};
 	int c;
@@ -341,6 +473,12 @@ int main(int argc, char **argv)
 		case 'p':
 			opt.cpu = (int)number(optarg, "--cpu", 1023);
 			break;
+		case 'x':
+			opt.plain = true;
+			break;
+		case 'n':
+			opt.handshakes = number(optarg, "--handshakes", 1000000);
+			break;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -354,6 +492,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	run(&opt);
+	if (opt.handshakes != 0)
+		handshakes(&opt);
+	else
+		run(&opt);
 	return 0;
 }

@@ -21,25 +21,14 @@ from .netns import LabError, wait_for, children
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SOFTETHER = "/usr/libexec/softether"
-ADMIN_PASSWORD = "adminpw"  # of the server (Patchbay) and of all hubs
 STOCK_FOLDERS = ("lib", "log", "run")
 
 
 @dataclasses.dataclass
 class User:
-    """A user of a hub; no password means anonymous, "" is one. policy: {key: bool or number}."""
+    """A user of a hub; no password means anonymous."""
     name: str
     password: str | None = None
-    group: str | None = None
-    policy: dict | None = None
-    expires: str | None = None  # 2020-01-01T00:00:00Z
-
-
-@dataclasses.dataclass
-class Group:
-    """A group of a hub."""
-    name: str
-    policy: dict | None = None
 
 
 @dataclasses.dataclass
@@ -49,12 +38,6 @@ class Hub:
     users: list
     online: bool = True
     require_encryption: bool = False
-    groups: list = dataclasses.field(default_factory=list)
-    options: dict = dataclasses.field(default_factory=dict)
-    admin_options: dict = dataclasses.field(default_factory=dict)
-    sources: list = dataclasses.field(default_factory=list)  # (priority, deny, address/prefix)
-    max_sessions: int = 0
-    password: str = "adminpw"  # of its administrator; "" = none
 
 
 def default_hubs():
@@ -83,6 +66,7 @@ class StockServer:
     """Debian's softether-vpnserver on a node of the lab."""
 
     kind = "softether"
+    wrap = ()  # what stands before its command line: taskset and the like
     binds = staticmethod(stock_binds)
 
     def __init__(self, node, hubs=None, ports=(8888, 443, 992)):
@@ -92,7 +76,7 @@ class StockServer:
 
     def start(self, timeout_s=20.0):
         """Start and wait until it can be logged in to."""
-        self.process = self.node.spawn(f"{SOFTETHER}/vpnserver/vpnserver", "execsvc", log="server.log")
+        self.process = self.node.spawn(*self.wrap, f"{SOFTETHER}/vpnserver/vpnserver", "execsvc", log="server.log")
         wait_for("vpnserver: control port", lambda: self.node.run(
             "vpncmd", "localhost:5555", "/SERVER", "/CMD", "About", check=False).returncode == 0, timeout_s)
         if not self.made:
@@ -104,31 +88,13 @@ class StockServer:
         """Hubs, users and ports."""
         do = [f"ListenerCreate {p}" for p in self.ports if p not in (443, 992)] + ["HubDelete DEFAULT"]
         for hub in self.hubs:
-            do += [f"HubCreate {hub.name} /PASSWORD:{hub.password}", f"Hub {hub.name}"]
-            for group in hub.groups:
-                do += [f"GroupCreate {group.name} /REALNAME:none /NOTE:none"]
-                do += self.policy("Group", group)
+            do += [f"HubCreate {hub.name} /PASSWORD:adminpw", f"Hub {hub.name}"]
             for user in hub.users:
-                do += [f"UserCreate {user.name} /GROUP:{user.group or 'none'} /REALNAME:none /NOTE:none"]
-                do += [f"UserAnonymousSet {user.name}"] if user.password is None else \
-                    [f"UserPasswordSet {user.name} /PASSWORD:{user.password}"] if user.password else []
-                do += self.policy("User", user)
-                if user.expires:
-                    day, _, clock = user.expires.rstrip("Z").partition("T")
-                    do += [f'UserExpiresSet {user.name} /EXPIRES:"{day.replace("-", "/")} {clock}"']
-            do += [f"ExtOptionSet {k} /VALUE:{int(v)}" for k, v in hub.options.items()]
-            do += [f"AdminOptionSet {k} /VALUE:{int(v)}" for k, v in hub.admin_options.items()]
-            do += [f"AcAdd{'6' if ':' in address else ''} {'deny' if deny else 'allow'} /PRIORITY:{priority} /IP:{address}"
-                   for priority, deny, address in hub.sources]
-            do += [f"SetMaxSession {hub.max_sessions}"] if hub.max_sessions else []
+                do += [f"UserCreate {user.name} /GROUP:none /REALNAME:none /NOTE:none"]
+                do += [f"UserPasswordSet {user.name} /PASSWORD:{user.password}" if user.password
+                       else f"UserAnonymousSet {user.name}"]
             do += [] if hub.online else ["Offline"]
         self.control(*do)
-
-    @staticmethod
-    def policy(kind, owner):
-        """Commands that give a user or group its policy."""
-        return [f"{kind}PolicySet {owner.name} /NAME:{k} /VALUE:{('no', 'yes')[v] if isinstance(v, bool) else v}"
-                for k, v in (owner.policy or {}).items()]
 
     def control(self, *commands, csv_out=False):
         """Commands of vpncmd's server mode."""
@@ -176,6 +142,7 @@ class Patchbay:
     """patchbayd of this tree on a node of the lab."""
 
     kind = "patchbay"
+    wrap = ()
 
     @staticmethod
     def binds(_folder):
@@ -219,7 +186,7 @@ class Patchbay:
             if self.hubs:
                 self.write_directory()
         self.starts += 1
-        self.process = self.node.spawn(*self.command(), log=f"patchbayd.{self.starts}.log", limit_files=limit_files)
+        self.process = self.node.spawn(*self.wrap, *self.command(), log=f"patchbayd.{self.starts}.log", limit_files=limit_files)
         if wait:
             wait_for("patchbayd: ready", self.ready, timeout_s)
         return self
@@ -334,7 +301,7 @@ def config_value(value, indent=0):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value) + ("L" if value > 0x7fffffff else "")  # else it is a negative one to libconfig
+        return str(value)
     if isinstance(value, str):
         return json.dumps(value)
     if isinstance(value, dict):
@@ -346,18 +313,10 @@ def config_value(value, indent=0):
 
 def directory_text(hubs):
     """The directory file with these hubs and users."""
-    return config_text({"admin_password_hash": pack.sha0(ADMIN_PASSWORD.encode()).hex(), "hubs": [
-        {"name": h.name, "online": h.online, "require_encryption": h.require_encryption,
-         "max_sessions": h.max_sessions, "admin_password": h.password, "options": h.options,
-         "admin_options": h.admin_options,
-         "sources": [{"priority": p, "deny": d, "address": a} for p, d, a in h.sources],
-         "groups": [{"name": g.name, **({} if g.policy is None else {"policy": g.policy})} for g in h.groups],
-         "users": [
-            {"name": u.name, **({"auth": "anonymous"} if u.password is None else
-                                {"auth": "password", "password_hash": pack.hashed_password(u.name, u.password).hex()}),
-             **({} if u.group is None else {"group": u.group}),
-             **({} if u.policy is None else {"policy": u.policy}),
-             **({} if u.expires is None else {"expires": u.expires})}
+    return config_text({"hubs": [
+        {"name": h.name, "online": h.online, "require_encryption": h.require_encryption, "users": [
+            {"name": u.name, **({"auth": "password", "password_hash": pack.hashed_password(u.name, u.password).hex()}
+                                if u.password else {"auth": "anonymous"})}
             for u in h.users]} for h in hubs]})
 
 
