@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "controlplane/access.h"
+#include "controlplane/admin/remote.h"
 #include "controlplane/config.h"
 #include "controlplane/handshake.h"
 #include "controlplane/linger.h"
@@ -16,6 +17,7 @@
 #include "controlplane/log.h"
 #include "controlplane/negotiation.h"
 #include "controlplane/registry.h"
+#include "controlplane/session_deadline.h"
 #include "controlplane/tls_context.h"
 
 static SSL_CTX *context;
@@ -34,10 +36,13 @@ int access_init(struct event_base *base, const struct config *config, const char
 	}
 	/* All of them at once, which is how we end: before login, and what each session may have. */
 	err = linger_init(base,
-		config->login_connections +
+		config->login_connections + REMOTE_MAX +
 			(config->session_connections + 1) * config->sessions_max);
+	session_deadline_init(base);
 	if (err == 0)
 		err = registry_init(config);
+	if (err == 0)
+		err = remote_init();
 	if (err == 0)
 		err = negotiation_init(base, config, context);
 	if (err == 0)
@@ -45,6 +50,11 @@ int access_init(struct event_base *base, const struct config *config, const char
 	if (err != 0)
 		access_fini();
 	return err;
+}
+
+X509 *access_certificate(void)
+{
+	return context == NULL ? NULL : SSL_CTX_get0_certificate(context);
 }
 
 void access_shutdown(void)
@@ -63,6 +73,7 @@ void access_fini(void)
 	listener_stop();
 	handshake_fini();
 	registry_shutdown(); /* negotiations that are left; sessions hear nothing more */
+	remote_fini();
 	linger_fini();
 	negotiation_fini();
 	registry_fini();

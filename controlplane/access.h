@@ -18,6 +18,7 @@
 
 struct config;
 struct event_base;
+struct x509_st;
 
 /*
  * TLS context, handshake helpers, registry, linger list; no listener yet (listener_start()). After
@@ -26,6 +27,9 @@ struct event_base;
  */
 int access_init(struct event_base *base, const struct config *config, const char *certificate_path,
 	const char *key_path);
+
+/* The certificate in force; borrowed, NULL before access_init(). */
+struct x509_st *access_certificate(void);
 
 /*
  * Begins the orderly end (architecture.md 6.3): listeners stop, negotiations and sessions are ended with

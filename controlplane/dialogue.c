@@ -147,6 +147,16 @@ int dialogue_answer_joined(struct dialogue *d, enum wire_direction direction)
 	return answer_end(d, &w, &body);
 }
 
+int dialogue_answer_admin(struct dialogue *d)
+{
+	struct pack_writer w;
+	struct bytebuf body;
+
+	answer_begin(&w, &body);
+	reply_admin_pack(&w, false);
+	return answer_end(d, &w, &body);
+}
+
 int dialogue_answer_error(struct dialogue *d, enum wire_error error, bool no_save_password)
 {
 	struct pack_writer w;

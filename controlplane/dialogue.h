@@ -78,9 +78,10 @@ enum dialogue_event dialogue_feed(
 /* True if the connection ends once `out` has been sent, without waiting for the peer. */
 bool dialogue_closes(const struct dialogue *d);
 
-/* Final answers to a request; each but the first two turns to the farewell. 0, -ENOMEM, -EMSGSIZE. */
+/* Final answers to a request; each but the first three turns to the farewell. 0, -ENOMEM, -EMSGSIZE. */
 int dialogue_answer_welcome(struct dialogue *d, const struct welcome *w);
 int dialogue_answer_joined(struct dialogue *d, enum wire_direction direction);
+int dialogue_answer_admin(struct dialogue *d);
 int dialogue_answer_error(struct dialogue *d, enum wire_error error, bool no_save_password);
 int dialogue_answer_hubs(struct dialogue *d, const char *const *names, uint32_t cnt);
 

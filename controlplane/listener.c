@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 
 #include "controlplane/config.h"
 #include "controlplane/control.h"
+#include "controlplane/directory.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
 #include "controlplane/negotiation.h"
@@ -46,7 +48,7 @@ struct listener {
 struct listener_counters listener_counters;
 
 static struct {
-	struct listener list[CONFIG_LISTENERS_MAX];
+	struct listener *list[LISTENERS_MAX]; /* in order of creation */
 	unsigned cnt;
 	struct event *resume;
 	bool paused;   /* events are off, `resume` is armed */
@@ -59,7 +61,7 @@ static void listener_events(bool on)
 {
 	for (unsigned i = 0; i < listeners.cnt; i++) {
 		for (unsigned f = 0; f < FAMILIES; f++) {
-			struct event *ev = listeners.list[i].sockets[f].event;
+			struct event *ev = listeners.list[i]->sockets[f].event;
 
 			if (ev == NULL)
 				continue;
@@ -195,6 +197,8 @@ static bool listener_open(struct listener *l)
 	static const int families[FAMILIES] = {AF_INET, AF_INET6};
 	bool open = false;
 
+	if (listeners.resume == NULL)
+		return false; /* before the start, or behind the end */
 	for (unsigned f = 0; f < FAMILIES; f++) {
 		struct listen_socket *s = &l->sockets[f];
 		const char *family = families[f] == AF_INET ? "IPv4" : "IPv6";
@@ -212,7 +216,7 @@ static bool listener_open(struct listener *l)
 			continue;
 		}
 		s->event = event_new(control_base(), s->fd, EV_READ | EV_PERSIST, accept_ready, l);
-		if (s->event == NULL || event_add(s->event, NULL) != 0) {
+		if (s->event == NULL || (!listeners.paused && event_add(s->event, NULL) != 0)) {
 			l->error = ENOMEM;
 			socket_close(s);
 			continue;
@@ -222,26 +226,118 @@ static bool listener_open(struct listener *l)
 	return open;
 }
 
+static void listener_close(struct listener *l)
+{
+	for (unsigned f = 0; f < FAMILIES; f++)
+		socket_close(&l->sockets[f]);
+	l->error = 0;
+}
+
+static struct listener *listener_find(uint16_t port)
+{
+	for (unsigned i = 0; i < listeners.cnt; i++)
+		if (listeners.list[i]->conf.port == port)
+			return listeners.list[i];
+	return NULL;
+}
+
+int listener_add(uint16_t port, bool enabled)
+{
+	struct listener *l;
+
+	if (listener_find(port) != NULL)
+		return -EEXIST;
+	if (listeners.cnt == LISTENERS_MAX)
+		return -ENOSPC;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return -ENOMEM;
+	*l = (struct listener){
+		.conf = {.port = port, .enabled = enabled},
+		.sockets = {{.fd = -1}, {.fd = -1}},
+	};
+	listeners.list[listeners.cnt++] = l;
+	if (enabled)
+		(void)listener_open(l);
+	return 0;
+}
+
+int listener_remove(uint16_t port)
+{
+	struct listener *l = listener_find(port);
+	unsigned i = 0;
+
+	if (l == NULL)
+		return -ENOENT;
+	while (listeners.list[i] != l)
+		i++;
+	listeners.cnt--;
+	memmove(&listeners.list[i], &listeners.list[i + 1],
+		(listeners.cnt - i) * sizeof(struct listener *));
+	listener_close(l);
+	free(l);
+	return 0;
+}
+
+int listener_enable(uint16_t port, bool enabled)
+{
+	struct listener *l = listener_find(port);
+
+	if (l == NULL)
+		return -ENOENT;
+	/* Once more for one that could not be opened: whoever had the port may have gone. */
+	if (l->sockets[0].fd < 0 && l->sockets[1].fd < 0)
+		listener_close(l);
+	if (!enabled)
+		listener_close(l);
+	else if (l->sockets[0].fd < 0 && l->sockets[1].fd < 0)
+		(void)listener_open(l);
+	l->conf.enabled = enabled;
+	return 0;
+}
+
+/* patchbay.cfg's, and above them what was changed at run time. */
+static int listeners_make(const struct config *config)
+{
+	struct directory_listener d;
+	int rc = 0;
+
+	for (unsigned i = 0; i < config->listener_cnt && rc == 0; i++) {
+		bool wanted = true, enabled = config->listeners[i].enabled;
+
+		for (unsigned k = 0; directory_listener_get(k, &d); k++) {
+			if (d.port == config->listeners[i].port) {
+				wanted = !d.removed;
+				enabled = d.enabled;
+			}
+		}
+		if (wanted)
+			rc = listener_add(config->listeners[i].port, enabled);
+	}
+	for (unsigned k = 0; rc == 0 && directory_listener_get(k, &d); k++)
+		if (!d.removed && listener_find(d.port) == NULL)
+			rc = listener_add(d.port, d.enabled);
+	return rc == -EEXIST ? 0 : rc;
+}
+
 int listener_start(const struct config *config)
 {
-	int open = 0;
+	int open = 0, wanted = 0, rc;
 
 	listeners.resume = evtimer_new(control_base(), accept_resume, NULL);
 	if (listeners.resume == NULL)
 		return -ENOMEM;
 	listeners.paused = listeners.starving = false;
-	listeners.cnt = config->listener_cnt;
+	rc = listeners_make(config);
+	if (rc != 0)
+		return rc;
 	for (unsigned i = 0; i < listeners.cnt; i++) {
-		struct listener *l = &listeners.list[i];
-
-		*l = (struct listener){
-			.conf = config->listeners[i],
-			.sockets = {{.fd = -1}, {.fd = -1}},
-		};
-		if (l->conf.enabled && listener_open(l))
-			open++;
+		wanted += listeners.list[i]->conf.enabled;
+		open += listeners.list[i]->sockets[0].fd >= 0 ||
+			listeners.list[i]->sockets[1].fd >= 0;
 	}
-	return open > 0 ? open : -EADDRINUSE;
+	/* An administrator who wants none may have it so. */
+	return open > 0 || wanted == 0 ? open : -EADDRINUSE;
 }
 
 void listener_stop(void)
@@ -249,9 +345,11 @@ void listener_stop(void)
 	if (listeners.resume != NULL)
 		event_free(listeners.resume);
 	listeners.resume = NULL;
-	for (unsigned i = 0; i < listeners.cnt; i++) {
-		for (unsigned f = 0; f < FAMILIES; f++)
-			socket_close(&listeners.list[i].sockets[f]);
+	while (listeners.cnt > 0) {
+		struct listener *l = listeners.list[--listeners.cnt];
+
+		listener_close(l);
+		free(l);
 	}
 }
 
@@ -266,7 +364,7 @@ bool listener_get(unsigned index, struct listener_info *out)
 
 	if (index >= listeners.cnt)
 		return false;
-	l = &listeners.list[index];
+	l = listeners.list[index];
 	*out = (struct listener_info){
 		.port = l->conf.port,
 		.enabled = l->conf.enabled,

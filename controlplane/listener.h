@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct config;
+#include "controlplane/config.h"
+#include "controlplane/directory.h"
 
 /* Counters of everything before login, one per reason; names stand in CLI and metrics. */
 #define LISTENER_COUNTER_LIST(X)                                                              \
@@ -34,6 +35,8 @@ struct config;
 	X(login_failed, "logins refused")                                                     \
 	X(additional_ok, "additional connections accepted")                                   \
 	X(additional_failed, "additional connections refused")                                \
+	X(admin_ok, "administrators let in")                                                  \
+	X(admin_failed, "administrators refused")                                             \
 	X(enum_hub, "hub lists given")                                                        \
 	X(not_supported, "methods asked for that we do not offer")                            \
 	X(closed_by_admin, "closed before login by an administrator or at the end")
@@ -53,12 +56,22 @@ struct listener_info {
 	uint64_t accepted;
 };
 
+#define LISTENERS_MAX (CONFIG_LISTENERS_MAX + DIRECTORY_LISTENERS_MAX)
+
 /*
- * Opens all configured listeners (after access_init()); reports each port that is taken. Number open, or
- * -EADDRINUSE when none could be opened. Control thread.
+ * Opens patchbay.cfg's listeners, with what the directory changed of them (after access_init()); reports each port that is taken. Number open, or
+ * -EADDRINUSE when some were wanted and none could be opened. Control thread.
  */
 int listener_start(const struct config *config);
-/* Stops accepting (sessions and connections live on). */
+/*
+ * At run time, in force when they return; not stored (server_change.h). Connections that came in through one live
+ * on without it. A port that cannot be opened is no error here: listener_info tells. -EEXIST, -ENOSPC, -ENOMEM;
+ * -ENOENT.
+ */
+int listener_add(uint16_t port, bool enabled);
+int listener_remove(uint16_t port);
+int listener_enable(uint16_t port, bool enabled);
+/* Stops accepting and forgets them (sessions and connections live on). */
 void listener_stop(void);
 unsigned listener_cnt(void);
 bool listener_get(unsigned index, struct listener_info *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One check after the other, in the order of reference/policy.md section 7, as far as the features exist
- * that they guard. Expiry and modes come after authentication, so that a stranger learns nothing of them.
+ * One check after the other, in the order of reference/policy.md section 7 (numbers here are those there), as far
+ * as the features exist that they guard. All but hub and source address come after authentication, so that a
+ * stranger learns nothing of them.
  */
 
 #include <errno.h>
@@ -9,18 +10,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
 #include "controlplane/auth/auth.h"
+#include "controlplane/bridges.h"
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
 #include "controlplane/login.h"
+#include "controlplane/login_policy.h"
 #include "controlplane/registry.h"
 #include "dataplane/lcore.h"
 #include "dataplane/port.h"
+
+#define ADMINISTRATOR "administrator" /* reserved: no user has this name */
 
 static void refuse(struct login_verdict *v, enum wire_error error, const char *reason)
 {
@@ -28,23 +34,63 @@ static void refuse(struct login_verdict *v, enum wire_error error, const char *r
 	v->reason = reason;
 }
 
-/* Checks 2 to 5: hub, then who. */
-static bool who(struct login_verdict *v, const struct login_request *r, const uint8_t *random)
+/* Checks 2 to 4: the hub, and whether it takes anybody from there. */
+static bool where(
+	struct login_verdict *v, const struct login_request *r, const struct login_facts *facts)
+{
+	v->hub = directory_hub_find(r->hubname);
+	if (v->hub == NULL)
+		refuse(v, WIRE_ERROR_HUB_NOT_FOUND, "no_hub");
+	else if (!directory_source_allows(v->hub, facts->peer))
+		refuse(v, WIRE_ERROR_ADDRESS_DENIED, "source");
+	else if (!v->hub->online)
+		refuse(v, WIRE_ERROR_HUB_OFFLINE, "hub_offline");
+	return v->error == WIRE_ERROR_OK;
+}
+
+/* Check 5, and 6 for the administrator: while the hub has no password, nobody is its administrator. */
+static bool administrator(
+	struct login_verdict *v, const struct login_request *r, const uint8_t *random)
+{
+	struct directory_user stand_in = {.name = ADMINISTRATOR, .auth = DIRECTORY_AUTH_PASSWORD};
+	const struct directory_admin *admin = &v->hub->admin;
+	static const uint8_t none[DIRECTORY_HASH_BYTES];
+	enum wire_error error;
+
+	if (admin->set)
+		memcpy(stand_in.hashed_password, admin->vpn_hash, DIRECTORY_HASH_BYTES);
+	else
+		directory_user_set_password(&stand_in, "");
+	error = auth_check(&stand_in, r, random);
+	/* The hash for VPN logins may be missing: the password was set as a hash alone. */
+	if (error == WIRE_ERROR_OK && memcmp(stand_in.hashed_password, none, sizeof(none)) == 0)
+		error = WIRE_ERROR_AUTH_FAILED;
+	explicit_bzero(&stand_in, sizeof(stand_in));
+	if (error != WIRE_ERROR_OK) {
+		refuse(v, error, error == WIRE_ERROR_AUTH_TYPE ? "auth_type" : "password");
+		return false;
+	}
+	if (!admin->set) {
+		refuse(v, WIRE_ERROR_EMPTY_PASSWORD, "no_hub_password");
+		return false;
+	}
+	v->administrator = true;
+	v->user_name = ADMINISTRATOR;
+	login_policy_administrator(&v->policy);
+	return true;
+}
+
+/* Checks 5 and 6. */
+static bool who(
+	struct login_verdict *v, const struct login_request *r, const struct login_facts *facts)
 {
 	struct directory_user *user;
 	enum wire_error error;
 
-	v->hub = directory_hub_find(r->hubname);
-	if (v->hub == NULL) {
-		refuse(v, WIRE_ERROR_HUB_NOT_FOUND, "no_hub");
-		return false;
-	}
-	if (!v->hub->online) {
-		refuse(v, WIRE_ERROR_HUB_OFFLINE, "hub_offline");
-		return false;
-	}
+	if (strcasecmp(r->username, ADMINISTRATOR) == 0)
+		return administrator(v, r, facts->random);
 	user = directory_user_find(v->hub, r->username);
-	error = auth_check(user, r, random);
+	error = auth_check(user, r, facts->random);
 	if (error != WIRE_ERROR_OK) {
 		refuse(v, error,
 			error == WIRE_ERROR_AUTH_TYPE ? "auth_type"
@@ -53,18 +99,94 @@ static bool who(struct login_verdict *v, const struct login_request *r, const ui
 		return false;
 	}
 	v->user = user;
+	v->user_name = user->name;
+	v->expires_ms = user->expires_ms;
+	v->policy = *directory_user_policy(user);
+	v->no_save_password = v->policy.no_save_password;
+	if (v->hub->admin_options[HUB_ADMIN_deny_empty_password] != 0 && !facts->same_host &&
+		directory_user_password_empty(user)) {
+		refuse(v, WIRE_ERROR_EMPTY_PASSWORD, "empty_password");
+		return false;
+	}
 	return true;
 }
 
-/* The session's own copy of the policy (policy.md 1, last paragraph). */
-static void policy_adjust(struct policy_wire *policy, const struct login_verdict *v, bool same_host)
+/* Check 8: only what calls itself a client is asked. */
+static bool client_fits(struct login_verdict *v, const struct login_request *r)
 {
-	if (!v->monitor_mode)
-		policy->monitor_port = 0;
-	if (!v->bridge_mode)
-		policy->no_bridge = policy->no_routing = 1;
-	if (same_host)
-		policy->no_bridge = policy->no_routing = 0;
+	const uint32_t *option = v->hub->ext_options;
+
+	if (!product_is_client(&r->client))
+		return true;
+	if (r->client.build < option[HUB_EXT_ClientMinimumRequiredBuild])
+		refuse(v, WIRE_ERROR_CLIENT_TOO_OLD, "client_build");
+	else if (option[HUB_EXT_RequiredClientId] != 0 &&
+		r->client_id != option[HUB_EXT_RequiredClientId])
+		refuse(v, WIRE_ERROR_CLIENT_ID, "client_id");
+	return v->error == WIRE_ERROR_OK;
+}
+
+/* Checks 9 to 12. */
+static bool may(
+	struct login_verdict *v, const struct login_request *r, const struct login_facts *facts)
+{
+	const uint32_t *option = v->hub->admin_options;
+	bool no_bridge = v->policy.no_bridge || option[HUB_ADMIN_deny_bridge] != 0;
+	bool no_routing = v->policy.no_routing || option[HUB_ADMIN_deny_routing] != 0;
+
+	v->monitor_mode = r->require_monitor_mode;
+	v->bridge_mode = r->require_bridge_routing_mode || product_is_bridge(&r->client);
+	if (v->expires_ms != 0 && v->expires_ms <= facts->now_ms)
+		refuse(v, WIRE_ERROR_ACCESS_DENIED, "expired");
+	else if (!v->policy.access)
+		refuse(v, WIRE_ERROR_ACCESS_DENIED, "access");
+	else if (v->monitor_mode && !v->policy.monitor_port)
+		refuse(v, WIRE_ERROR_MONITOR_DENIED, "monitor");
+	else if (v->bridge_mode && no_bridge && no_routing)
+		refuse(v, WIRE_ERROR_BRIDGE_DENIED, "bridge");
+	return v->error == WIRE_ERROR_OK;
+}
+
+static uint32_t smaller_set(uint32_t a, uint32_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* Check 13. Sessions of the same installation do not count: it may be coming back (policy.md 4). */
+static bool few_logins(struct login_verdict *v, const struct login_request *r)
+{
+	uint32_t most = smaller_set(
+		v->policy.multi_logins, v->hub->admin_options[HUB_ADMIN_max_multilogins_per_user]);
+
+	if (most != 0 &&
+		registry_user_sessions(v->hub, v->user_name,
+			r->node.has_unique_id ? r->node.unique_id : NULL) >= most)
+		refuse(v, WIRE_ERROR_TOO_MANY_LOGINS, "multi_logins");
+	return v->error == WIRE_ERROR_OK;
+}
+
+/* Checks 14 and 15; the policy has been adjusted, since that tells which mode a session counts as. */
+static bool room(struct login_verdict *v, const struct login_facts *facts)
+{
+	const uint32_t *option = v->hub->admin_options;
+	uint32_t bridges = bridges_up(v->hub);
+	uint32_t sessions = v->hub->session_cnt + bridges;
+	uint32_t most = smaller_set(v->hub->max_sessions, option[HUB_ADMIN_max_sessions]);
+	bool bridge = !v->policy.no_bridge || !v->policy.no_routing;
+	uint32_t alike = v->hub->bridge_mode_cnt + bridges;
+
+	if (!bridge)
+		alike = sessions - alike;
+	if (most != 0 && sessions >= most)
+		refuse(v, WIRE_ERROR_TOO_MANY_SESSIONS, "hub_sessions");
+	most = option[bridge ? HUB_ADMIN_max_sessions_bridge : HUB_ADMIN_max_sessions_client];
+	if (v->error == WIRE_ERROR_OK && option[HUB_ADMIN_max_sessions_client_bridge_apply] != 0 &&
+		most != 0 && alike >= most)
+		refuse(v, WIRE_ERROR_TOO_MANY_SESSIONS,
+			bridge ? "hub_sessions_bridge" : "hub_sessions_client");
+	if (v->error == WIRE_ERROR_OK && facts->sessions >= facts->sessions_max)
+		refuse(v, WIRE_ERROR_TOO_MANY_SESSIONS, "server_sessions");
+	return v->error == WIRE_ERROR_OK;
 }
 
 static void grant(
@@ -77,45 +199,22 @@ static void grant(
 		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, true);
 	v->welcome.policy = v->policy;
 	v->welcome.vlan_id = v->policy.vlan_id;
+	v->welcome.suppress_update_notification =
+		v->hub->ext_options[HUB_EXT_SuppressClientUpdateNotification] != 0;
 	explicit_bzero(&wish, sizeof(wish));
 }
 
 void login_decide(
 	struct login_verdict *v, const struct login_request *r, const struct login_facts *facts)
 {
-	*v = (struct login_verdict){.error = WIRE_ERROR_OK, .reason = "ok"};
-	policy_wire_default(&v->policy);
-	if (!who(v, r, facts->random))
+	*v = (struct login_verdict){
+		.error = WIRE_ERROR_OK, .reason = "ok", .same_host = facts->same_host};
+	if (!where(v, r, facts) || !who(v, r, facts) || !client_fits(v, r) || !may(v, r, facts) ||
+		!few_logins(v, r))
 		return;
-	v->no_save_password = v->policy.no_save_password;
-	if (v->user->expires_ms != 0 && v->user->expires_ms <= facts->now_ms) {
-		refuse(v, WIRE_ERROR_ACCESS_DENIED, "expired");
-		return;
-	}
-	if (!v->policy.access) {
-		refuse(v, WIRE_ERROR_ACCESS_DENIED, "access");
-		return;
-	}
-	v->monitor_mode = r->require_monitor_mode;
-	if (v->monitor_mode && !v->policy.monitor_port) {
-		refuse(v, WIRE_ERROR_MONITOR_DENIED, "monitor");
-		return;
-	}
-	v->bridge_mode = r->require_bridge_routing_mode || product_is_bridge(&r->client);
-	if (v->bridge_mode && v->policy.no_bridge && v->policy.no_routing) {
-		refuse(v, WIRE_ERROR_BRIDGE_DENIED, "bridge");
-		return;
-	}
-	if (v->hub->max_sessions != 0 && v->hub->session_cnt >= v->hub->max_sessions) {
-		refuse(v, WIRE_ERROR_TOO_MANY_SESSIONS, "hub_sessions");
-		return;
-	}
-	if (facts->sessions >= facts->sessions_max) {
-		refuse(v, WIRE_ERROR_TOO_MANY_SESSIONS, "server_sessions");
-		return;
-	}
-	policy_adjust(&v->policy, v, facts->same_host);
-	grant(v, r, facts);
+	login_policy_adjust(&v->policy, v->hub, v->bridge_mode, v->monitor_mode, facts->same_host);
+	if (room(v, facts))
+		grant(v, r, facts);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -160,11 +259,18 @@ static struct vpn_session *session_fill(const struct login_verdict *v,
 		free(vs);
 		return NULL;
 	}
-	session_name(vs->name, sizeof(vs->name), v->user->name, v->hub->session_serial++);
+	session_name(vs->name, sizeof(vs->name), v->user_name, v->hub->session_serial++);
 	clock_gettime(CLOCK_REALTIME, &now);
 	vs->created_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	vs->hub = v->hub;
-	memcpy(vs->user, v->user->name, sizeof(vs->user));
+	snprintf(vs->user, sizeof(vs->user), "%s", v->user_name);
+	if (v->user != NULL && v->user->group != NULL)
+		memcpy(vs->group, v->user->group->name, sizeof(vs->group));
+	vs->policy = v->policy;
+	vs->same_host = v->same_host;
+	vs->expires_ms = v->expires_ms;
+	vs->has_installation = r->node.has_unique_id;
+	memcpy(vs->installation, r->node.unique_id, sizeof(vs->installation));
 	vs->worker = worker_choose();
 	vs->max_connections = v->welcome.max_connection;
 	vs->timeout_ms = v->welcome.timeout_ms;
@@ -203,12 +309,14 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 {
 	struct vpn_session *vs = session_fill(v, r, c, ssl);
 	struct session_conf conf;
+	struct policy policy;
 	int err;
 
 	if (vs == NULL) {
 		v->reason = "no_memory";
 		return WIRE_ERROR_INTERNAL;
 	}
+	login_policy_compile(&v->policy, v->user_name, &c->peer, v->same_host, &policy);
 	conf = (struct session_conf){
 		.hub = vs->hub->hub,
 		.worker = vs->worker,
@@ -217,7 +325,9 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 		.half_duplex = vs->half_duplex,
 		.qos = vs->qos,
 		.compress = vs->compress,
-		.port_flags = PORT_F_FLOOD_QUOTA,
+		.port_flags = PORT_F_FLOOD_QUOTA |
+			(vs->monitor_mode ? PORT_F_MIRROR | PORT_F_RECEIVE_ONLY : 0),
+		.policy = &policy,
 		.staging_bytes = config->staging_bytes,
 		.staging_age_ms = config->staging_age_ms,
 	};

@@ -22,11 +22,13 @@ struct connection;
 struct directory_hub;
 struct directory_user;
 struct ssl_st;
+struct sockaddr_storage;
 struct vpn_session;
 
 /* What the decision needs to know beside the request and the directory. */
 struct login_facts {
-	const uint8_t *random;	  /* the 20 bytes of this connection's hello */
+	const uint8_t *random; /* the 20 bytes of this connection's hello */
+	const struct sockaddr_storage *peer;
 	bool same_host;		  /* the peer's address is one of ours (wire.md 4.2.1) */
 	int64_t now_ms;		  /* since 1970 */
 	uint32_t sessions;	  /* on this server */
@@ -38,9 +40,13 @@ struct login_verdict {
 	enum wire_error error;	     /* WIRE_ERROR_OK: the rest is filled in */
 	const char *reason;	     /* for the log: a constant word, never told to the peer */
 	struct directory_hub *hub;   /* also with an error, as far as found */
-	struct directory_user *user; /* likewise, once authenticated */
-	bool no_save_password;	     /* for the error PACK, wire.md 4.3 */
-	struct policy_wire policy;   /* the session's own copy, adjusted (policy.md 1) */
+	struct directory_user *user; /* likewise, once authenticated; NULL with `administrator` */
+	bool administrator;	     /* of the hub, by its password */
+	const char *user_name;	     /* as the session is named; points to the user or a constant */
+	bool same_host;
+	int64_t expires_ms;	   /* of the account, 0 = never */
+	bool no_save_password;	   /* for the error PACK, wire.md 4.3 */
+	struct policy_wire policy; /* the session's own copy, adjusted (policy.md 1) */
 	bool bridge_mode;
 	bool monitor_mode;
 	/* Granted: max_connection, timeout, modes. Names and keys come with login_open(). */

@@ -71,6 +71,23 @@ void login_log_refused(
 		quoted(product, sizeof(product), r->client.name));
 }
 
+void login_log_admin(const struct connection *c, const char *kind, const char *hub_name,
+	const struct product *client, enum wire_error error, const char *reason)
+{
+	char from[SOURCE_BYTES], hub[QUOTED_BYTES], product[QUOTED_BYTES];
+
+	if (error == WIRE_ERROR_OK)
+		log_info("login", "admin accepted %s kind=%s hub=\"%s\" client=\"%s\"",
+			source(from, c), kind, quoted(hub, sizeof(hub), hub_name),
+			quoted(product, sizeof(product), client->name));
+	else
+		log_info("login",
+			"login refused %s error=%u reason=%s kind=%s hub=\"%s\" client=\"%s\"",
+			source(from, c), (unsigned)error, reason, kind,
+			quoted(hub, sizeof(hub), hub_name),
+			quoted(product, sizeof(product), client->name));
+}
+
 void login_log_joined(const struct connection *c, const struct vpn_session *vs)
 {
 	char from[SOURCE_BYTES], hub[QUOTED_BYTES], name[QUOTED_BYTES + 64];

@@ -9,6 +9,8 @@
  *
  *	login accepted ip=192.0.2.1 port=49152 listener=443 hub="DEFAULT" session="SID-U-1" ...
  *	login refused ip=192.0.2.1 port=49152 listener=443 error=9 reason=password ... user="u"
+ *	admin accepted ip=192.0.2.1 ... kind=rpc hub="" client="..."
+ *	login refused ip=192.0.2.1 ... error=12 reason=password kind=rpc hub="" client="..."
  */
 
 #include "drivers/session/wire/login.h"
@@ -21,6 +23,12 @@ struct vpn_session;
 void login_log_accepted(const struct connection *c, const struct vpn_session *vs);
 void login_log_refused(
 	const struct connection *c, const struct login_request *r, const struct login_verdict *v);
+/*
+ * An administrator came ("rpc": vpncmd's, "api": JSON), or was refused: in the latter case with the same words as a
+ * user, so that one rule of a tool like fail2ban finds both.
+ */
+void login_log_admin(const struct connection *c, const char *kind, const char *hub,
+	const struct product *client, enum wire_error error, const char *reason);
 void login_log_joined(const struct connection *c, const struct vpn_session *vs);
 /* `vs` may be NULL: no such session. */
 void login_log_not_joined(

@@ -12,6 +12,7 @@
 
 #include <openssl/ssl.h>
 
+#include "controlplane/admin/remote.h"
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
 #include "controlplane/listener.h"
@@ -82,6 +83,7 @@ static bool method_login(struct negotiation *n)
 	struct vpn_session *vs = NULL;
 	struct login_facts facts = {
 		.random = n->dialogue->random,
+		.peer = &c->peer,
 		.same_host = login_same_host(&c->peer, &c->local),
 		.now_ms = wall_ms(),
 		.sessions = registry_session_cnt(),
@@ -106,6 +108,10 @@ static bool method_login(struct negotiation *n)
 	}
 	if (hand_over(n, vs, NULL)) {
 		listener_counters.login_ok++;
+		if (v.user != NULL) {
+			v.user->login_cnt++;
+			v.user->last_login_ms = facts.now_ms;
+		}
 		login_log_accepted(c, vs);
 	}
 	return true;
@@ -141,6 +147,47 @@ static bool method_additional(struct negotiation *n)
 		listener_counters.additional_ok++;
 		login_log_joined(c, vs);
 	}
+	return true;
+}
+
+/* True if the negotiation is no more: the connection is an administrator's now, or ended. */
+static bool method_admin(struct negotiation *n)
+{
+	const struct login_request *r = &n->dialogue->request;
+	struct connection *c = n->connection;
+	struct stream *stream = n->stream;
+	const char *reason;
+	struct admin_who who;
+	enum wire_error error = admin_who_by_proof(
+		&who, r->hubname, r->secure_password, n->dialogue->random, &reason);
+	int err;
+
+	if (error == WIRE_ERROR_OK && !remote_room(&who)) {
+		error = WIRE_ERROR_NOT_ACCEPTING;
+		reason = "too_many";
+	}
+	if (error == WIRE_ERROR_OK && dialogue_answer_admin(n->dialogue) != 0) {
+		error = WIRE_ERROR_INTERNAL;
+		reason = "no_memory";
+		bytebuf_reset(&n->dialogue->out);
+	}
+	login_log_admin(c, "rpc", r->hubname, &r->client, error, reason);
+	if (error != WIRE_ERROR_OK) {
+		listener_counters.admin_failed++;
+		negotiation_refuse(n, error, false);
+		return false;
+	}
+	err = negotiation_flush(n);
+	if ((err != 0 && err != -EAGAIN) || n->out_at != n->dialogue->out.len ||
+		negotiation_park(n) != 0) {
+		negotiation_lost(n);
+		return true;
+	}
+	listener_counters.admin_ok++;
+	negotiation_watch(n, 0);
+	negotiation_free(n);
+	remote_start(c, stream, &remote_pack, &who, NULL, 0);
+	explicit_bzero(&who, sizeof(who));
 	return true;
 }
 
@@ -187,6 +234,8 @@ bool negotiation_method(struct negotiation *n)
 		return method_login(n);
 	case LOGIN_METHOD_ADDITIONAL_CONNECT:
 		return method_additional(n);
+	case LOGIN_METHOD_ADMIN:
+		return method_admin(n);
 	case LOGIN_METHOD_ENUM_HUB:
 		method_enum_hub(n);
 		return false;
@@ -194,7 +243,7 @@ bool negotiation_method(struct negotiation *n)
 		listener_counters.not_supported++;
 		negotiation_refuse(n, WIRE_ERROR_NOT_CONTROLLER, false);
 		return false;
-	default: /* password, admin */
+	default: /* password */
 		listener_counters.not_supported++;
 		negotiation_refuse(n, WIRE_ERROR_NOT_SUPPORTED, false);
 		return false;

@@ -18,87 +18,90 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HUB_EXT_OPTIONS(X)                                                                         \
-	X(NoAddressPollingIPv4, 0, 0, 1, NOW, "do not ask known IPv4 hosts for signs of life")     \
-	X(NoAddressPollingIPv6, 0, 0, 1, NOW, "do not ask known IPv6 hosts for signs of life")     \
-	X(NoIpTable, 0, 0, 1, NOW, "keep no IP table; policies that need it rest")                 \
-	X(NoMacAddressLog, 1, 0, 1, KEPT, "do not log MAC addresses when they are learned")        \
-	X(ManageOnlyPrivateIP, 1, 0, 1, NOW, "hold only private IPv4 addresses in the IP table")   \
-	X(ManageOnlyLocalUnicastIPv6, 1, 0, 1, NOW, "hold only fe80::/10 of IPv6 in the IP table") \
-	X(DisableIPParsing, 0, 0, 1, NOW, "take every frame for opaque layer 2")                   \
-	X(YieldAfterStorePacket, 0, 0, 1, KEPT, "no effect: workers do not wait for each other")   \
-	X(NoSpinLockForPacketDelay, 0, 0, 1, KEPT, "coarse timers for delay rules")                \
-	X(BroadcastStormDetectionThreshold, 0, 0, 1000000, NOW,                                    \
-		"floods per second from one source that count as a storm; 0: 32")                  \
-	X(BroadcastLimiterStrictMode, 0, 0, 1, NOW,                                                \
-		"one source is a MAC address with either of the two IP addresses")                 \
-	X(ClientMinimumRequiredBuild, 0, 0, 4294967295u, LOGIN,                                    \
-		"refuse clients of a smaller build (error 87)")                                    \
-	X(RequiredClientId, 0, 0, 4294967295u, LOGIN,                                              \
-		"refuse clients without this id (error 127)")                                      \
-	X(FilterPPPoE, 0, 0, 1, NOW, "drop PPPoE")                                                 \
-	X(FilterOSPF, 0, 0, 1, NOW, "drop OSPF")                                                   \
-	X(FilterIPv4, 0, 0, 1, NOW, "drop IPv4 and ARP")                                           \
-	X(FilterIPv6, 0, 0, 1, NOW, "drop IPv6")                                                   \
-	X(FilterNonIP, 0, 0, 1, NOW, "drop what is neither IPv4, ARP nor IPv6; tagged frames too") \
-	X(FilterBPDU, 0, 0, 1, NOW, "drop spanning tree frames")                                   \
-	X(NoIPv4PacketLog, 0, 0, 1, KEPT, "leave IPv4 out of the packet log")                      \
-	X(NoIPv6PacketLog, 0, 0, 1, KEPT, "leave IPv6 out of the packet log")                      \
-	X(NoIPv6DefaultRouterInRAWhenIPv6, 1, 0, 1, NOW,                                           \
-		"sessions that come in over IPv6 learn no default router from the hub")            \
-	X(NoLookBPDUBridgeId, 0, 0, 1, NOW, "learn BPDUs by their source address, not bridge id")  \
-	X(FixForDLinkBPDU, 0, 0, 1, KEPT, "no effect: the flaw it works around is not here")       \
-	X(NoManageVlanId, 0, 0, 1, NOW, "leave VLAN ids out of the MAC table")                     \
-	X(VlanTypeId, 33024, 1536, 65535, NOW,                                                     \
-		"EtherType of VLAN tags that are put in and taken out")                            \
-	X(AdjustTcpMssValue, 0, 0, 65535, NOW, "bound of TCP's maximum segment size; 0: none")     \
-	X(DisableAdjustTcpMss, 0, 0, 1, NOW, "leave TCP's maximum segment size alone")             \
-	X(NoDhcpPacketLogOutsideHub, 1, 0, 1, KEPT, "do not log leases that concern no session")   \
-	X(DisableHttpParsing, 0, 0, 1, KEPT, "no HTTP requests in the packet log")                 \
-	X(DisableUdpAcceleration, 0, 0, 1, LOGIN, "refuse UDP acceleration")                       \
-	X(DisableUdpFilterForLocalBridgeNic, 0, 0, 1, KEPT,                                        \
-		"do not filter the DHCP of a bridged device's own system")                         \
-	X(ApplyIPv4AccessListOnArpPacket, 0, 0, 1, KEPT, "IPv4 access rules test ARP as well")     \
-	X(RemoveDefGwOnDhcpForLocalhost, 1, 0, 1, NOW,                                             \
-		"DHCP tells no router to clients on the server's own host")                        \
-	X(SecureNAT_MaxTcpSessionsPerIp, 0, 0, 4294967295u, KEPT,                                  \
-		"NAT: TCP sessions per inner address")                                             \
-	X(SecureNAT_MaxTcpSynSentPerIp, 0, 0, 4294967295u, KEPT,                                   \
-		"NAT: TCP connects under way per address")                                         \
-	X(SecureNAT_MaxUdpSessionsPerIp, 0, 0, 4294967295u, KEPT,                                  \
-		"NAT: UDP sessions per inner address")                                             \
-	X(SecureNAT_MaxDnsSessionsPerIp, 0, 0, 4294967295u, KEPT,                                  \
-		"NAT: DNS queries per inner address")                                              \
-	X(SecureNAT_MaxIcmpSessionsPerIp, 0, 0, 4294967295u, KEPT, "NAT: pings per inner address") \
-	X(AccessListIncludeFileCacheLifetime, 30, 0, 4294967295u, KEPT,                            \
-		"seconds for which files that access rules include are believed")                  \
-	X(DisableKernelModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                   \
-	X(DisableIpRawModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                    \
-	X(DisableUserModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                     \
-	X(DisableCheckMacOnLocalBridge, 0, 0, 1, NOW,                                              \
-		"local bridges may take over MAC addresses that are in use elsewhere")             \
-	X(DisableCorrectIpOffloadChecksum, 0, 0, 1, NOW,                                           \
-		"leave checksums alone that a bridged device has yet to fill in")                  \
-	X(MaxLoggedPacketsPerMinute, 0, 0, 4294967295u, KEPT, "packets that the packet log takes") \
-	X(DoNotSaveHeavySecurityLogs, 0, 0, 1, KEPT, "no log line per frame that breaks a policy") \
-	X(DropBroadcastsInPrivacyFilterMode, 1, 0, 1, NOW, "PrivacyFilter stops broadcasts, too")  \
-	X(DropArpInPrivacyFilterMode, 1, 0, 1, NOW, "PrivacyFilter stops ARP, too")                \
-	X(AllowSameUserInPrivacyFilterMode, 0, 0, 1, NOW,                                          \
-		"PrivacyFilter lets the sessions of one user talk to each other")                  \
-	X(SuppressClientUpdateNotification, 0, 0, 1, LOGIN,                                        \
-		"clients tell nobody of newer versions")                                           \
-	X(FloodingSendQueueBufferQuota, 33554432, 0, 4294967295u, NOW,                             \
-		"bytes of floods that may wait for sessions, all together; 0: no bound")           \
-	X(AssignVLanIdByRadiusAttribute, 0, 0, 1, KEPT, "RADIUS attribute 81 gives the VLAN")      \
-	X(DenyAllRadiusLoginWithNoVlanAssign, 0, 0, 1, KEPT, "RADIUS without a VLAN is refused")   \
-	X(SecureNAT_RandomizeAssignIp, 0, 0, 1, KEPT, "virtual DHCP gives addresses in no order")  \
-	X(DetectDormantSessionInterval, 0, 0, 4294967295u, NOW,                                    \
-		"seconds of silence after which a client gets no floods; 0: never")                \
-	X(NoPhysicalIPOnPacketLog, 0, 0, 1, KEPT, "no client addresses in the packet log")         \
-	X(UseHubNameAsDhcpUserClassOption, 0, 0, 1, KEPT, "DHCP option 77 is the hub's name")      \
-	X(UseHubNameAsRadiusNasId, 0, 0, 1, KEPT, "RADIUS NAS-Identifier is the hub's name")       \
-	X(AllowEapMatchUserByCert, 0, 0, 1, KEPT, "EAP over PPP finds users by certificate")       \
-	X(DhcpDiscoverTimeoutMs, 5000, 1, 600000, KEPT, "DHCP of in-process layer-3 clients, ms")
+#define HUB_EXT_OPTIONS(X)                                                                               \
+	X(NoAddressPollingIPv4, 0, 0, 1, NOW, "do not ask known IPv4 hosts for signs of life")           \
+	X(NoAddressPollingIPv6, 0, 0, 1, NOW, "do not ask known IPv6 hosts for signs of life")           \
+	X(NoIpTable, 0, 0, 1, NOW, "keep no IP table; policies that need it rest")                       \
+	X(NoMacAddressLog, 1, 0, 1, KEPT, "do not log MAC addresses when they are learned")              \
+	X(ManageOnlyPrivateIP, 1, 0, 1, NOW, "hold only private IPv4 addresses in the IP table")         \
+	X(ManageOnlyLocalUnicastIPv6, 1, 0, 1, NOW, "hold only fe80::/10 of IPv6 in the IP table")       \
+	X(DisableIPParsing, 0, 0, 1, NOW, "take every frame for opaque layer 2")                         \
+	X(YieldAfterStorePacket, 0, 0, 1, KEPT, "no effect: workers do not wait for each other")         \
+	X(NoSpinLockForPacketDelay, 0, 0, 1, KEPT, "coarse timers for delay rules")                      \
+	X(BroadcastStormDetectionThreshold, 0, 0, 1000000, NOW,                                          \
+		"floods per second from one source that count as a storm; 0: 32")                        \
+	X(BroadcastLimiterStrictMode, 0, 0, 1, NOW,                                                      \
+		"one source is a MAC address with either of the two IP addresses")                       \
+	X(ClientMinimumRequiredBuild, 0, 0, 4294967295u, LOGIN,                                          \
+		"refuse clients of a smaller build (error 87)")                                          \
+	X(RequiredClientId, 0, 0, 4294967295u, LOGIN,                                                    \
+		"refuse clients without this id (error 127)")                                            \
+	X(FilterPPPoE, 0, 0, 1, NOW, "drop PPPoE")                                                       \
+	X(FilterOSPF, 0, 0, 1, NOW, "drop OSPF")                                                         \
+	X(FilterIPv4, 0, 0, 1, NOW, "drop IPv4 and ARP")                                                 \
+	X(FilterIPv6, 0, 0, 1, NOW, "drop IPv6")                                                         \
+	X(FilterNonIP, 0, 0, 1, NOW, "drop what is neither IPv4, ARP nor IPv6; tagged frames too")       \
+	X(FilterBPDU, 0, 0, 1, NOW, "drop spanning tree frames")                                         \
+	X(NoIPv4PacketLog, 0, 0, 1, KEPT, "leave IPv4 out of the packet log")                            \
+	X(NoIPv6PacketLog, 0, 0, 1, KEPT, "leave IPv6 out of the packet log")                            \
+	X(NoIPv6DefaultRouterInRAWhenIPv6, 1, 0, 1, NOW,                                                 \
+		"sessions that come in over IPv6 learn no default router from the hub")                  \
+	X(NoLookBPDUBridgeId, 0, 0, 1, NOW, "learn BPDUs by their source address, not bridge id")        \
+	X(FixForDLinkBPDU, 0, 0, 1, KEPT, "no effect: the flaw it works around is not here")             \
+	X(NoManageVlanId, 0, 0, 1, NOW, "leave VLAN ids out of the MAC table")                           \
+	X(VlanTypeId, 33024, 1536, 65535, NOW,                                                           \
+		"EtherType of VLAN tags that are put in and taken out")                                  \
+	X(AdjustTcpMssValue, 0, 0, 65535, NOW, "bound of TCP's maximum segment size; 0: none")           \
+	X(DisableAdjustTcpMss, 0, 0, 1, NOW, "leave TCP's maximum segment size alone")                   \
+	X(NoDhcpPacketLogOutsideHub, 1, 0, 1, KEPT, "do not log leases that concern no session")         \
+	X(DisableHttpParsing, 0, 0, 1, KEPT, "no HTTP requests in the packet log")                       \
+	X(DisableUdpAcceleration, 0, 0, 1, LOGIN, "refuse UDP acceleration")                             \
+	X(DisableUdpFilterForLocalBridgeNic, 0, 0, 1, KEPT,                                              \
+		"do not filter the DHCP of a bridged device's own system")                               \
+	X(ApplyIPv4AccessListOnArpPacket, 0, 0, 1, KEPT, "IPv4 access rules test ARP as well")           \
+	X(RemoveDefGwOnDhcpForLocalhost, 1, 0, 1, NOW,                                                   \
+		"DHCP tells no router to clients on the server's own host")                              \
+	X(SecureNAT_MaxTcpSessionsPerIp, 0, 0, 4294967295u, KEPT,                                        \
+		"NAT: TCP sessions per inner address")                                                   \
+	X(SecureNAT_MaxTcpSynSentPerIp, 0, 0, 4294967295u, KEPT,                                         \
+		"NAT: TCP connects under way per address")                                               \
+	X(SecureNAT_MaxUdpSessionsPerIp, 0, 0, 4294967295u, KEPT,                                        \
+		"NAT: UDP sessions per inner address")                                                   \
+	X(SecureNAT_MaxDnsSessionsPerIp, 0, 0, 4294967295u, KEPT,                                        \
+		"NAT: DNS queries per inner address")                                                    \
+	X(SecureNAT_MaxIcmpSessionsPerIp, 0, 0, 4294967295u, KEPT, "NAT: pings per inner address")       \
+	X(AccessListIncludeFileCacheLifetime, 30, 0, 4294967295u, KEPT,                                  \
+		"seconds for which files that access rules include are believed")                        \
+	X(DisableKernelModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                         \
+	X(DisableIpRawModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                          \
+	X(DisableUserModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                           \
+	X(DisableCheckMacOnLocalBridge, 0, 0, 1, NOW,                                                    \
+		"local bridges may take over MAC addresses that are in use elsewhere")                   \
+	X(DisableCorrectIpOffloadChecksum, 0, 0, 1, KEPT,                                                \
+		"leave checksums alone that a bridged device has yet to fill in")                        \
+	X(MaxLoggedPacketsPerMinute, 0, 0, 4294967295u, KEPT, "packets that the packet log takes")       \
+	X(DoNotSaveHeavySecurityLogs, 0, 0, 1, KEPT, "no log line per frame that breaks a policy")       \
+	X(DropBroadcastsInPrivacyFilterMode, 1, 0, 1, NOW, "PrivacyFilter stops broadcasts, too")        \
+	X(DropArpInPrivacyFilterMode, 1, 0, 1, NOW, "PrivacyFilter stops ARP, too")                      \
+	X(AllowSameUserInPrivacyFilterMode, 0, 0, 1, NOW,                                                \
+		"PrivacyFilter lets the sessions of one user talk to each other")                        \
+	X(SuppressClientUpdateNotification, 0, 0, 1, LOGIN,                                              \
+		"clients tell nobody of newer versions")                                                 \
+	X(FloodingSendQueueBufferQuota, 33554432, 0, 4294967295u, NOW,                                   \
+		"bytes of floods that may wait for sessions, all together; 0: no bound")                 \
+	X(AssignVLanIdByRadiusAttribute, 0, 0, 1, KEPT, "RADIUS attribute 81 gives the VLAN")            \
+	X(DenyAllRadiusLoginWithNoVlanAssign, 0, 0, 1, KEPT, "RADIUS without a VLAN is refused")         \
+	X(SecureNAT_RandomizeAssignIp, 0, 0, 1, KEPT, "virtual DHCP gives addresses in no order")        \
+	X(DetectDormantSessionInterval, 0, 0, 4294967295u, NOW,                                          \
+		"seconds of silence after which a client gets no floods; 0: never")                      \
+	X(NoPhysicalIPOnPacketLog, 0, 0, 1, KEPT, "no client addresses in the packet log")               \
+	X(UseHubNameAsDhcpUserClassOption, 0, 0, 1, KEPT, "DHCP option 77 is the hub's name")            \
+	X(UseHubNameAsRadiusNasId, 0, 0, 1, KEPT, "RADIUS NAS-Identifier is the hub's name")             \
+	X(AllowEapMatchUserByCert, 0, 0, 1, KEPT, "EAP over PPP finds users by certificate")             \
+	X(DhcpDiscoverTimeoutMs, 5000, 1, 600000, KEPT, "DHCP of in-process layer-3 clients, ms")        \
+	X(PatchbayLoopGuard, 1, 0, 2, NOW,                                                               \
+		"a frame that comes back on another port: 0 nothing, 1 alarm, 2 block the younger port") \
+	X(PatchbayLoopBlockSeconds, 60, 1, 86400, NOW, "for how long the loop guard blocks a port")
 
 #define HUB_ADMIN_OPTIONS(X)                                                                       \
 	X(allow_hub_admin_change_option, 0, 0, 1, ADMIN,                                           \

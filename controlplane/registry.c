@@ -23,6 +23,7 @@
 #include "controlplane/login_log.h"
 #include "controlplane/negotiation.h"
 #include "controlplane/registry.h"
+#include "controlplane/session_deadline.h"
 #include "dataplane/port.h"
 #include "drivers/session/connection_set.h"
 
@@ -81,6 +82,7 @@ void registry_fini(void)
 		registry_connection_remove(c);
 	while ((vs = TAILQ_FIRST(&reg.sessions)) != NULL) {
 		TAILQ_REMOVE(&reg.sessions, vs, entry);
+		session_deadline_stop(vs);
 		explicit_bzero(vs->key, sizeof(vs->key));
 		free(vs);
 	}
@@ -185,6 +187,10 @@ int registry_connection_close(const char *name)
 		negotiation_close(c->negotiation);
 		return 0;
 	}
+	if (c->close != NULL) {
+		c->close(c);
+		return 0;
+	}
 	if (c->session == NULL || c->session->session == NULL)
 		return 0; /* on its way out already */
 	return session_connection_close(c->session->session, c->id, SESSION_END_ADMIN);
@@ -254,6 +260,12 @@ struct vpn_session *registry_session_by_port(uint32_t port_idx)
 	return port_idx < PORT_MAX ? reg.by_port[port_idx] : NULL;
 }
 
+/* policy.md 7, check 14: whoever may bridge or route. */
+static bool counts_as_bridge(const struct vpn_session *vs)
+{
+	return !vs->policy.no_bridge || !vs->policy.no_routing;
+}
+
 /* Takes a session out of lists, indexes and counts; the record lives on. */
 static void session_unlist(struct vpn_session *vs)
 {
@@ -267,12 +279,15 @@ static void session_unlist(struct vpn_session *vs)
 	reg.session_cnt--;
 	reg.worker_sessions[vs->worker]--;
 	vs->hub->session_cnt--;
+	vs->hub->bridge_mode_cnt -= counts_as_bridge(vs);
+	session_deadline_stop(vs);
 	vs->session = NULL;
 	vs->ending = true;
 }
 
 static void session_free(struct vpn_session *vs)
 {
+	vs->hub->record_cnt--;
 	explicit_bzero(vs->key, sizeof(vs->key));
 	free(vs);
 }
@@ -296,6 +311,8 @@ int registry_session_add(struct vpn_session *vs, struct session_conf *conf)
 	reg.session_cnt++;
 	reg.worker_sessions[vs->worker]++;
 	vs->hub->session_cnt++;
+	vs->hub->record_cnt++;
+	vs->hub->bridge_mode_cnt += counts_as_bridge(vs);
 	return 0;
 }
 
@@ -323,6 +340,7 @@ void registry_session_open(struct vpn_session *vs, struct connection *c, struct 
 {
 	connection_join(vs, c, vs->half_duplex ? SESSION_CLIENT_TO_SERVER : SESSION_BOTH);
 	session_open(vs->session, stream, c->id);
+	session_deadline_start(vs);
 }
 
 enum session_direction registry_session_direction(const struct vpn_session *vs)
@@ -353,6 +371,42 @@ int registry_session_delete(const struct directory_hub *hub, const char *name)
 	vs->ending = true;
 	session_end(vs->session, SESSION_END_ADMIN);
 	return 0;
+}
+
+uint32_t registry_user_sessions(
+	const struct directory_hub *hub, const char *user, const uint8_t *installation)
+{
+	const struct vpn_session *vs;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH (vs, &reg.sessions, entry) {
+		if (vs->hub != hub || vs->ending || vs->connection_cnt == 0 ||
+			strcasecmp(vs->user, user) != 0)
+			continue;
+		n += installation == NULL || !vs->has_installation ||
+			memcmp(vs->installation, installation, sizeof(vs->installation)) != 0;
+	}
+	return n;
+}
+
+uint32_t registry_sessions_of(const struct directory_hub *hub, const char *user, const char *group,
+	bool end, enum session_end why)
+{
+	struct vpn_session *vs;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH (vs, &reg.sessions, entry) {
+		if (vs->hub != hub || vs->ending ||
+			(user != NULL && strcasecmp(vs->user, user) != 0) ||
+			(group != NULL && strcasecmp(vs->group, group) != 0))
+			continue;
+		n++;
+		if (!end)
+			continue;
+		vs->ending = true;
+		session_end(vs->session, why);
+	}
+	return n;
 }
 
 static void session_connection_ended(
@@ -405,6 +459,8 @@ void registry_shutdown(void)
 		next = TAILQ_NEXT(c, entry);
 		if (c->negotiation != NULL)
 			negotiation_close(c->negotiation);
+		else if (c->close != NULL)
+			c->close(c);
 	}
 }
 

@@ -31,6 +31,7 @@ enum connection_state {
 	CONNECTION_HANDSHAKE,	/* TLS */
 	CONNECTION_NEGOTIATING, /* HTTP preamble to login */
 	CONNECTION_ESTABLISHED, /* member of a session, owned by its worker */
+	CONNECTION_ADMIN,	/* an administrator's (admin/remote.h) */
 	CONNECTION_CLOSING,	/* close_notify sent, lingering */
 };
 
@@ -48,9 +49,13 @@ struct connection {
 	char client_product[256]; /* client_str, as told by the peer */
 	uint32_t client_version;
 	uint32_t client_build;
-	struct negotiation *negotiation; /* until it is established or closing */
-	struct limits_source *budget;	 /* closing before login: negotiation_budget_return() */
-	TAILQ_ENTRY(connection) entry;	 /* all */
+	struct negotiation
+		*negotiation; /* until it is established, an administrator's or closing */
+	/* ADMIN: who has it, and how it is ended politely; it may be gone when that returns. */
+	void *holder;
+	void (*close)(struct connection *c);
+	struct limits_source *budget;  /* closing before login: negotiation_budget_return() */
+	TAILQ_ENTRY(connection) entry; /* all */
 	TAILQ_ENTRY(connection) session_entry; /* of its session */
 };
 TAILQ_HEAD(connections, connection);
@@ -61,7 +66,15 @@ struct vpn_session {
 	uint32_t key32;
 	struct directory_hub *hub;
 	char user[DIRECTORY_NAME_BYTES];
-	struct session *session; /* NULL once it has ended */
+	char group[DIRECTORY_NAME_BYTES]; /* of the user at login; "": none */
+	struct policy_wire policy;	  /* the session's own, for life (login_policy.h) */
+	bool same_host;
+	bool has_installation;	  /* the next is set */
+	uint8_t installation[16]; /* what tells this client's installation from others */
+	int64_t expires_ms;	  /* of the account, as at login; 0 = never */
+	struct event *deadline;	  /* session_deadline.h */
+	uint64_t opened_ms;	  /* on the monotonic clock */
+	struct session *session;  /* NULL once it has ended */
 	unsigned worker;
 	uint8_t max_connections; /* granted */
 	uint32_t timeout_ms;
@@ -109,6 +122,18 @@ struct vpn_session *registry_session_by_port(uint32_t port_idx);
 int registry_connection_close(const char *name);
 /* Ends a session: its connections are closed, later additional_connect gets error 13. -ENOENT. */
 int registry_session_delete(const struct directory_hub *hub, const char *name);
+/*
+ * Sessions of a user that count for MultiLogins (policy.md 4): those that have a connection, unless they are of
+ * the same installation (16 bytes, NULL = unknown).
+ */
+uint32_t registry_user_sessions(
+	const struct directory_hub *hub, const char *user, const uint8_t *installation);
+/*
+ * Sessions of `hub` that have not been told to end; of this user, of this group, where these are not NULL. With
+ * `end` they are told so, for the reason `why`. How many there were.
+ */
+uint32_t registry_sessions_of(const struct directory_hub *hub, const char *user, const char *group,
+	bool end, enum session_end why);
 /* Sessions of a worker, for choosing the one with the fewest. */
 uint32_t registry_worker_sessions(unsigned worker);
 

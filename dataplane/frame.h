@@ -28,6 +28,7 @@ struct frame {
 			     * has one segment, data == rte_pktmbuf_mtod(m), len == m->data_len */
 	uint16_t len;	    /* bytes, linear in `data` */
 	uint16_t flags;	    /* FRAME_F_* */
+	uint32_t source; /* the hub's own: port index it came from, behind a ring; 0 = not said */
 };
 
 #define FRAME_F_FLOOD (1u << 0) /* this copy is part of a flood: the first to go under pressure */

@@ -13,10 +13,10 @@
  * The parser is pure and bounded: it reads frame bytes below `len` only, looks through one VLAN tag
  * (hub.md 9 recommends that; the original takes a tagged frame for non-IP), at layer 4 in the first fragment
  * only, and at no more than FRAME_CLASS_EXTENSIONS extension headers of IPv6. What it cannot see it does
- * not guess; what is cut off within a header is FRAME_MALFORMED (hub.md 3 step 5). Measured with Debian's
- * server: an IPv4 header length below 20 and a version that is not 4 are an unknown payload and no error;
- * total length below 20 (but not 0), IPv6 with another version, and an extension header that does not end
- * are.
+ * not guess; what is cut off within a header is FRAME_MALFORMED (hub.md 3 step 5), and so is a chain
+ * of extension headers that does not end. Measured with Debian's server: an IPv4 header length below 20 and a
+ * version that is not 4 are an unknown payload and no error; total length below 20 (but not 0) and IPv6 with
+ * another version are.
  */
 
 #include <stdint.h>
@@ -54,6 +54,7 @@
 #define FRAME_TAGGED	  (UINT64_C(1) << 24)
 #define FRAME_TCP_SYN	  (UINT64_C(1) << 25)
 #define FRAME_BROADCAST	  (UINT64_C(1) << 26) /* I/G bit of the destination */
+#define FRAME_ICMP6	  (UINT64_C(1) << 27)
 
 struct frame_class {
 	uint64_t classes;

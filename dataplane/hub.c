@@ -196,6 +196,8 @@ void hub_port_join(struct lcore *lc, struct port *port)
 	if (port->joined)
 		return;
 	port->joined = true;
+	port->joined_ms = lc->now_ms;
+	atomic_store_explicit(&port->blocked_until_s, 0, memory_order_relaxed);
 	joined_set(local, 1);
 	if ((port->flags & PORT_F_MIRROR) != 0) {
 		if (TAILQ_EMPTY(&local->mirrors))

@@ -13,9 +13,11 @@
 	for (uint64_t left_ = (mask); \
 		left_ != 0 && ((j) = (unsigned)__builtin_ctzll(left_), true); left_ &= left_ - 1)
 
-void burst_tx(struct burst *b, struct port *port, struct frame **frames, unsigned n,
-	unsigned oversize, unsigned no_mbuf)
+void burst_tx(struct burst *b, struct port *port, struct frame **frames, const uint8_t *at,
+	unsigned n, unsigned oversize, unsigned no_mbuf)
 {
+	struct frame edited[FRAME_BURST];
+
 	if (unlikely(oversize + no_mbuf > 0)) {
 		hub_count_copies(b->lc, port, oversize + no_mbuf);
 		if (oversize > 0)
@@ -23,6 +25,8 @@ void burst_tx(struct burst *b, struct port *port, struct frame **frames, unsigne
 		if (no_mbuf > 0)
 			hub_count_drop_out(b->lc, port, STATS_DROP_OUT_NO_MBUF, no_mbuf);
 	}
+	if (burst_has_egress(port))
+		n = burst_egress(b, port, frames, at, n, edited);
 	if (n > 0)
 		port->ops->tx_burst(port, b->lc, frames, n);
 }
@@ -47,11 +51,13 @@ static inline bool fit(struct burst *b, const struct port *port, struct frame *f
 
 void burst_to_port(struct burst *b, struct port *port, uint64_t mask)
 {
+	const uint32_t max_len = port_max_len(port);
 	struct frame *vec[FRAME_BURST];
+	uint8_t at[FRAME_BURST];
 	unsigned n = 0, oversize = 0, no_mbuf = 0, j;
 
 	/* The usual case between two devices or two sessions: the whole burst as it stands. */
-	if (mask == burst_all(b) && b->max_len <= port->max_len &&
+	if (mask == burst_all(b) && b->max_len <= max_len && !burst_has_egress(port) &&
 		((port->flags & PORT_F_MBUF) != 0 ? !b->borrowed : !b->backed)) {
 		port->ops->tx_burst(port, b->lc, b->frame, b->n);
 		return;
@@ -60,16 +66,17 @@ void burst_to_port(struct burst *b, struct port *port, uint64_t mask)
 	{
 		struct frame *f = b->frame[j];
 
-		if (unlikely(f->len > port->max_len)) {
+		if (unlikely(f->len > max_len)) {
 			burst_bury(b, f);
 			oversize++;
 		} else if (unlikely(!fit(b, port, f))) {
 			no_mbuf++;
 		} else {
+			at[n] = (uint8_t)j;
 			vec[n++] = f;
 		}
 	}
-	burst_tx(b, port, vec, n, oversize, no_mbuf);
+	burst_tx(b, port, vec, at, n, oversize, no_mbuf);
 }
 
 /* ---- floods ----------------------------------------------------------------------------------- */
@@ -86,7 +93,9 @@ struct flood_view {
 
 static void flood_member(struct burst *b, struct flood_view *v, struct port *port, uint64_t unicast)
 {
+	const uint32_t max_len = port_max_len(port);
 	struct frame *vec[FRAME_BURST];
+	uint8_t at[FRAME_BURST];
 	unsigned n = 0, oversize = 0, no_mbuf = 0, j;
 	bool device = (port->flags & PORT_F_MBUF) != 0;
 
@@ -95,7 +104,7 @@ static void flood_member(struct burst *b, struct flood_view *v, struct port *por
 		struct frame *f = b->frame[j];
 		bool flooded = v->mask >> j & 1;
 
-		if (unlikely(f->len > port->max_len)) {
+		if (unlikely(f->len > max_len)) {
 			/* Of a flooded frame m is NULL by now: nothing is buried. */
 			burst_bury(b, f);
 			oversize++;
@@ -114,9 +123,10 @@ static void flood_member(struct burst *b, struct flood_view *v, struct port *por
 			rte_mbuf_refcnt_update(v->hold[j], 1);
 			f = &v->backed[j];
 		}
+		at[n] = (uint8_t)j;
 		vec[n++] = f;
 	}
-	burst_tx(b, port, vec, n, oversize, no_mbuf);
+	burst_tx(b, port, vec, at, n, oversize, no_mbuf);
 }
 
 void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, uint32_t skip_idx,

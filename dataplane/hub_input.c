@@ -3,17 +3,19 @@
  * What happens to frames that a port received: a pipeline over the whole burst (reference/hub.md 3).
  *
  *   admit     sanity, trimming, keys of source and destination               steps 1, 4, 7, 10
+ *   filter    tags and tests of the port's policy and the hub (hub_filter.c) steps 2, 3, 5, 11 to 13
  *   lookup    all keys in one bulk call
  *   learn     only sources that are unknown, elsewhere, or a second old      steps 16, 17
  *   classify  own port: drop; known port: its group; else: flood             step 18
+ *   flood     storms, loops (hub_flood.c)                                     step 20
+ *   mirror    copies for monitors (hub_mirror.c)                              step 21
  *   dispatch  one tx_burst for each port on this worker, a relay for others  steps 22 to 24
  *   account   once, on port, hub and lcore
  *
  * Between two frames of one source to one receiver order is kept, also when a flood stands between
  * unicast frames: a receiver's frames are merged in order of arrival into one burst.
  *
- * Access lists will come between admit and lookup and take frames out by the same mask. Mirrors get their
- * copy of all that is then switched or flooded (hub_mirror.c, step 21).
+ * What no rule asks for costs a test per burst. Access lists will come behind the filter.
  */
 
 #include <rte_branch_prediction.h>
@@ -201,6 +203,12 @@ static bool is_probe(const struct hub *hub, uint64_t key)
 	return (key & FDB_MAC_MASK) == hub->probe_mac;
 }
 
+static void refuse(struct input *in, unsigned j, enum stats_drop_in reason)
+{
+	notice_violation(in->b.lc, in->port, reason, burst_class(&in->b, j), in->keys[2 * j]);
+	input_drop(in, in->b.frame[j], reason);
+}
+
 /* Returns the mask of frames that learning refused. */
 static uint64_t learn(struct input *in)
 {
@@ -221,7 +229,7 @@ static uint64_t learn(struct input *in)
 			continue;
 		}
 		if ((port->flags & PORT_F_CHECK_MAC) != 0 && conflicts(port, seen, now_s)) {
-			input_drop(in, b->frame[j], STATS_DROP_IN_MAC_CONFLICT);
+			refuse(in, j, STATS_DROP_IN_MAC_CONFLICT);
 			refused |= UINT64_C(1) << j;
 			continue;
 		}
@@ -229,10 +237,11 @@ static uint64_t learn(struct input *in)
 		if (key == last)
 			continue;
 		last = key;
+		in->stale |= UINT64_C(1) << j;
 		switch (fdb_learn_limited(
 			b->hub->fdb, key, seen, port->idx, port->gen, now_s, port->max_macs)) {
 		case FDB_OVER_LIMIT:
-			input_drop(in, b->frame[j], STATS_DROP_IN_MAC_LIMIT);
+			refuse(in, j, STATS_DROP_IN_MAC_LIMIT);
 			refused |= UINT64_C(1) << j;
 			last = 0;
 			break;
@@ -379,10 +388,12 @@ static void relay(struct input *in, const struct remote *remote, uint64_t flood,
 			continue;
 		}
 		m = f->m != NULL ? f->m : lcore_mbuf_copy(b->lc, f);
-		if (likely(m != NULL))
-			lcore_relay_push(b->lc, remote->to[j], m, remote->port[j], b->hub->ref);
-		else
+		if (unlikely(m == NULL)) {
 			hub_count_lost(b->lc, b->hub, STATS_DROP_OUT_NO_MBUF, 1);
+			continue;
+		}
+		m->port = (uint16_t)in->port->idx; /* hub_priv.h: burst.source */
+		lcore_relay_push(b->lc, remote->to[j], m, remote->port[j], b->hub->ref);
 	}
 }
 
@@ -459,8 +470,13 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	b->lc = lc;
 	b->hub = port->hub;
 	b->local = &port->hub->local[lc->index];
+	b->options = hub_rules(b->hub);
+	b->source = port;
+	b->rules = port->rules;
+	b->classified = 0;
 	b->dead_cnt = 0;
 	in.port = port;
+	in.stale = 0;
 	in.dropped = 0;
 	memset(in.drop, 0, sizeof(in.drop));
 	memset(&in.in, 0, sizeof(in.in));
@@ -470,6 +486,12 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 		drop_all(&in, STATS_DROP_IN_RECEIVE_ONLY);
 	else if (unlikely(!hub_online(b->hub)))
 		drop_all(&in, STATS_DROP_IN_HUB_DOWN);
+	else if (unlikely(port_is_blocked(port, lc)))
+		drop_all(&in, STATS_DROP_IN_LOOP);
+	if (in.broadcast != 0 && b->n > 0)
+		input_bpdu(&in);
+	if (unlikely(input_has_filter(&in)) && b->n > 0)
+		input_filter(&in);
 	flood = 0;
 	if (likely(b->n > 0)) {
 		fdb_lookup_bulk(b->hub->fdb, in.keys, 2 * b->n, in.values);
@@ -479,6 +501,8 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 			live &= ~learn(&in);
 		if (!seen.together || !classify_together(&in, live))
 			flood = classify(&in, live);
+		if (unlikely(flood != 0))
+			flood &= ~input_storm(&in, flood);
 	}
 	entered = n - in.dropped;
 	flooded = (unsigned)__builtin_popcountll(flood);

@@ -5,6 +5,7 @@
 /* A burst that a port received, on its way through hub_input(): shared by the files of its steps. */
 
 #include "dataplane/hub_priv.h"
+#include "dataplane/notice.h"
 
 struct input {
 	struct burst b;
@@ -14,6 +15,7 @@ struct input {
 	uint64_t values[2 * FRAME_BURST] __attribute__((aligned(16)));
 	struct burst_groups groups;
 	struct stats_traffic in;
+	uint64_t stale; /* mask: learning looked at the source */
 	unsigned dropped;
 	uint32_t drop[STATS_DROP_IN_CNT];
 };
@@ -24,6 +26,24 @@ static inline void input_drop(struct input *in, struct frame *f, enum stats_drop
 	in->drop[reason]++;
 	in->dropped++;
 }
+
+/* ---- hub_filter.c ---- */
+
+/* Some rule of the port or the hub looks at what comes in, or changes it. */
+static inline bool input_has_filter(const struct input *in)
+{
+	return (in->b.rules != NULL && in->b.rules->looks_in) || in->b.options->looks_in;
+}
+
+/* Edits, then tests; what was dropped is no longer in b.frame[]. For the whole burst, before lookup. */
+void input_filter(struct input *in);
+/* The address to learn of a BPDU is its bridge's (hub.md 3 step 8). Before input_filter(). */
+void input_bpdu(struct input *in);
+
+/* ---- hub_flood.c ---- */
+
+/* Which frames of `flood` may not be flooded: they are dropped here (hub.md 3 step 20). */
+uint64_t input_storm(struct input *in, uint64_t flood);
 
 /* ---- hub_mirror.c ---- */
 

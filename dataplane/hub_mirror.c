@@ -34,22 +34,26 @@ static bool mirror_view(
 
 static void mirror_feed(struct burst *b, struct port *port, uint64_t mask)
 {
+	const uint32_t max_len = port_max_len(port);
 	struct frame view[FRAME_BURST], *vec[FRAME_BURST];
+	uint8_t at[FRAME_BURST];
 	unsigned n = 0, oversize = 0, no_mbuf = 0;
 
 	for (; mask != 0; mask &= mask - 1) {
-		const struct frame *f = b->frame[__builtin_ctzll(mask)];
+		unsigned j = (unsigned)__builtin_ctzll(mask);
+		const struct frame *f = b->frame[j];
 
-		if (unlikely(f->len > port->max_len)) {
+		if (unlikely(f->len > max_len)) {
 			oversize++;
 		} else if (unlikely(!mirror_view(b, port, f, &view[n]))) {
 			no_mbuf++;
 		} else {
+			at[n] = (uint8_t)j;
 			vec[n] = &view[n];
 			n++;
 		}
 	}
-	burst_tx(b, port, vec, n, oversize, no_mbuf);
+	burst_tx(b, port, vec, at, n, oversize, no_mbuf);
 }
 
 void burst_mirror(struct burst *b, uint64_t mask)
@@ -88,6 +92,7 @@ static void mirror_relay(struct input *in, uint64_t mask, uint64_t workers)
 			hub_count_lost(b->lc, b->hub, STATS_DROP_OUT_NO_MBUF, cnt);
 			continue;
 		}
+		m->port = (uint16_t)in->port->idx;
 		if (cnt > 1)
 			rte_mbuf_refcnt_update(m, (int16_t)(cnt - 1));
 		for (uint64_t left = workers; left != 0; left &= left - 1)

@@ -9,10 +9,12 @@
 
 #include <assert.h>
 
+#include "dataplane/frame_class.h"
 #include "dataplane/grace.h"
 #include "dataplane/hub.h"
 #include "dataplane/hub_options.h"
 #include "dataplane/lcore_priv.h"
+#include "dataplane/port_rules_priv.h"
 
 #define HUB_MAX 65536u /* hub table slots: index and generation fit one word of a relay */
 
@@ -56,6 +58,9 @@ struct hub {
 struct hub_rules {
 	struct hub_options options;
 	uint64_t in_classes; /* FRAME_*: no frame of these enters the hub */
+	uint16_t mss;	     /* 0: no clamp */
+	bool looks_in;	     /* some option looks at every frame that comes in */
+	struct storm_limit storm;
 	struct grace_node grace;
 };
 
@@ -95,6 +100,10 @@ struct burst {
 	struct lcore *lc;
 	struct hub *hub;
 	struct hub_local *local;
+	const struct hub_rules *options;
+	const struct port *source;	/* NULL: the frames' mbufs say (burst_source()) */
+	const struct port_rules *rules; /* of the source, on its own worker; NULL: none */
+	uint64_t classified;		/* frames whose class stands in lc->scratch */
 	unsigned n;
 	uint32_t max_len; /* longest frame, or more */
 	bool backed;	  /* some frame has an mbuf */
@@ -109,6 +118,27 @@ static_assert(FRAME_BURST == 64, "masks over a burst are 64-bit words");
 static inline uint64_t burst_all(const struct burst *b)
 {
 	return b->n == FRAME_BURST ? UINT64_MAX : (UINT64_C(1) << b->n) - 1;
+}
+
+/* Longest frame that may be edited: those of sessions, and a tag. */
+#define HUB_SCRATCH_BYTES (FRAME_MAX_BYTES + 4u)
+
+/* What a worker needs for one burst at a time. */
+struct hub_scratch {
+	struct frame_class cls[FRAME_BURST];
+	/* Private copies of frames: changed for all receivers, and for the one that is served now. */
+	uint8_t in[FRAME_BURST][HUB_SCRATCH_BYTES] __attribute__((aligned(64)));
+	uint8_t out[FRAME_BURST][HUB_SCRATCH_BYTES];
+};
+
+void burst_classify(struct burst *b, unsigned j);
+
+/* What frame j is; parsed once however often somebody asks. */
+static inline const struct frame_class *burst_class(struct burst *b, unsigned j)
+{
+	if ((b->classified >> j & 1) == 0)
+		burst_classify(b, j);
+	return &b->lc->scratch->cls[j];
 }
 
 /* The burst no longer needs frame j's mbuf: freed at the end, in bulk. */
@@ -175,11 +205,40 @@ void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, u
 	struct rte_mbuf **hold);
 
 /*
- * The last step: a tx_burst for n frames of one port, and the books for those that were too long for it or
- * found no mbuf.
+ * The last step: egress tests and a tx_burst for n frames of one port, of which frames[i] is frame at[i] of the
+ * burst; and the books for those that were too long for it or found no mbuf.
  */
-void burst_tx(struct burst *b, struct port *port, struct frame **frames, unsigned n,
-	unsigned oversize, unsigned no_mbuf);
+void burst_tx(struct burst *b, struct port *port, struct frame **frames, const uint8_t *at,
+	unsigned n, unsigned oversize, unsigned no_mbuf);
+
+/* ---- hub_egress.c ---- */
+
+/* Something looks at what goes to this port, or it is blocked. */
+static inline bool burst_has_egress(const struct port *port)
+{
+	return (port->rules != NULL && (port->rules->looks_out || port->rules->looks_out_ip6)) ||
+		atomic_load_explicit(&port->blocked_until_s, memory_order_relaxed) != 0;
+}
+
+/* Longest frame that may become one for this port: a tag comes off. */
+static inline uint32_t port_max_len(const struct port *port)
+{
+	return port->max_len + (port->rules != NULL ? port->rules->tag_bytes : 0);
+}
+
+/* The loop guard has taken the port out of the hub for a time. */
+static inline bool port_is_blocked(const struct port *port, const struct lcore *lc)
+{
+	return atomic_load_explicit(&port->blocked_until_s, memory_order_relaxed) > lc->now_s;
+}
+
+/*
+ * Tests n copies for `port` (vec[i] is frame at[i] of the burst, its reference the port's) and replaces those
+ * that have to be changed by private copies in edited[]. What is dropped is freed and counted. Returns how
+ * many are left in vec[].
+ */
+unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, const uint8_t *at,
+	unsigned n, struct frame *edited);
 
 /*
  * A burst of frames that came over a ring. `frames` gives the structs a place; all mbufs are linear, as

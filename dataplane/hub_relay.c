@@ -11,6 +11,10 @@ void burst_from_relay(struct burst *b, struct lcore *lc, struct hub *hub, struct
 	b->lc = lc;
 	b->hub = hub;
 	b->local = &hub->local[lc->index];
+	b->options = hub_rules(hub);
+	b->source = NULL;
+	b->rules = NULL;
+	b->classified = 0;
 	b->n = n;
 	b->max_len = 0;
 	b->backed = true;
@@ -21,6 +25,7 @@ void burst_from_relay(struct burst *b, struct lcore *lc, struct hub *hub, struct
 			.data = rte_pktmbuf_mtod(m[i], uint8_t *),
 			.m = m[i],
 			.len = m[i]->data_len,
+			.source = m[i]->port,
 		};
 		b->frame[i] = &frames[i];
 		if (frames[i].len > b->max_len)
@@ -53,6 +58,8 @@ void hub_relay_flood(
 	struct burst b;
 
 	burst_from_relay(&b, lc, hub, frames, m, n);
+	for (unsigned i = 0; i < n; i++)
+		frames[i].source = source_idx;
 	burst_flood(&b, burst_all(&b), NULL, source_idx, hold);
 	rte_pktmbuf_free_bulk(hold, n);
 }

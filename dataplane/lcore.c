@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Workers: their life, the turn, the clock, and what the control thread sees of them. */
 
-#include "dataplane/lcore_priv.h"
+#include "dataplane/hub_priv.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 
 #include <rte_cpuflags.h>
@@ -207,7 +208,8 @@ static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsign
 	lcore_clock_update(lc, rte_rdtsc());
 	wheel_init(&lc->wheel, lc->now_ms);
 	lc->pool = pool_get(lc->socket, mbufs);
-	if (lc->pool == NULL)
+	lc->scratch = aligned_alloc(64, (sizeof(*lc->scratch) + 63) / 64 * 64);
+	if (lc->pool == NULL || lc->scratch == NULL)
 		return -ENOMEM;
 	rc = lcore_msg_init(lc);
 	return rc != 0 ? rc : lcore_io_init(lc);
@@ -283,6 +285,7 @@ void lcore_fini(void)
 	for (unsigned i = 0; i < lcore_cnt; i++) {
 		lcore_io_fini(lcore_table[i]);
 		lcore_msg_fini(lcore_table[i]);
+		free(lcore_table[i]->scratch);
 		rte_free(lcore_table[i]);
 		lcore_table[i] = NULL;
 	}

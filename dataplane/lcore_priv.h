@@ -72,9 +72,10 @@ struct lcore {
 		epoll_cnt; /* batch being dispatched, so that lcore_fd_del() can blank it */
 	void *epoll_batch;
 	struct rte_mempool *pool;
-	uint64_t relay_mask;   /* workers with something in out[] */
-	struct relay_out *out; /* [workers] */
-	struct rte_ring **in;  /* [workers]; NULL at index */
+	struct hub_scratch *scratch; /* for the burst under way (hub_priv.h) */
+	uint64_t relay_mask;	     /* workers with something in out[] */
+	struct relay_out *out;	     /* [workers] */
+	struct rte_ring **in;	     /* [workers]; NULL at index */
 	struct rte_ring *msg_ring;
 	struct rte_ring *event_ring;
 	struct lcore_event *deferred_first, **deferred_last;
@@ -116,6 +117,8 @@ struct lcore {
 
 	struct wheel wheel __attribute__((aligned(64)));
 };
+
+struct hub_scratch;
 
 extern struct lcore *lcore_table[LCORE_MAX];
 extern unsigned lcore_cnt;

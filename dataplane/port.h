@@ -79,6 +79,9 @@ struct port {
 	/* One block per worker that may touch the port; sessions: only stats[home] is non-NULL. */
 	struct stats_block *stats[LCORE_MAX];
 	struct port_rules *rules; /* what it may do (port_rules.h); NULL: everything */
+	/* lcore_now_s() until which the loop guard keeps it out, 0 = it is free. Any worker; rare. */
+	_Atomic uint32_t blocked_until_s;
+	uint64_t joined_ms; /* when it joined: of two ports in a loop the younger is blocked */
 
 	/* ---- home worker only ---- */
 	TAILQ_ENTRY(port) member __attribute__((aligned(64))); /* the worker's list in the hub */

@@ -4,17 +4,35 @@
 
 /* The inside of a port's rules: the hub's files alone. */
 
+#include "dataplane/lcore_priv.h"
+#include "dataplane/meter.h"
 #include "dataplane/port_rules.h"
+#include "dataplane/storm.h"
 
 /* One worker's part. */
 struct port_part {
-	uint64_t last_in_ms; /* the port sent something (dormant test) */
+	struct meter up;
+	struct meter down;
+	struct storm storm; /* there only if the policy has the limiter */
 } __attribute__((aligned(64)));
 
 struct port_rules {
 	struct policy policy;
+	bool looks_in;	       /* some rule looks at every frame from the port, or changes it */
+	bool looks_out;	       /* the same for frames to the port */
+	bool looks_out_ip6;    /* only those with EtherType IPv6 */
+	uint32_t tag_bytes;    /* what comes off a frame on its way to the port */
 	unsigned first, parts; /* workers first .. first + parts - 1 have a part */
-	struct port_part part[] __attribute__((aligned(64)));
+	size_t part_bytes;
+	uint8_t part[] __attribute__((aligned(64)));
 };
+
+/* This worker's part of a port that it touches and that has rules. */
+static inline struct port_part *port_part(const struct port *port, const struct lcore *lc)
+{
+	struct port_rules *r = port->rules;
+
+	return (struct port_part *)(void *)(r->part + (lc->index - r->first) * r->part_bytes);
+}
 
 #endif

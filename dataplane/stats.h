@@ -37,7 +37,31 @@
 	X(OWN_PORT, "own_port", "destination is known on the port the frame came from")           \
 	X(MALFORMED, "malformed", "block did not decode to a frame")                              \
 	X(HUB_DOWN, "hub_down", "hub is offline or going away")                                   \
-	X(INFLATES, "inflates", "compressed block that holds more than 1600 bytes")
+	X(INFLATES, "inflates", "compressed block that holds more than 1600 bytes")               \
+	X(HEADER, "bad_header", "header of the packet is cut off or contradicts itself")          \
+	X(UPLOAD, "upload_limit", "policy: more than MaxUpload")                                  \
+	X(NO_SERVER, "no_server", "policy: NoServer, a TCP connection was accepted")              \
+	X(NO_SERVER_V6, "no_server_v6", "policy: NoServerV6, a TCP connection was accepted")      \
+	X(ARP_DHCP_ONLY, "arp_dhcp_only", "policy: ArpDhcpOnly, another group address")           \
+	X(FILTER_IPV4, "filter_ipv4", "policy: FilterIPv4")                                       \
+	X(FILTER_IPV6, "filter_ipv6", "policy: FilterIPv6")                                       \
+	X(FILTER_NON_IP, "filter_non_ip", "policy: FilterNonIP")                                  \
+	X(DHCP, "dhcp_filter", "policy: DHCPFilter")                                              \
+	X(DHCPV6, "dhcpv6_filter", "policy: DHCPv6Filter")                                        \
+	X(DHCP_SERVER, "dhcp_no_server", "policy: DHCPNoServer, a server's message")              \
+	X(DHCPV6_SERVER, "dhcpv6_no_server", "policy: DHCPv6NoServer, a server's message")        \
+	X(RS_RA, "rs_ra_filter", "policy: RSandRAFilter or RAFilter")                             \
+	X(DHCP_FORCE, "dhcp_force", "policy: DHCPForce, source address without a lease")          \
+	X(IP_CONFLICT, "ip_conflict", "source IP address was in use on another port within 13 s") \
+	X(IP_LIMIT, "ip_limit", "new source IP address, the port holds as many as it may")        \
+	X(STORM, "storm", "more frames to flood than the storm limiter allows")                   \
+	X(LOOP, "loop", "port is blocked because frames came back on it")                         \
+	X(HUB_PPPOE, "hub_filter_pppoe", "hub option FilterPPPoE")                                \
+	X(HUB_OSPF, "hub_filter_ospf", "hub option FilterOSPF")                                   \
+	X(HUB_IPV4, "hub_filter_ipv4", "hub option FilterIPv4")                                   \
+	X(HUB_IPV6, "hub_filter_ipv6", "hub option FilterIPv6")                                   \
+	X(HUB_NON_IP, "hub_filter_non_ip", "hub option FilterNonIP")                              \
+	X(HUB_BPDU, "hub_filter_bpdu", "hub option FilterBPDU")
 
 /* Why a copy did not leave: the same columns. */
 #define STATS_DROP_OUT_LIST(X)                                                                \
@@ -51,7 +75,20 @@
 	X(SESSION_END, "session_end", "copy still waited when its session ended")             \
 	X(NO_CONNECTION, "no_connection", "session had no connection to send on")             \
 	X(OVERSIZE, "oversize", "longer than the receiving port can carry")                   \
-	X(DEVICE, "device", "device or kernel did not take the frame")
+	X(DEVICE, "device", "device or kernel did not take the frame")                        \
+	X(RS_RA, "rs_ra_filter", "receiver's policy: RSandRAFilter")                          \
+	X(DHCP, "dhcp_filter", "receiver's policy: DHCPFilter")                               \
+	X(DHCPV6, "dhcpv6_filter", "receiver's policy: DHCPv6Filter")                         \
+	X(ARP_DHCP_ONLY, "arp_dhcp_only", "receiver's policy: ArpDhcpOnly")                   \
+	X(FILTER_IPV4, "filter_ipv4", "receiver's policy: FilterIPv4")                        \
+	X(FILTER_IPV6, "filter_ipv6", "receiver's policy: FilterIPv6")                        \
+	X(FILTER_NON_IP, "filter_non_ip", "receiver's policy: FilterNonIP")                   \
+	X(PRIVACY, "privacy_filter", "policy: PrivacyFilter at both ends")                    \
+	X(DOWNLOAD, "download_limit", "receiver's policy: more than MaxDownload")             \
+	X(VLAN, "vlan", "receiver's policy: VLanId, the frame does not carry it")             \
+	X(DORMANT, "dormant", "flooded copy, receiver silent longer than the hub allows")     \
+	X(FLOOD_QUOTA, "flood_quota", "flooded copy, more of them wait than the hub allows")  \
+	X(LOOP, "loop", "receiver is blocked because frames came back on it")
 
 enum stats_drop_in {
 #define X(sym, name, text) STATS_DROP_IN_##sym,

@@ -280,6 +280,13 @@ uint32_t admin_get_int(const struct admin_call *call, const char *name)
 	return v == NULL ? 0 : (uint32_t)v->number;
 }
 
+uint64_t admin_get_int64(const struct admin_call *call, const char *name)
+{
+	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_INT64);
+
+	return v == NULL ? 0 : v->number;
+}
+
 bool admin_get_bool(const struct admin_call *call, const char *name)
 {
 	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_BOOL);

@@ -38,6 +38,8 @@
 #define ADMIN_MORE (-1)
 #define ADMIN_WAIT (-2)
 
+struct admin_who;
+
 struct admin_value {
 	union {
 		bool flag;
@@ -102,9 +104,11 @@ struct admin_in {
 
 /* Who calls. */
 struct admin_caller {
-	bool server;	      /* administrator of the whole server */
-	const char *hub_name; /* else: of this hub */
-	const char *via;      /* for the log: "local", later an address */
+	bool server;	       /* administrator of the whole server */
+	bool remote;	       /* came in through the network */
+	struct admin_who *who; /* then: with what (who.h) */
+	const char *hub_name;  /* else: of this hub */
+	const char *via;       /* for the log: "local", later an address */
 };
 
 struct admin_call {
@@ -153,6 +157,7 @@ void admin_call_end(struct admin_call *call);
 bool admin_has(const struct admin_call *call, const char *name);
 /* Absent: 0, false, "". */
 uint32_t admin_get_int(const struct admin_call *call, const char *name);
+uint64_t admin_get_int64(const struct admin_call *call, const char *name);
 bool admin_get_bool(const struct admin_call *call, const char *name);
 const char *admin_get_str(const struct admin_call *call, const char *name);
 const void *admin_get_data(const struct admin_call *call, const char *name, size_t *size);

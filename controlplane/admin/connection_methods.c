@@ -19,6 +19,7 @@
 #define TYPE_INITIALISING 1u
 #define TYPE_LOGIN	  2u
 #define TYPE_ADDITIONAL	  3u
+#define TYPE_ADMIN	  5u
 
 #define CLOSE_PATIENCE_MS 5000u
 
@@ -31,6 +32,8 @@ static const char *state_name(enum connection_state state)
 		return "negotiating";
 	case CONNECTION_ESTABLISHED:
 		return "established";
+	case CONNECTION_ADMIN:
+		return "admin";
 	case CONNECTION_CLOSING:
 		return "closing";
 	}
@@ -41,6 +44,8 @@ static uint32_t type_of(const struct connection *c)
 {
 	if (c->state == CONNECTION_HANDSHAKE)
 		return TYPE_INITIALISING;
+	if (c->state == CONNECTION_ADMIN)
+		return TYPE_ADMIN;
 	if (c->session == NULL)
 		return TYPE_LOGIN;
 	return c == TAILQ_FIRST(&c->session->connections) ? TYPE_CLIENT : TYPE_ADDITIONAL;
@@ -65,11 +70,12 @@ static uint16_t peer_port(const struct connection *c)
 }
 
 /* What list and single view have in common; both tables end in these fields. */
-#define OUR_FIELDS                                                                           \
-	ADMIN_STR("PatchbayState", 1, 15, "handshake, negotiating, established or closing"), \
-		ADMIN_TIME("PatchbayEstablishedTime", "when it joined its session"),         \
-		ADMIN_INT("PatchbayListenerPort", 1, 65535, "listener it came in through"),  \
-		ADMIN_STR("PatchbayHubName", 0, 255, "hub of its session"),                  \
+#define OUR_FIELDS                                                                                \
+	ADMIN_STR(                                                                                \
+		"PatchbayState", 1, 15, "handshake, negotiating, established, admin or closing"), \
+		ADMIN_TIME("PatchbayEstablishedTime", "when it joined its session"),              \
+		ADMIN_INT("PatchbayListenerPort", 1, 65535, "listener it came in through"),       \
+		ADMIN_STR("PatchbayHubName", 0, 255, "hub of its session"),                       \
 		ADMIN_STR("PatchbaySessionName", 0, 299, "session it belongs to")
 
 static void put_our_fields(struct admin_call *call, const struct connection *c)
@@ -92,7 +98,8 @@ static const struct admin_field enum_connection_row[] = {
 	ADMIN_STR("Hostname", 0, 63, "address of the peer as text (names are not looked up)"),
 	ADMIN_TIME("ConnectedTime", "when it was accepted"),
 	ADMIN_INT("Type", 0, UINT32_MAX,
-		"0 = first of a session, 1 = TLS handshake, 2 = login, 3 = additional"),
+		"0 = first of a session, 1 = TLS handshake, 2 = login, 3 = additional, "
+		"5 = administrator"),
 	OUR_FIELDS,
 	ADMIN_END,
 };

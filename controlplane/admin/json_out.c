@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "controlplane/admin/base64.h"
+#include "controlplane/admin/utf8.h"
 
 void json_out_flush(struct json_out *j)
 {
@@ -39,28 +40,6 @@ static void add_text(struct json_out *j, const char *text)
 	add(j, text, strlen(text));
 }
 
-/* Length of the well-formed UTF-8 sequence at p (RFC 3629), 0 if there is none. */
-static size_t utf8_len(const uint8_t *p, size_t left)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	uint32_t v;
-
-	if (n == 1)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
-		return 0;
-	v = p[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		v = v << 6 | (p[i] & 0x3f);
-	}
-	if ((n == 3 && (v < 0x800 || (v >= 0xd800 && v <= 0xdfff))) ||
-		(n == 4 && (v < 0x10000 || v > 0x10ffff)))
-		return 0;
-	return n;
-}
-
 static void add_string(struct json_out *j, const char *bytes, size_t size)
 {
 	const uint8_t *p = (const uint8_t *)bytes;
@@ -71,7 +50,7 @@ static void add_string(struct json_out *j, const char *bytes, size_t size)
 		size_t n = utf8_len(p + i, size - i);
 
 		if (n == 0) {
-			add_text(j, "\xef\xbf\xbd");
+			add_text(j, UTF8_REPLACEMENT);
 			i++;
 			continue;
 		}

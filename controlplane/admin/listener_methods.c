@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Listeners (admin-rpc.md 4.2) and the counters of everything before login. */
 
+#include <errno.h>
 #include <string.h>
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
+#include "controlplane/server_change.h"
+#include "drivers/session/wire/wire_error.h"
 
 static const struct admin_field no_request[] = {ADMIN_END};
 
@@ -54,6 +57,117 @@ const struct admin_method admin_method_enum_listener = {
 	.request = no_request,
 	.response = enum_listener_response,
 	.step = enum_listener_step,
+};
+
+/* ---- CreateListener, DeleteListener, EnableListener ------------------------------------------ */
+
+static const struct admin_field switch_request[] = {
+	ADMIN_REQUIRED_INT("Port", 1, 65535, "TCP port"),
+	ADMIN_BOOL("Enable", "listen (default: no)"),
+	ADMIN_END,
+};
+
+static const struct admin_field port_request[] = {
+	ADMIN_REQUIRED_INT("Port", 1, 65535, "TCP port"),
+	ADMIN_END,
+};
+
+static const struct admin_field port_response[] = {
+	ADMIN_INT("Port", 1, 65535, "TCP port"),
+	ADMIN_END,
+};
+
+struct listener_change {
+	struct server_change *change;
+};
+
+static void listener_change_fini(struct admin_call *call)
+{
+	struct listener_change *st = call->state;
+
+	server_change_forget(st->change);
+}
+
+static int listener_change_step(
+	struct admin_call *call, enum server_listener_action action, bool enable)
+{
+	struct listener_change *st = call->state;
+	uint32_t port = admin_get_int(call, "Port");
+	int error = 0;
+
+	if (call->steps == 0) {
+		error = server_change_listener(action, (uint16_t)port, enable, &st->change);
+		if (error == -EEXIST)
+			return admin_fail(call, WIRE_ERROR_LISTENER_EXISTS,
+				"there is a listener on TCP port %u already", port);
+		if (error == -ENOENT)
+			return admin_fail(call, WIRE_ERROR_LISTENER_NOT_FOUND,
+				"there is no listener on TCP port %u", port);
+		if (error == -ENOSPC)
+			return admin_fail(call, WIRE_ERROR_TOO_MANY_ITEMS,
+				"there are as many listeners as there may be");
+		if (error != 0)
+			return admin_fail(call, WIRE_ERROR_INTERNAL, "%s", strerror(-error));
+		return ADMIN_WAIT;
+	}
+	if (!server_change_done(st->change, &error))
+		return ADMIN_WAIT;
+	if (error != 0)
+		return admin_fail(call, WIRE_ERROR_INTERNAL,
+			"not saved, so nothing was changed: %s", strerror(-error));
+	admin_put_int(call, "Port", port);
+	return ADMIN_DONE;
+}
+
+static int create_listener_step(struct admin_call *call)
+{
+	return listener_change_step(call, SERVER_LISTENER_ADD, admin_get_bool(call, "Enable"));
+}
+
+const struct admin_method admin_method_create_listener = {
+	.name = "CreateListener",
+	.role = ADMIN_ROLE_SERVER,
+	.effect = ADMIN_EFFECT_STORED,
+	.text = "Adds a TCP listener; a port that cannot be opened shows in EnumListener. 54: there is one.",
+	.request = switch_request,
+	.response = port_response,
+	.state_bytes = sizeof(struct listener_change),
+	.step = create_listener_step,
+	.fini = listener_change_fini,
+};
+
+static int delete_listener_step(struct admin_call *call)
+{
+	return listener_change_step(call, SERVER_LISTENER_REMOVE, false);
+}
+
+const struct admin_method admin_method_delete_listener = {
+	.name = "DeleteListener",
+	.role = ADMIN_ROLE_SERVER,
+	.effect = ADMIN_EFFECT_STORED,
+	.text = "Removes a TCP listener; sessions that came in through it live on. 53: there is none.",
+	.request = port_request,
+	.response = port_response,
+	.state_bytes = sizeof(struct listener_change),
+	.step = delete_listener_step,
+	.fini = listener_change_fini,
+};
+
+static int enable_listener_step(struct admin_call *call)
+{
+	return listener_change_step(call, SERVER_LISTENER_SWITCH, admin_get_bool(call, "Enable"));
+}
+
+const struct admin_method admin_method_enable_listener = {
+	.name = "EnableListener",
+	.role = ADMIN_ROLE_SERVER,
+	.effect = ADMIN_EFFECT_STORED,
+	.text = "Switches a TCP listener on or off; sessions that came in through it live on. 53: there is none.",
+	.request = switch_request,
+	.response = port_response,
+	.state_bytes = sizeof(struct listener_change),
+	.step = enable_listener_step,
+	.fini = listener_change_fini,
 };
 
 /* ---- PatchbayGetListenerCounters ------------------------------------------------------------- */

@@ -162,4 +162,10 @@ const char *admin_traffic_name(unsigned i);
 		.max = (max_), .text = (text_)                                                     \
 	}
 
+#define ADMIN_REQUIRED_INT(name_, min_, max_, text_)                                               \
+	{                                                                                          \
+		.name = (name_), .type = ADMIN_TYPE_INT, .flags = ADMIN_F_REQUIRED, .min = (min_), \
+		.max = (max_), .text = (text_)                                                     \
+	}
+
 #endif

@@ -12,18 +12,25 @@
 
 #define ADMIN_METHOD_LIST(X)              \
 	X(add_local_bridge)               \
+	X(create_listener)                \
+	X(delete_listener)                \
 	X(delete_local_bridge)            \
 	X(delete_mac_table)               \
 	X(delete_session)                 \
 	X(disconnect_connection)          \
+	X(enable_listener)                \
 	X(enum_connection)                \
 	X(enum_hub)                       \
 	X(enum_listener)                  \
 	X(enum_local_bridge)              \
 	X(enum_mac_table)                 \
 	X(enum_session)                   \
+	X(get_admin_msg)                  \
+	X(get_bridge_support)             \
+	X(get_caps)                       \
 	X(get_connection_info)            \
 	X(get_hub_status)                 \
+	X(get_server_cert)                \
 	X(get_server_info)                \
 	X(get_server_status)              \
 	X(get_session_status)             \
@@ -31,7 +38,9 @@
 	X(patchbay_enum_method)           \
 	X(patchbay_get_listener_counters) \
 	X(patchbay_get_stats)             \
-	X(patchbay_quiesce)
+	X(patchbay_quiesce)               \
+	X(set_server_password)            \
+	X(test)
 
 #define X(symbol) extern const struct admin_method admin_method_##symbol;
 ADMIN_METHOD_LIST(X)

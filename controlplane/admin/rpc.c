@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controlplane/log.h"
+#include "controlplane/admin/audit.h"
 #include "drivers/session/wire/wire_error.h"
 
 static int refuse(struct rpc *rpc, int code, const char *message, const char *field)
@@ -96,23 +96,6 @@ int rpc_begin(struct rpc *rpc, const char *line, size_t len, const struct admin_
 	return ADMIN_MORE;
 }
 
-/* Every change leaves a line: who, what, on what, with what result (logging-admin.md 6). */
-static void log_change(const struct admin_call *call)
-{
-	const struct admin_field *request = call->method->request;
-	const char *hub = "";
-	const char *name = "";
-
-	if (call->method->effect == ADMIN_EFFECT_NONE)
-		return;
-	if (admin_field_find(request, "HubName") != NULL)
-		hub = admin_get_str(call, "HubName");
-	if (admin_field_find(request, "Name") != NULL)
-		name = admin_get_str(call, "Name");
-	log_info("admin", "%s: %s hub \"%s\" name \"%s\": %s", call->caller->via,
-		call->method->name, hub, name, call->error == 0 ? "done" : call->error_text);
-}
-
 int rpc_step(struct rpc *rpc, unsigned rows, size_t output_max)
 {
 	int rc = admin_call_step(&rpc->call, rows, output_max);
@@ -120,7 +103,7 @@ int rpc_step(struct rpc *rpc, unsigned rows, size_t output_max)
 	json_out_flush(&rpc->out);
 	if (rc == ADMIN_MORE || rc == ADMIN_WAIT)
 		return rc;
-	log_change(&rpc->call);
+	audit_change(&rpc->call);
 	if (rc != ADMIN_DONE)
 		return answer_error(rpc);
 	json_out_result_end(&rpc->out);

@@ -53,7 +53,8 @@ static const struct ctl_column hub_status_columns[] = {
 
 static const struct ctl_column connection_columns[] = {
 	{"CONNECTION", "Name_str", CTL_TEXT, "name, CID-<n>"},
-	{"STATE", "PatchbayState_str", CTL_TEXT, "handshake, negotiating, established or closing"},
+	{"STATE", "PatchbayState_str", CTL_TEXT,
+		"handshake, negotiating, established, admin or closing"},
 	{"FROM", "Ip_ip", CTL_TEXT, "address of the peer"},
 	{"PORT", "Port_u32", CTL_NUMBER, "TCP port of the peer"},
 	{"LISTENER", "PatchbayListenerPort_u32", CTL_NUMBER, "port it came in through"},

@@ -36,6 +36,8 @@ struct stream;
 	X(SHUTDOWN, "shutdown")		/* process ends */                                    \
 	X(SESSION_GONE, "session_gone") /* connection arrived for a session that had ended */ \
 	X(TOO_MANY, "too_many")		/* one connection more than tolerated */              \
+	X(EXPIRED, "expired")		/* the account has */                                 \
+	X(AUTO_DISCONNECT, "auto_disconnect") /* the policy's time is over */                 \
 	X(NO_MEMORY, "no_memory")
 
 enum session_end {

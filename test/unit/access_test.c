@@ -29,6 +29,7 @@
 #include "drivers/session/wire/http.h"
 #include "drivers/session/wire/preamble.h"
 #include "drivers/session/wire/reply.h"
+#include "drivers/session/wire/sha0.h"
 #include "test/unit/front.h"
 
 static struct front front;
@@ -481,7 +482,7 @@ static void hub_list(void **)
 
 static void noops_and_methods_not_served(void **)
 {
-	struct login_request r = {.method = LOGIN_METHOD_ADMIN, .has_secure_password = true};
+	struct login_request r = {.method = LOGIN_METHOD_PASSWORD};
 	static const char head[] = "POST /vpnsvc/vpn.cgi HTTP/1.1\r\nContent-Type: "
 				   "application/octet-stream\r\nContent-Length: 50\r\n\r\n";
 	struct bytebuf b;
@@ -522,6 +523,69 @@ static void noops_and_methods_not_served(void **)
 }
 
 /* ---- HTTP ------------------------------------------------------------------------------------ */
+
+/* ---- administrators -------------------------------------------------------------------------- */
+
+static uint32_t admin_login(const char *hub, const char *password)
+{
+	struct login_request r = {.method = LOGIN_METHOD_ADMIN, .accept_empty_password = true};
+	uint8_t hash[SHA0_BYTES];
+	uint32_t error;
+	struct pack p;
+
+	client_connect(&alice, &front);
+	client_hello(&alice);
+	snprintf(r.hubname, sizeof(r.hubname), "%s", hub);
+	snprintf(r.client.name, sizeof(r.client.name), "Test Admin Tool");
+	sha0_password_hash(password, "", hash);
+	sha0_secure_password(hash, alice.random, r.secure_password);
+	r.has_secure_password = true;
+	client_request(&alice, &r);
+	client_pack(&alice, &p);
+	error = reply_error(&p);
+	client_close(&alice);
+	front_wait(access_quiet());
+	return error;
+}
+
+static void administrators(void **)
+{
+	struct directory_admin admin = {0};
+
+	/* Without a password of the server nobody administers, with whatever proof. */
+	assert_int_equal(admin_login("", ""), WIRE_ERROR_EMPTY_PASSWORD);
+	assert_int_equal(admin_login("", "x"), WIRE_ERROR_EMPTY_PASSWORD);
+	directory_admin_set_password(&front.hub->admin, "hubpw");
+	assert_int_equal(admin_login("DEFAULT", "hubpw"), WIRE_ERROR_EMPTY_PASSWORD);
+	assert_int_equal(fake_remotes, 0);
+
+	directory_admin_set_password(&admin, "serverpw");
+	directory_server_set_admin(&admin);
+	assert_int_equal(admin_login("", "serverpw"), 0);
+	assert_int_equal(fake_remotes, 1);
+	assert_true(fake_remote_who.caller.server);
+	assert_int_equal(admin_login("default", "hubpw"), 0);
+	assert_int_equal(fake_remotes, 2);
+	assert_false(fake_remote_who.caller.server);
+	assert_string_equal(fake_remote_who.hub, "default");
+	assert_true(admin_who_still(&fake_remote_who));
+
+	assert_int_equal(admin_login("", ""), WIRE_ERROR_ACCESS_DENIED);
+	assert_int_equal(admin_login("", "hubpw"), WIRE_ERROR_ACCESS_DENIED);
+	assert_int_equal(admin_login("DEFAULT", "serverpw"), WIRE_ERROR_ACCESS_DENIED);
+	assert_int_equal(admin_login("NONE", "serverpw"), WIRE_ERROR_HUB_NOT_FOUND);
+	fake_remote_full = true;
+	assert_int_equal(admin_login("", "serverpw"), WIRE_ERROR_NOT_ACCEPTING);
+	fake_remote_full = false;
+	/* A password that has been changed lets nobody stay; a hub without one has no administrator. */
+	directory_admin_set_password(&front.hub->admin, "");
+	assert_false(admin_who_still(&fake_remote_who));
+	assert_int_equal(admin_login("DEFAULT", ""), WIRE_ERROR_EMPTY_PASSWORD);
+	assert_int_equal(fake_remotes, 2);
+	assert_int_equal(listener_counters.admin_ok, 2);
+	assert_int_equal(negotiation_cnt(), 0);
+	fake_remotes = 0;
+}
 
 static void probe_and_strangers(void **)
 {
@@ -873,6 +937,7 @@ int main(void)
 		T(as_many_connections_as_granted),
 		T(directions_of_half_duplex),
 		T(hub_list),
+		T(administrators),
 		T(noops_and_methods_not_served),
 		T(probe_and_strangers),
 		T(malformed_packs),

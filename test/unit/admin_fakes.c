@@ -5,11 +5,14 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "controlplane/access.h"
+#include "controlplane/config.h"
 #include "controlplane/control.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
@@ -154,6 +157,91 @@ bool log_limit_pass(struct log_limit *, uint64_t *suppressed)
 uint64_t log_lost(void)
 {
 	return 0;
+}
+
+const struct config *control_config(void)
+{
+	static const struct config config = {.sessions_max = 4096};
+
+	return &config;
+}
+
+static X509 *certificate;
+
+__attribute__((destructor)) static void certificate_forget(void)
+{
+	X509_free(certificate);
+}
+
+X509 *access_certificate(void)
+{
+	EVP_PKEY *key;
+
+	if (certificate != NULL)
+		return certificate;
+	key = EVP_EC_gen("P-256");
+	certificate = X509_new();
+	X509_set_version(certificate, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+	X509_set_pubkey(certificate, key);
+	X509_sign(certificate, key, EVP_sha256());
+	EVP_PKEY_free(key);
+	return certificate;
+}
+
+/* ---- changes of the server ------------------------------------------------------------------- */
+
+/* Settled when the test says so. */
+int server_change_admin(const struct directory_admin *admin, struct server_change **out)
+{
+	fakes.admin = *admin;
+	*out = (struct server_change *)&fakes;
+	return 0;
+}
+
+int server_change_listener(
+	enum server_listener_action action, uint16_t port, bool enabled, struct server_change **out)
+{
+	bool exists = port == 443 || port == 992 || port == 8888;
+
+	if (exists == (action == SERVER_LISTENER_ADD))
+		return exists ? -EEXIST : -ENOENT;
+	fakes.listener_action = action;
+	fakes.listener_port = port;
+	fakes.listener_enabled = enabled;
+	*out = (struct server_change *)&fakes;
+	return 0;
+}
+
+bool server_change_done(const struct server_change *, int *error)
+{
+	*error = fakes.change_error;
+	return fakes.change_waits-- == 0;
+}
+
+void server_change_forget(struct server_change *change)
+{
+	fakes.changes_forgotten += change != NULL;
+}
+
+/* Readable in a test: the hash is the password. */
+void directory_admin_set_password(struct directory_admin *admin, const char *password)
+{
+	admin->set = password[0] != '\0';
+	snprintf((char *)admin->hash, sizeof(admin->hash), "%s", password);
+}
+
+void directory_admin_set_hashes(struct directory_admin *admin, const uint8_t *hash, const uint8_t *)
+{
+	admin->set = hash[0] != 0;
+	memcpy(admin->hash, hash, sizeof(admin->hash));
+}
+
+const struct directory_admin *directory_server_admin(void)
+{
+	return &fakes.admin;
 }
 
 /* ---- directory ------------------------------------------------------------------------------- */

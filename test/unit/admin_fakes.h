@@ -11,6 +11,7 @@
 
 #include "controlplane/directory.h"
 #include "controlplane/registry.h"
+#include "controlplane/server_change.h"
 #include "dataplane/fdb.h"
 #include "dataplane/hub.h"
 #include "dataplane/lcore.h"
@@ -39,6 +40,14 @@ struct admin_fakes {
 	unsigned log_lines;
 	char log_line[512];
 	uint64_t fdb_listed; /* entries handed out so far */
+	/* Changes of the server: what was asked for, and when and how they settle. */
+	struct directory_admin admin;
+	enum server_listener_action listener_action;
+	uint16_t listener_port;
+	bool listener_enabled;
+	int change_error;
+	unsigned change_waits;
+	unsigned changes_forgotten;
 };
 extern struct admin_fakes fakes;
 

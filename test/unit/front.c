@@ -18,6 +18,8 @@
 #include <openssl/pem.h>
 
 #include "controlplane/access.h"
+#include "controlplane/admin/remote.h"
+#include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
@@ -47,6 +49,11 @@ struct event_base *control_base(void)
 unsigned lcore_count(void)
 {
 	return 2;
+}
+
+unsigned bridges_up(const struct directory_hub *)
+{
+	return 0;
 }
 
 const char *session_end_name(enum session_end why)
@@ -152,6 +159,38 @@ void fake_session_finish(struct session *s, enum session_end why)
 		fake_last = NULL;
 	fake_sessions--;
 	free(s);
+}
+
+/* ---- the fake of admin/remote ---- */
+
+unsigned fake_remotes;
+struct admin_who fake_remote_who;
+bool fake_remote_full;
+const struct remote_protocol remote_pack = {.kind = "rpc"};
+
+int remote_init(void)
+{
+	return 0;
+}
+
+void remote_fini(void)
+{
+}
+
+bool remote_room(const struct admin_who *)
+{
+	return !fake_remote_full;
+}
+
+/* Keeps nothing: the connection ends as if its administrator had left at once. */
+void remote_start(struct connection *c, struct stream *stream,
+	const struct remote_protocol *protocol, const struct admin_who *who, const void *, size_t)
+{
+	assert_ptr_equal(protocol, &remote_pack);
+	fake_remotes++;
+	fake_remote_who = *who;
+	c->state = CONNECTION_ADMIN;
+	registry_connection_linger(c, stream);
 }
 
 /* ---- server ---------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/admin/who.h"
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
 #include "drivers/session/session.h"
@@ -66,6 +67,12 @@ extern int fake_create_error;	  /* what session_create() answers, 0 = succeeds *
 extern int fake_add_error;	  /* session_reserve() likewise */
 /* Gives all connections back and ends it, as a worker's answers would. */
 void fake_session_finish(struct session *s, enum session_end why);
+
+/* ---- the fake of admin/remote.h ---- */
+
+extern unsigned fake_remotes; /* administrators handed over */
+extern struct admin_who fake_remote_who;
+extern bool fake_remote_full;
 
 /* ---- client ---- */
 

@@ -55,7 +55,7 @@ void welcome_pack(const struct welcome *w, struct pack_writer *pw)
 	pack_add_int(pw, "vlan_id", w->vlan_id);
 	pack_add_bool(pw, "is_azure_session", false);
 	pack_add_bool(pw, "enable_udp_recovery", false);
-	pack_add_bool(pw, "suppress_client_update_notification", false);
+	pack_add_bool(pw, "suppress_client_update_notification", w->suppress_update_notification);
 	pack_add_data(pw, "Msg", w->msg.data, w->msg.len);
 }
 

@@ -31,7 +31,8 @@ struct welcome {
 	struct policy_wire policy;
 	uint32_t vlan_id;	    /* 0 none */
 	bool no_save_password_hint; /* client side: policy.NoSavePassword or the error PACK's flag */
-	struct pack_span msg;	    /* UTF-8 message for the user; points elsewhere, may be empty */
+	bool suppress_update_notification; /* clients tell nobody of newer versions */
+	struct pack_span msg; /* UTF-8 message for the user; points elsewhere, may be empty */
 };
 
 struct redirect {

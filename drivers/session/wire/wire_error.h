@@ -40,6 +40,8 @@
 	X(49, NO_CLUSTER_MEMBER, "no cluster member can host the hub")                         \
 	X(51, EMPTY_PASSWORD, "an empty password is accepted from the server's own host only") \
 	X(52, NOT_ENOUGH_RIGHTS, "not enough rights")                                          \
+	X(53, LISTENER_NOT_FOUND, "no such listener")                                          \
+	X(54, LISTENER_EXISTS, "there is such a listener already")                             \
 	X(68, NOT_PASSWORD_USER, "the user does not use password authentication")              \
 	X(69, OLD_PASSWORD_WRONG, "the old password is wrong")                                 \
 	X(85, CERT_NOT_TRUSTED, "the server's certificate is not trusted")                     \
@@ -52,6 +54,8 @@
 	X(107, MONITOR_DENIED, "monitoring mode denied")                                       \
 	X(108, BRIDGE_DENIED, "bridge or router mode denied")                                  \
 	X(109, ADDRESS_DENIED, "the client's address is denied")                               \
+	X(110, TOO_MANY_ITEMS, "too many items")                                               \
+	X(111, OUT_OF_MEMORY, "out of memory")                                                 \
 	X(114, LICENCE_NOT_FOUND, "no licence")                                                \
 	X(115, LICENCE_EXPIRED, "the licence has expired")                                     \
 	X(116, LICENCE_CONFLICT, "licence conflict")                                           \

@@ -3,5 +3,5 @@
 
 from .client import StockClient
 from .netns import LabError, Node, wait_for
-from .server import Hub, Patchbay, StockServer, User
+from .server import Group, Hub, Patchbay, StockServer, User
 from .topology import SERVER4, SERVER6, Lab

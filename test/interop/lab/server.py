@@ -21,14 +21,25 @@ from .netns import LabError, wait_for, children
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SOFTETHER = "/usr/libexec/softether"
+ADMIN_PASSWORD = "adminpw"  # of the server (Patchbay) and of all hubs
 STOCK_FOLDERS = ("lib", "log", "run")
 
 
 @dataclasses.dataclass
 class User:
-    """A user of a hub; no password means anonymous."""
+    """A user of a hub; no password means anonymous, "" is one. policy: {key: bool or number}."""
     name: str
     password: str | None = None
+    group: str | None = None
+    policy: dict | None = None
+    expires: str | None = None  # 2020-01-01T00:00:00Z
+
+
+@dataclasses.dataclass
+class Group:
+    """A group of a hub."""
+    name: str
+    policy: dict | None = None
 
 
 @dataclasses.dataclass
@@ -38,6 +49,12 @@ class Hub:
     users: list
     online: bool = True
     require_encryption: bool = False
+    groups: list = dataclasses.field(default_factory=list)
+    options: dict = dataclasses.field(default_factory=dict)
+    admin_options: dict = dataclasses.field(default_factory=dict)
+    sources: list = dataclasses.field(default_factory=list)  # (priority, deny, address/prefix)
+    max_sessions: int = 0
+    password: str = "adminpw"  # of its administrator; "" = none
 
 
 def default_hubs():
@@ -88,13 +105,31 @@ class StockServer:
         """Hubs, users and ports."""
         do = [f"ListenerCreate {p}" for p in self.ports if p not in (443, 992)] + ["HubDelete DEFAULT"]
         for hub in self.hubs:
-            do += [f"HubCreate {hub.name} /PASSWORD:adminpw", f"Hub {hub.name}"]
+            do += [f"HubCreate {hub.name} /PASSWORD:{hub.password}", f"Hub {hub.name}"]
+            for group in hub.groups:
+                do += [f"GroupCreate {group.name} /REALNAME:none /NOTE:none"]
+                do += self.policy("Group", group)
             for user in hub.users:
-                do += [f"UserCreate {user.name} /GROUP:none /REALNAME:none /NOTE:none"]
-                do += [f"UserPasswordSet {user.name} /PASSWORD:{user.password}" if user.password
-                       else f"UserAnonymousSet {user.name}"]
+                do += [f"UserCreate {user.name} /GROUP:{user.group or 'none'} /REALNAME:none /NOTE:none"]
+                do += [f"UserAnonymousSet {user.name}"] if user.password is None else \
+                    [f"UserPasswordSet {user.name} /PASSWORD:{user.password}"] if user.password else []
+                do += self.policy("User", user)
+                if user.expires:
+                    day, _, clock = user.expires.rstrip("Z").partition("T")
+                    do += [f'UserExpiresSet {user.name} /EXPIRES:"{day.replace("-", "/")} {clock}"']
+            do += [f"ExtOptionSet {k} /VALUE:{int(v)}" for k, v in hub.options.items()]
+            do += [f"AdminOptionSet {k} /VALUE:{int(v)}" for k, v in hub.admin_options.items()]
+            do += [f"AcAdd{'6' if ':' in address else ''} {'deny' if deny else 'allow'} /PRIORITY:{priority} /IP:{address}"
+                   for priority, deny, address in hub.sources]
+            do += [f"SetMaxSession {hub.max_sessions}"] if hub.max_sessions else []
             do += [] if hub.online else ["Offline"]
         self.control(*do)
+
+    @staticmethod
+    def policy(kind, owner):
+        """Commands that give a user or group its policy."""
+        return [f"{kind}PolicySet {owner.name} /NAME:{k} /VALUE:{('no', 'yes')[v] if isinstance(v, bool) else v}"
+                for k, v in (owner.policy or {}).items()]
 
     def control(self, *commands, csv_out=False):
         """Commands of vpncmd's server mode."""
@@ -301,7 +336,7 @@ def config_value(value, indent=0):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return str(value) + ("L" if value > 0x7fffffff else "")  # else it is a negative one to libconfig
     if isinstance(value, str):
         return json.dumps(value)
     if isinstance(value, dict):
@@ -313,10 +348,18 @@ def config_value(value, indent=0):
 
 def directory_text(hubs):
     """The directory file with these hubs and users."""
-    return config_text({"hubs": [
-        {"name": h.name, "online": h.online, "require_encryption": h.require_encryption, "users": [
-            {"name": u.name, **({"auth": "password", "password_hash": pack.hashed_password(u.name, u.password).hex()}
-                                if u.password else {"auth": "anonymous"})}
+    return config_text({"admin_password_hash": pack.sha0(ADMIN_PASSWORD.encode()).hex(), "hubs": [
+        {"name": h.name, "online": h.online, "require_encryption": h.require_encryption,
+         "max_sessions": h.max_sessions, "admin_password": h.password, "options": h.options,
+         "admin_options": h.admin_options,
+         "sources": [{"priority": p, "deny": d, "address": a} for p, d, a in h.sources],
+         "groups": [{"name": g.name, **({} if g.policy is None else {"policy": g.policy})} for g in h.groups],
+         "users": [
+            {"name": u.name, **({"auth": "anonymous"} if u.password is None else
+                                {"auth": "password", "password_hash": pack.hashed_password(u.name, u.password).hex()}),
+             **({} if u.group is None else {"group": u.group}),
+             **({} if u.policy is None else {"policy": u.policy}),
+             **({} if u.expires is None else {"expires": u.expires})}
             for u in h.users]} for h in hubs]})
 
 

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See server_change.h. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/config.h"
+#include "controlplane/control.h"
+#include "controlplane/listener.h"
+#include "controlplane/log.h"
+#include "controlplane/server_change.h"
+#include "controlplane/store.h"
+
+struct server_change {
+	struct store_request request; /* first */
+	bool of_listener;
+	bool settled;
+	bool forgotten;
+	int error;
+
+	struct directory_admin old_admin, new_admin;
+
+	enum server_listener_action action;
+	uint16_t port;
+	bool enabled;
+	bool had_entry; /* what the directory said of the port before */
+	struct directory_listener old_entry;
+};
+
+static bool entry_find(uint16_t port, struct directory_listener *out)
+{
+	for (unsigned i = 0; directory_listener_get(i, out); i++)
+		if (out->port == port)
+			return true;
+	return false;
+}
+
+static void change_free(struct server_change *c)
+{
+	explicit_bzero(c, sizeof(*c));
+	free(c);
+}
+
+/* Unless a later change stands in its place already, which then is the one that counts. */
+static void take_back(const struct server_change *c)
+{
+	if (c->of_listener)
+		(void)directory_listener_set(c->port, c->had_entry ? &c->old_entry : NULL);
+	else if (memcmp(directory_server_admin(), &c->new_admin, sizeof(c->new_admin)) == 0)
+		directory_server_set_admin(&c->old_admin);
+}
+
+static void put_in_force(const struct server_change *c)
+{
+	int rc = 0;
+
+	if (!c->of_listener) {
+		log_notice("admin",
+			c->new_admin.set ? "the server's password was changed"
+					 : "the server's password was removed");
+		return;
+	}
+	switch (c->action) {
+	case SERVER_LISTENER_ADD:
+		rc = listener_add(c->port, c->enabled);
+		break;
+	case SERVER_LISTENER_REMOVE:
+		rc = listener_remove(c->port);
+		break;
+	case SERVER_LISTENER_SWITCH:
+		rc = listener_enable(c->port, c->enabled);
+		break;
+	}
+	/* Somebody else did the same meanwhile, or memory is short: the next start has it. */
+	if (rc != 0)
+		log_warning("listener", "TCP port %u: stored, but not in force: %s", c->port,
+			strerror(-rc));
+}
+
+static void on_saved(struct store_request *request, int error)
+{
+	struct server_change *c = (struct server_change *)request;
+
+	c->error = error;
+	if (error != 0)
+		take_back(c);
+	else
+		put_in_force(c);
+	c->settled = true;
+	if (c->forgotten)
+		change_free(c);
+}
+
+static struct server_change *begin(struct server_change *c)
+{
+	c->request.done = on_saved;
+	store_save(&c->request);
+	return c;
+}
+
+int server_change_admin(const struct directory_admin *admin, struct server_change **out)
+{
+	struct server_change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->old_admin = *directory_server_admin();
+	c->new_admin = *admin;
+	directory_server_set_admin(admin);
+	*out = begin(c);
+	return 0;
+}
+
+static bool listening(uint16_t port)
+{
+	struct listener_info info;
+
+	for (unsigned i = 0; listener_get(i, &info); i++)
+		if (info.port == port)
+			return true;
+	return false;
+}
+
+/* patchbay.cfg's own word on the port: what needs no entry above it. */
+static const struct config_listener *configured(uint16_t port)
+{
+	const struct config *config = control_config();
+
+	for (unsigned i = 0; i < config->listener_cnt; i++)
+		if (config->listeners[i].port == port)
+			return &config->listeners[i];
+	return NULL;
+}
+
+int server_change_listener(
+	enum server_listener_action action, uint16_t port, bool enabled, struct server_change **out)
+{
+	const struct config_listener *conf = configured(port);
+	bool removing = action == SERVER_LISTENER_REMOVE;
+	struct directory_listener entry = {
+		.port = port, .enabled = enabled && !removing, .removed = removing};
+	bool as_configured = removing ? conf == NULL : conf != NULL && conf->enabled == enabled;
+	struct server_change *c;
+	int rc;
+
+	if (listening(port) == (action == SERVER_LISTENER_ADD))
+		return action == SERVER_LISTENER_ADD ? -EEXIST : -ENOENT;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return -ENOMEM;
+	c->of_listener = true;
+	c->action = action;
+	c->port = port;
+	c->enabled = enabled;
+	c->had_entry = entry_find(port, &c->old_entry);
+	rc = directory_listener_set(port, as_configured ? NULL : &entry);
+	if (rc != 0) {
+		free(c);
+		return rc;
+	}
+	*out = begin(c);
+	return 0;
+}
+
+bool server_change_done(const struct server_change *c, int *error)
+{
+	*error = c->error;
+	return c->settled;
+}
+
+void server_change_forget(struct server_change *c)
+{
+	if (c == NULL)
+		return;
+	if (c->settled)
+		change_free(c);
+	else
+		c->forgotten = true;
+}

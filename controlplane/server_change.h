@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_CONTROLPLANE_SERVER_CHANGE_H
+#define PATCHBAY_CONTROLPLANE_SERVER_CHANGE_H
+
+/*
+ * Changes of the server as a whole at run time: its administrator's password, its listeners. Each goes into the
+ * directory, onto the disk, and is then in force; when the disk refuses, it is as it was before.
+ *
+ * Control thread only.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/directory.h"
+
+struct server_change;
+
+enum server_listener_action {
+	SERVER_LISTENER_ADD,
+	SERVER_LISTENER_REMOVE,
+	SERVER_LISTENER_SWITCH, /* on or off */
+};
+
+/* Begins; *out is to be asked, and forgotten in the end. -ENOMEM. */
+int server_change_admin(const struct directory_admin *admin, struct server_change **out);
+/* -EEXIST (add), -ENOENT (others), -ENOSPC, -ENOMEM. `enabled` says nothing when removing. */
+int server_change_listener(enum server_listener_action action, uint16_t port, bool enabled,
+	struct server_change **out);
+
+/* True once it is durable and in force, or (*error negative) refused and taken back. */
+bool server_change_done(const struct server_change *change, int *error);
+/* The change goes on without its caller. NULL is fine. */
+void server_change_forget(struct server_change *change);
+
+#endif

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a frame is (frame_class.h): one pass over its headers, pure and bounded. */
+
+#include "dataplane/frame_class.h"
+
+#include <stdbool.h>
+
+#define ETHERTYPE_IPV4	   0x0800u
+#define ETHERTYPE_ARP	   0x0806u
+#define ETHERTYPE_VLAN	   0x8100u
+#define ETHERTYPE_IPV6	   0x86ddu
+#define ETHERTYPE_PPPOE	   0x8863u /* discovery; 0x8864: session */
+#define ETHERNET_BYTES	   14u
+#define TAG_BYTES	   4u
+#define ARP_BYTES	   28u
+#define IPV4_BYTES	   20u
+#define IPV6_BYTES	   40u
+#define TCP_BYTES	   20u
+#define UDP_BYTES	   8u
+#define ICMP_BYTES	   4u
+#define NA_BYTES	   24u
+#define PROTO_HOP_BY_HOP   0u
+#define PROTO_ICMP	   1u
+#define PROTO_TCP	   6u
+#define PROTO_UDP	   17u
+#define PROTO_ROUTING	   43u
+#define PROTO_FRAGMENT	   44u
+#define PROTO_AH	   51u
+#define PROTO_ICMP6	   58u
+#define PROTO_DESTINATION  60u
+#define PROTO_OSPF	   89u
+#define PROTO_MOBILITY	   135u
+#define TCP_FIN		   0x01u
+#define TCP_SYN		   0x02u
+#define TCP_RST		   0x04u
+#define TCP_ACK		   0x10u
+#define ICMP6_RS	   133u
+#define ICMP6_RA	   134u
+#define ICMP6_NA	   136u
+#define BOOTP_BYTES	   240u /* up to and with the magic cookie */
+#define BOOTP_REPLY	   2u
+#define DHCP_OPTION_PAD	   0u
+#define DHCP_OPTION_TYPE   53u
+#define DHCP_OPTION_END	   255u
+#define DHCP_ACK	   5u
+#define DHCP6_REPLY	   7u
+#define DHCP6_IA_NA	   3u
+#define DHCP6_IAADDR	   5u
+#define DHCP6_IA_NA_HEADER 12u
+
+/* The frame under the eye: `end` is where the packet in it ends, at most its length. */
+struct view {
+	const uint8_t *p;
+	uint32_t end;
+	struct frame_class *c;
+};
+
+static uint32_t be16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+	return be16(p) << 16 | be16(p + 2);
+}
+
+static bool has(const struct view *v, uint32_t at, uint32_t bytes)
+{
+	return at <= v->end && v->end - at >= bytes;
+}
+
+static void put4(uint8_t *to, const uint8_t *from)
+{
+	to[10] = 0xff;
+	to[11] = 0xff;
+	memcpy(to + 12, from, 4);
+}
+
+/* An IPv4 address that belongs to somebody. */
+static bool is_host4(const uint8_t *a)
+{
+	uint32_t v = be32(a);
+
+	return v != 0 && v != UINT32_MAX;
+}
+
+/* Not multicast, not ::, not ::1. */
+static bool is_host6(const uint8_t *a)
+{
+	uint64_t hi, lo;
+
+	memcpy(&hi, a, 8);
+	memcpy(&lo, a + 8, 8);
+	return a[0] != 0xff && (hi != 0 || __builtin_bswap64(lo) > 1);
+}
+
+/* ---- DHCP ------------------------------------------------------------------------------------- */
+
+/* Value of the message type option, 0 if it is not there. */
+static uint32_t dhcp4_type(const struct view *v, uint32_t at)
+{
+	while (has(v, at, 1) && v->p[at] != DHCP_OPTION_END) {
+		uint32_t bytes;
+
+		if (v->p[at] == DHCP_OPTION_PAD) {
+			at++;
+			continue;
+		}
+		if (!has(v, at, 2))
+			return 0;
+		bytes = v->p[at + 1];
+		if (v->p[at] == DHCP_OPTION_TYPE)
+			return bytes == 1 && has(v, at, 3) ? v->p[at + 2] : 0;
+		at += 2 + bytes;
+	}
+	return 0;
+}
+
+static void dhcp4(struct view *v, uint32_t at)
+{
+	static const uint8_t ethernet[] = {1, 6}, cookie[] = {0x63, 0x82, 0x53, 0x63};
+	const uint8_t *p = v->p + at;
+
+	v->c->classes |= FRAME_DHCP4;
+	if (has(v, at, 1) && p[0] == BOOTP_REPLY)
+		v->c->classes |= FRAME_DHCP4_SERVER;
+	/* Only what really is DHCP goes past the bandwidth limit. */
+	if (!has(v, at, BOOTP_BYTES) || memcmp(p + BOOTP_BYTES - 4, cookie, 4) != 0)
+		return;
+	v->c->classes |= FRAME_UNMETERED;
+	if (p[0] != BOOTP_REPLY || memcmp(p + 1, ethernet, 2) != 0 || !is_host4(p + 16) ||
+		dhcp4_type(v, at + BOOTP_BYTES) != DHCP_ACK)
+		return;
+	v->c->classes |= FRAME_DHCP4_ACK;
+	put4(v->c->lease, p + 16);
+	v->c->client = frame_mac(p + 28);
+}
+
+/* The first option `want` in at..end; 0: there is none. *bytes: of its value. */
+static uint32_t dhcp6_option(
+	const struct view *v, uint32_t at, uint32_t end, uint32_t want, uint32_t *bytes)
+{
+	while (at + 4 <= end) {
+		*bytes = be16(v->p + at + 2);
+		if (*bytes > end - at - 4)
+			return 0;
+		if (be16(v->p + at) == want)
+			return at + 4;
+		at += 4 + *bytes;
+	}
+	return 0;
+}
+
+static void dhcp6(struct view *v, uint32_t from, uint32_t to, uint32_t at)
+{
+	uint32_t ia, addr, bytes;
+
+	v->c->classes |= FRAME_DHCP6 | FRAME_UNMETERED;
+	if (to == 546 || from == 547)
+		v->c->classes |= FRAME_DHCP6_SERVER;
+	if (to != 546 || !has(v, at, 4) || v->p[at] != DHCP6_REPLY)
+		return;
+	ia = dhcp6_option(v, at + 4, v->end, DHCP6_IA_NA, &bytes);
+	if (ia == 0 || bytes < DHCP6_IA_NA_HEADER)
+		return;
+	addr = dhcp6_option(v, ia + DHCP6_IA_NA_HEADER, ia + bytes, DHCP6_IAADDR, &bytes);
+	if (addr == 0 || bytes < 24 || !is_host6(v->p + addr))
+		return;
+	v->c->classes |= FRAME_DHCP6_LEASE;
+	memcpy(v->c->lease, v->p + addr, 16);
+	/* The reply goes to the client itself; one for a relay is sent to port 547. */
+	v->c->client = frame_mac(v->p);
+}
+
+/* ---- layer 4 ---------------------------------------------------------------------------------- */
+
+static void tcp(struct view *v, uint32_t at, uint64_t answer)
+{
+	uint32_t flags;
+
+	if (!has(v, at, TCP_BYTES)) {
+		v->c->classes |= FRAME_MALFORMED;
+		return;
+	}
+	v->c->l4_at = (uint16_t)at;
+	flags = v->p[at + 13];
+	if ((flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0)
+		v->c->classes |= FRAME_UNMETERED;
+	if ((flags & TCP_SYN) != 0)
+		v->c->classes |= FRAME_TCP_SYN | ((flags & TCP_ACK) != 0 ? answer : 0);
+}
+
+static void udp(struct view *v, uint32_t at, bool ipv6)
+{
+	uint32_t from, to;
+
+	if (!has(v, at, UDP_BYTES)) {
+		v->c->classes |= FRAME_MALFORMED;
+		return;
+	}
+	v->c->l4_at = (uint16_t)at;
+	from = be16(v->p + at);
+	to = be16(v->p + at + 2);
+	if (ipv6) {
+		if (to == 546 || to == 547)
+			dhcp6(v, from, to, at + UDP_BYTES);
+		else if (from == 547)
+			v->c->classes |= FRAME_DHCP6_SERVER;
+	} else if (to == 67 || to == 68) {
+		dhcp4(v, at + UDP_BYTES);
+	}
+}
+
+static void icmp(struct view *v, uint32_t at)
+{
+	v->c->classes |= FRAME_UNMETERED;
+	if (has(v, at, ICMP_BYTES))
+		v->c->l4_at = (uint16_t)at;
+	else
+		v->c->classes |= FRAME_MALFORMED;
+}
+
+static void icmp6(struct view *v, uint32_t at)
+{
+	icmp(v, at);
+	v->c->classes |= FRAME_ICMP6;
+	if (v->c->l4_at == 0)
+		return;
+	switch (v->p[at]) {
+	case ICMP6_RS:
+		v->c->classes |= FRAME_RS;
+		break;
+	case ICMP6_RA:
+		v->c->classes |= FRAME_RA;
+		break;
+	case ICMP6_NA:
+		if (has(v, at, NA_BYTES) && is_host6(v->p + at + 8)) {
+			v->c->classes |= FRAME_ADVERTISED;
+			memcpy(v->c->lease, v->p + at + 8, 16);
+		}
+		break;
+	}
+}
+
+/* ---- layer 3 ---------------------------------------------------------------------------------- */
+
+static void arp(struct view *v, uint32_t at)
+{
+	static const uint8_t ethernet_ipv4[] = {0, 1, 0x08, 0x00, 6, 4};
+	const uint8_t *p = v->p + at;
+
+	v->c->classes |= FRAME_IPV4 | FRAME_UNMETERED;
+	if (!has(v, at, ARP_BYTES)) {
+		v->c->classes |= FRAME_MALFORMED;
+		return;
+	}
+	if (memcmp(p, ethernet_ipv4, sizeof(ethernet_ipv4)) != 0)
+		return;
+	v->c->classes |= FRAME_ARP;
+	put4(v->c->src, p + 14);
+	put4(v->c->dst, p + 24);
+	if (is_host4(p + 14))
+		v->c->classes |= FRAME_SOURCE4;
+}
+
+static void ipv4(struct view *v, uint32_t at)
+{
+	const uint8_t *p = v->p + at;
+	uint32_t header, total;
+
+	v->c->classes |= FRAME_IPV4;
+	if (!has(v, at, IPV4_BYTES)) {
+		v->c->classes |= FRAME_MALFORMED;
+		return;
+	}
+	header = (p[0] & 0x0fu) * 4;
+	if (p[0] >> 4 != 4 || header < IPV4_BYTES)
+		return;
+	total = be16(p + 2);
+	if (total != 0 && total < v->end - at)
+		v->end = at + total;
+	if (!has(v, at, header)) {
+		v->c->classes |= FRAME_MALFORMED;
+		return;
+	}
+	put4(v->c->src, p + 12);
+	put4(v->c->dst, p + 16);
+	if (p[9] == PROTO_OSPF)
+		v->c->classes |= FRAME_OSPF;
+	/* Of fragments only the first has a header behind this one. */
+	if ((be16(p + 6) & 0x1fff) == 0) {
+		if (p[9] == PROTO_TCP)
+			tcp(v, at + header, FRAME_TCP4_ANSWER);
+		else if (p[9] == PROTO_UDP)
+			udp(v, at + header, false);
+		else if (p[9] == PROTO_ICMP)
+			icmp(v, at + header);
+	}
+	if ((v->c->classes & FRAME_DHCP4) == 0 && is_host4(p + 12))
+		v->c->classes |= FRAME_SOURCE4;
+}
+
+/*
+ * Where the upper layer begins, its protocol in *proto; 0: it is not in this fragment, or the chain of headers
+ * does not end within the packet or within FRAME_CLASS_EXTENSIONS. That is malformed: who could hide what a
+ * packet is behind headers would pass every filter.
+ */
+static uint32_t ipv6_upper(struct view *v, uint32_t at, uint32_t *proto)
+{
+	for (unsigned i = 0; i <= FRAME_CLASS_EXTENSIONS; i++) {
+		bool fragment = *proto == PROTO_FRAGMENT;
+		uint32_t bytes;
+
+		switch (*proto) {
+		case PROTO_HOP_BY_HOP:
+		case PROTO_ROUTING:
+		case PROTO_FRAGMENT:
+		case PROTO_AH:
+		case PROTO_DESTINATION:
+		case PROTO_MOBILITY:
+			break;
+		default:
+			return at;
+		}
+		if (!has(v, at, 8))
+			break;
+		if (fragment && (be16(v->p + at + 2) & 0xfff8) != 0)
+			return 0;
+		bytes = fragment	     ? 8
+			: *proto == PROTO_AH ? (v->p[at + 1] + 2u) * 4
+					     : (v->p[at + 1] + 1u) * 8;
+		*proto = v->p[at];
+		at += bytes;
+	}
+	v->c->classes |= FRAME_MALFORMED;
+	return 0;
+}
+
+static void ipv6(struct view *v, uint32_t at)
+{
+	const uint8_t *p = v->p + at;
+	uint32_t payload, upper, proto;
+
+	v->c->classes |= FRAME_IPV6;
+	if (!has(v, at, IPV6_BYTES) || p[0] >> 4 != 6) {
+		v->c->classes |= FRAME_MALFORMED;
+		return;
+	}
+	payload = be16(p + 4);
+	if (payload != 0 && payload < v->end - at - IPV6_BYTES)
+		v->end = at + IPV6_BYTES + payload;
+	memcpy(v->c->src, p + 8, 16);
+	memcpy(v->c->dst, p + 24, 16);
+	if (is_host6(p + 8))
+		v->c->classes |= FRAME_SOURCE6;
+	proto = p[6];
+	upper = ipv6_upper(v, at + IPV6_BYTES, &proto);
+	if (upper == 0)
+		return;
+	if (proto == PROTO_TCP)
+		tcp(v, upper, FRAME_TCP6_ANSWER);
+	else if (proto == PROTO_UDP)
+		udp(v, upper, true);
+	else if (proto == PROTO_ICMP6)
+		icmp6(v, upper);
+	else if (proto == PROTO_OSPF)
+		v->c->classes |= FRAME_OSPF;
+}
+
+/* ---- layer 2 ---------------------------------------------------------------------------------- */
+
+static bool is_bpdu(const uint8_t *p, uint32_t len)
+{
+	static const uint8_t to[] = {0x01, 0x80, 0xc2, 0, 0, 0}, llc[] = {0x42, 0x42, 0x03};
+
+	return len >= ETHERNET_BYTES + sizeof(llc) && memcmp(p, to, sizeof(to)) == 0 &&
+		memcmp(p + ETHERNET_BYTES, llc, sizeof(llc)) == 0;
+}
+
+/* What arp_dhcp_only lets pass besides unicast; any ARP, also one that is not for Ethernet. */
+static bool is_housekeeping(uint64_t classes, uint32_t type)
+{
+	return type == ETHERTYPE_ARP || (classes & (FRAME_DHCP4 | FRAME_DHCP6 | FRAME_ICMP6)) != 0;
+}
+
+void frame_classify(const uint8_t *data, uint32_t len, struct frame_class *out)
+{
+	struct view v = {.p = data, .end = len, .c = out};
+	uint32_t at = ETHERNET_BYTES, type = be16(data + 12);
+
+	*out = (struct frame_class){.classes = (data[0] & 1) != 0 ? FRAME_BROADCAST : 0};
+	if (type == ETHERTYPE_VLAN && len >= at + TAG_BYTES) {
+		out->vlan = be16(data + at) & 0x0fff;
+		out->classes |= FRAME_TAGGED;
+		type = be16(data + at + 2);
+		at += TAG_BYTES;
+	}
+	out->l3_at = (uint16_t)at;
+	switch (type) {
+	case ETHERTYPE_IPV4:
+		ipv4(&v, at);
+		break;
+	case ETHERTYPE_IPV6:
+		ipv6(&v, at);
+		break;
+	case ETHERTYPE_ARP:
+		arp(&v, at);
+		break;
+	case ETHERTYPE_PPPOE:
+	case ETHERTYPE_PPPOE + 1:
+		out->classes |= FRAME_NON_IP | FRAME_PPPOE;
+		break;
+	default:
+		out->classes |= FRAME_NON_IP;
+		if (is_bpdu(data, len))
+			out->classes |= FRAME_BPDU;
+	}
+	if ((out->classes & FRAME_BROADCAST) != 0 && !is_housekeeping(out->classes, type))
+		out->classes |= FRAME_GROUP_OTHER;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is tested about a copy for one port, and changed in it, on the worker that transmits (reference/
+ * policy.md 4): classes its policy does not want, the privacy filter, its VLAN, its bandwidth; then router
+ * advertisements, DHCP answers and tags are edited in a private copy.
+ */
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/hub_priv.h"
+
+#define ETHERTYPE_IPV6	   0x86ddu
+#define ETHERTYPE_VLAN	   0x8100u
+#define VLAN_BYTES	   4u
+#define RA_LIFETIME_AT	   6u /* behind the ICMPv6 header's begin; its checksum is at 2 */
+#define RA_BYTES	   16u
+#define UDP_CHECKSUM_AT	   6u
+#define DHCP_OPTIONS_AT	   248u /* behind the UDP header's begin */
+#define DHCP_OPTION_PAD	   0u
+#define DHCP_OPTION_ROUTER 3u
+#define DHCP_OPTION_END	   255u
+
+void burst_classify(struct burst *b, unsigned j)
+{
+	struct frame_class *c = &b->lc->scratch->cls[j];
+	const struct frame *f = b->frame[j];
+
+	frame_classify(f->data, f->len, c);
+	/* Opaque, by option: what is left is what the MAC addresses say. */
+	if (unlikely(b->options->options.disable_ip_parsing))
+		*c = (struct frame_class){.classes = c->classes & FRAME_BROADCAST, .vlan = c->vlan};
+	b->classified |= UINT64_C(1) << j;
+}
+
+/* The port a frame came from, or NULL if it has gone. */
+static const struct port *source_of(const struct burst *b, unsigned j)
+{
+	const struct port *p = b->source;
+
+	if (p == NULL && b->frame[j]->source != 0) {
+		p = atomic_load_explicit(
+			&port_table[b->frame[j]->source].port, memory_order_acquire);
+		if (p != NULL && p->hub != b->hub)
+			p = NULL;
+	}
+	return p;
+}
+
+/* ---- tests ------------------------------------------------------------------------------------ */
+
+/* In the order of policy.md 4. */
+static const struct {
+	uint64_t classes;
+	enum stats_drop_out reason;
+} class_rules[] = {
+	{FRAME_RS | FRAME_RA, STATS_DROP_OUT_RS_RA},
+	{FRAME_DHCP4, STATS_DROP_OUT_DHCP},
+	{FRAME_DHCP6, STATS_DROP_OUT_DHCPV6},
+	{FRAME_GROUP_OTHER, STATS_DROP_OUT_ARP_DHCP_ONLY},
+	{FRAME_IPV4, STATS_DROP_OUT_FILTER_IPV4},
+	{FRAME_IPV6, STATS_DROP_OUT_FILTER_IPV6},
+	{FRAME_NON_IP, STATS_DROP_OUT_FILTER_NON_IP},
+};
+
+static enum stats_drop_out class_reason(uint64_t hit)
+{
+	unsigned i = 0;
+
+	while ((class_rules[i].classes & hit) == 0)
+		i++;
+	return class_rules[i].reason;
+}
+
+static bool is_private(const struct burst *b, const struct policy *to, unsigned j, uint64_t classes)
+{
+	const struct hub_options *o = &b->options->options;
+	const struct port *source;
+	const struct policy *from;
+
+	if ((to->flags & POLICY_F_PRIVACY) == 0)
+		return false;
+	if ((classes & FRAME_ARP) != 0
+			? !o->privacy_drops_arp
+			: (classes & FRAME_BROADCAST) != 0 && !o->privacy_drops_broadcasts)
+		return false;
+	source = source_of(b, j);
+	if (source == NULL || source->rules == NULL)
+		return false;
+	from = &source->rules->policy;
+	return (from->flags & POLICY_F_PRIVACY) != 0 &&
+		!(o->privacy_allows_same_user && from->user != 0 && from->user == to->user);
+}
+
+/* The frame carries exactly the tag that is taken off for this port. */
+static bool has_tag(const struct burst *b, const struct frame *f, uint16_t vlan)
+{
+	uint16_t type = b->options->options.vlan_type;
+
+	return f->len >= FRAME_MIN_BYTES + VLAN_BYTES && f->data[12] == type >> 8 &&
+		f->data[13] == (type & 0xff) && ((f->data[14] & 0x0f) << 8 | f->data[15]) == vlan;
+}
+
+/* STATS_DROP_OUT_CNT: deliver. A mirror's own policy limits how much it gets, not what. */
+static unsigned judge(struct burst *b, const struct port *port, struct meter *down, unsigned j,
+	const struct frame *f)
+{
+	const struct policy *p = &port->rules->policy;
+	uint64_t classes = burst_class(b, j)->classes, hit = classes & p->out_classes;
+
+	if ((port->flags & PORT_F_MIRROR) == 0) {
+		if (unlikely(hit != 0))
+			return class_reason(hit);
+		if (unlikely(is_private(b, p, j, classes)))
+			return STATS_DROP_OUT_PRIVACY;
+	}
+	if (p->vlan != 0 && !has_tag(b, f, p->vlan))
+		return STATS_DROP_OUT_VLAN;
+	if (down != NULL && (classes & FRAME_UNMETERED) == 0 && !meter_take(down, f->len))
+		return STATS_DROP_OUT_DOWNLOAD;
+	return STATS_DROP_OUT_CNT;
+}
+
+/* ---- edits ------------------------------------------------------------------------------------ */
+
+#define EDIT_RA	  1u
+#define EDIT_DHCP 2u
+#define EDIT_TAG  4u
+
+static unsigned edits(const struct burst *b, const struct port *port, const struct frame_class *c)
+{
+	const struct hub_options *o = &b->options->options;
+	const struct policy *p = &port->rules->policy;
+	unsigned todo = p->vlan != 0 ? EDIT_TAG : 0;
+
+	if ((port->flags & PORT_F_MIRROR) != 0)
+		return todo;
+	if (unlikely((c->classes & FRAME_RA) != 0) &&
+		((p->flags & POLICY_F_NO_RA_ROUTER) != 0 ||
+			((p->flags & POLICY_F_OUTER_IPV6) != 0 && o->no_ra_router_when_ipv6)))
+		todo |= EDIT_RA;
+	if (unlikely((c->classes & FRAME_DHCP4_SERVER) != 0) &&
+		(p->flags & POLICY_F_SAME_HOST) != 0 && o->remove_default_gateway_for_localhost)
+		todo |= EDIT_DHCP;
+	return todo;
+}
+
+/* A router that is none: lifetime 0. The checksum follows (RFC 1624). */
+static void ra_edit(uint8_t *icmp, uint32_t bytes)
+{
+	uint32_t sum;
+
+	if (bytes < RA_BYTES)
+		return;
+	sum = (uint32_t)(icmp[2] << 8 | icmp[3]) ^ 0xffff;
+	sum += (uint32_t)(icmp[RA_LIFETIME_AT] << 8 | icmp[RA_LIFETIME_AT + 1]) ^ 0xffff;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ((sum & 0xffff) + (sum >> 16)) ^ 0xffff;
+	icmp[2] = (uint8_t)(sum >> 8);
+	icmp[3] = (uint8_t)sum;
+	icmp[RA_LIFETIME_AT] = 0;
+	icmp[RA_LIFETIME_AT + 1] = 0;
+}
+
+/* The default gateway in an answer becomes padding; the checksum is given up, as UDP over IPv4 may. */
+static void dhcp_edit(uint8_t *udp, uint32_t bytes)
+{
+	uint32_t at = DHCP_OPTIONS_AT;
+
+	while (at + 2 <= bytes && udp[at] != DHCP_OPTION_END) {
+		uint32_t option = udp[at] == DHCP_OPTION_PAD ? 1 : 2u + udp[at + 1];
+
+		if (udp[at] == DHCP_OPTION_ROUTER && option <= bytes - at) {
+			memset(udp + at, DHCP_OPTION_PAD, option);
+			udp[UDP_CHECKSUM_AT] = 0;
+			udp[UDP_CHECKSUM_AT + 1] = 0;
+		}
+		at += option;
+	}
+}
+
+/* A private copy of `f` in *out, changed. False: there is no mbuf for it. */
+static bool edit(struct burst *b, const struct port *port, const struct frame_class *c,
+	const struct frame *f, unsigned slot, unsigned todo, struct frame *out)
+{
+	uint8_t *to = b->lc->scratch->out[slot];
+	uint32_t len = f->len;
+
+	memcpy(to, f->data, len);
+	if ((todo & EDIT_RA) != 0 && c->l4_at != 0)
+		ra_edit(to + c->l4_at, len - c->l4_at);
+	if ((todo & EDIT_DHCP) != 0 && c->l4_at != 0)
+		dhcp_edit(to + c->l4_at, len - c->l4_at);
+	if ((todo & EDIT_TAG) != 0) {
+		memmove(to + 12, to + 12 + VLAN_BYTES, len - 12 - VLAN_BYTES);
+		len -= VLAN_BYTES;
+	}
+	*out = (struct frame){.data = to, .len = (uint16_t)len, .flags = f->flags};
+	if ((port->flags & PORT_F_MBUF) == 0)
+		return true;
+	out->m = lcore_mbuf_copy(b->lc, out);
+	if (out->m != NULL)
+		out->data = rte_pktmbuf_mtod(out->m, uint8_t *);
+	return out->m != NULL;
+}
+
+/* ---- a burst ---------------------------------------------------------------------------------- */
+
+static void reference_drop(struct frame *f)
+{
+	if (f->m != NULL) {
+		rte_pktmbuf_free(f->m);
+		f->m = NULL;
+	}
+}
+
+static void count_drops(struct burst *b, struct port *port, const unsigned *counts)
+{
+	for (unsigned r = 0; r < STATS_DROP_OUT_CNT; r++) {
+		if (counts[r] == 0)
+			continue;
+		hub_count_copies(b->lc, port, counts[r]);
+		hub_count_drop_out(b->lc, port, (enum stats_drop_out)r, counts[r]);
+	}
+}
+
+static bool is_ipv6(const struct frame *f)
+{
+	uint16_t type = frame_ethertype(f);
+
+	if (type == ETHERTYPE_VLAN && f->len >= FRAME_MIN_BYTES + VLAN_BYTES)
+		type = (uint16_t)(f->data[16] << 8 | f->data[17]);
+	return type == ETHERTYPE_IPV6;
+}
+
+unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, const uint8_t *at,
+	unsigned n, struct frame *edited)
+{
+	const struct port_rules *r = port->rules;
+	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0};
+	struct meter *down = NULL;
+	unsigned k = 0;
+
+	if (port_is_blocked(port, b->lc)) {
+		for (unsigned i = 0; i < n; i++)
+			reference_drop(vec[i]);
+		counts[STATS_DROP_OUT_LOOP] = n;
+		count_drops(b, port, counts);
+		return 0;
+	}
+	if (r == NULL)
+		return n;
+	if (r->policy.download_bps != 0) {
+		down = &port_part(port, b->lc)->down;
+		meter_fill(down, b->lc->now_ms);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f = vec[i];
+		unsigned reason, todo;
+
+		if (!r->looks_out && !is_ipv6(f)) {
+			vec[k++] = f;
+			continue;
+		}
+		reason = judge(b, port, down, at[i], f);
+		todo = reason == STATS_DROP_OUT_CNT ? edits(b, port, burst_class(b, at[i])) : 0;
+		if (todo != 0 && !edit(b, port, burst_class(b, at[i]), f, i, todo, &edited[i]))
+			reason = STATS_DROP_OUT_NO_MBUF;
+		if (todo != 0 || reason != STATS_DROP_OUT_CNT)
+			reference_drop(f);
+		if (reason == STATS_DROP_OUT_CNT)
+			vec[k++] = todo != 0 ? &edited[i] : f;
+		counts[reason]++;
+	}
+	count_drops(b, port, counts);
+	return k;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rings of notices, one per worker (notice.h). */
+
+#include "dataplane/notice.h"
+
+#include <stdatomic.h>
+
+#include "dataplane/frame_class.h"
+#include "dataplane/hub_priv.h"
+
+static struct {
+	/* Worker. */
+	_Atomic uint32_t head; /* control thread reads */
+	uint32_t second;       /* the budget is of this one */
+	uint32_t left;
+	_Atomic uint64_t lost; /* control thread reads */
+	struct notice ring[NOTICE_RING];
+	/* Control thread; the worker reads. */
+	_Atomic uint32_t tail __attribute__((aligned(64)));
+} notices[LCORE_MAX] __attribute__((aligned(64)));
+
+/* A place for the next record, or NULL. */
+static struct notice *place(struct lcore *lc)
+{
+	uint32_t head = atomic_load_explicit(&notices[lc->index].head, memory_order_relaxed);
+
+	if (notices[lc->index].second != lc->now_s) {
+		notices[lc->index].second = lc->now_s;
+		notices[lc->index].left = NOTICE_PER_SECOND;
+	}
+	/* Acquire pairs with notice_take(): the record that stood there has been read. */
+	if (notices[lc->index].left == 0 ||
+		head - atomic_load_explicit(&notices[lc->index].tail, memory_order_acquire) ==
+			NOTICE_RING) {
+		atomic_store_explicit(&notices[lc->index].lost,
+			atomic_load_explicit(&notices[lc->index].lost, memory_order_relaxed) + 1,
+			memory_order_relaxed);
+		return NULL;
+	}
+	notices[lc->index].left--;
+	return &notices[lc->index].ring[head % NOTICE_RING];
+}
+
+static void publish(struct lcore *lc)
+{
+	uint32_t head = atomic_load_explicit(&notices[lc->index].head, memory_order_relaxed);
+
+	atomic_store_explicit(&notices[lc->index].head, head + 1, memory_order_release);
+}
+
+void notice_violation(struct lcore *lc, const struct port *port, enum stats_drop_in reason,
+	const struct frame_class *c, uint64_t key)
+{
+	struct notice *n = place(lc);
+
+	if (n == NULL)
+		return;
+	*n = (struct notice){
+		.kind = NOTICE_VIOLATION,
+		.reason = reason,
+		.at_ms = lc->now_ms,
+		.port_idx = port->idx,
+		.port_gen = port->gen,
+		.vlan = (uint16_t)(key >> FDB_VLAN_SHIFT & 0xfff),
+		.mac = key & FDB_MAC_MASK,
+	};
+	if (c != NULL) {
+		memcpy(n->src, c->src, sizeof(n->src));
+		memcpy(n->dst, c->dst, sizeof(n->dst));
+	}
+	publish(lc);
+}
+
+void notice_loop(struct lcore *lc, enum notice_kind kind, const struct port *port,
+	uint32_t other_idx, uint64_t mac)
+{
+	struct notice *n = place(lc);
+
+	if (n == NULL)
+		return;
+	*n = (struct notice){
+		.kind = kind,
+		.at_ms = lc->now_ms,
+		.port_idx = port->idx,
+		.port_gen = port->gen,
+		.other_idx = other_idx,
+		.mac = mac,
+	};
+	publish(lc);
+}
+
+unsigned notice_take(unsigned worker, struct notice *out, unsigned max, uint64_t *lost)
+{
+	uint32_t tail = atomic_load_explicit(&notices[worker].tail, memory_order_relaxed);
+	uint32_t head = atomic_load_explicit(&notices[worker].head, memory_order_acquire);
+	unsigned n = head - tail < max ? head - tail : max;
+
+	for (unsigned i = 0; i < n; i++)
+		out[i] = notices[worker].ring[(tail + i) % NOTICE_RING];
+	atomic_store_explicit(&notices[worker].tail, tail + n, memory_order_release);
+	*lost = atomic_load_explicit(&notices[worker].lost, memory_order_relaxed);
+	return n;
+}

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# sanitize
+"""Administration by the tools people have: the real vpncmd, against Patchbay and against Debian's server.
+
+A script of vpncmd runs many commands in one go; each is looked at by itself. Reading commands are compared with
+what Debian's server prints after the same set-up. Our own client of the same RPC adds what vpncmd cannot do.
+"""
+
+import re
+import struct
+
+import pytest
+
+from lab import SERVER4, frames, pack, wait_for
+from lab.admin import Rpc, RpcError, vpncmd
+from lab.server import ADMIN_PASSWORD
+from lab.wireclient import Session, connect
+
+pytestmark = pytest.mark.patchbay
+
+JAPANESE = "利用者"
+
+
+@pytest.fixture(name="cmd")
+def fixture_cmd(lab):
+    """cmd(*commands): what the server's administrator gets; every command must succeed unless it is (command, error)."""
+    def run(*commands, **options):
+        wanted = [c if isinstance(c, tuple) else (c, 0) for c in commands]
+        done = vpncmd(lab.server.node, [c for c, _ in wanted], **options)
+        got = [(d.command, d.error) for d in done]
+        assert got == wanted, "\n".join(d.text for d in done if d.error)
+        return done
+    return run
+
+
+@pytest.fixture(name="join")
+def fixture_join(lab):
+    """join(user): a session in hub DEFAULT that is ready."""
+    joined = []
+
+    def join(user="guest", **options):
+        session = Session(connect(lab.nodes["wire"], SERVER4, 8888))
+        joined.append(session.login("DEFAULT", user, **options))
+        return session.wait_ready()
+
+    yield join
+    for session in joined:
+        session.close()
+
+
+def login_error(lab, hub="", password=ADMIN_PASSWORD):
+    """The error of a login, 0 if it succeeds. By our own client: vpncmd asks for another password, for ever."""
+    try:
+        Rpc(lab.nodes["wire"], SERVER4, hub=hub, password=password).close()
+        return 0
+    except RpcError as refused:
+        return refused.code
+
+
+# ---- login ----------------------------------------------------------------------------------------
+
+def test_who_may(lab):
+    """The right password and no other; hub administrators; the errors of admin-rpc.md 1.6."""
+    assert login_error(lab) == 0
+    assert login_error(lab, password="wrong") == 12
+    assert login_error(lab, password="") == 12
+    assert login_error(lab, hub="default") == 0
+    assert login_error(lab, hub="DEFAULT", password="wrong") == 12
+    assert login_error(lab, hub="NONE") == 8
+    log = lab.server.log()
+    assert re.search(r"login refused ip=10[0-9.]+ port=\d+ listener=8888 connection=CID-\d+ error=12 "
+                     r"reason=password kind=rpc hub=\"\" ", log)
+    assert re.search(r"admin accepted ip=10[0-9.]+ .* kind=rpc hub=\"default\" ", log)
+
+
+def test_no_password_no_way_in(make_lab):
+    """A server whose administrator has no password is administered on the local socket alone."""
+    lab = make_lab(hubs=[])
+    lab.server.start()
+    assert login_error(lab, password="") == 51
+    assert login_error(lab, password="x") == 51
+    assert login_error(lab, hub="DEFAULT", password="") == 51
+    lab.server.rpc("SetServerPassword", PlainTextPassword_str="日本")
+    assert login_error(lab, password="日本") == 0
+    assert login_error(lab, password="") == 12
+    # It has survived; and is nowhere to be read.
+    lab.server.kill()
+    lab.server.start()
+    assert login_error(lab, password="日本") == 0
+    assert "日本" not in (lab.server.state / "directory.cfg").read_text("utf-8")
+    lab.server.rpc("SetServerPassword", PlainTextPassword_str="")
+    assert login_error(lab, password="日本") == 51
+    lab.close()
+
+
+# ---- the server -----------------------------------------------------------------------------------
+
+def test_server(lab, cmd):
+    """Server, capabilities, certificate."""
+    info, status, caps, *_ = cmd("ServerInfoGet", "ServerStatusGet", "Caps", f"ServerCertGet {lab.server.node.folder}/got.cer",
+                                 ("RouterList", 33), ("Crash yes", 33), "About")
+    assert info.items()["Server Type"] == "Standalone Server"
+    assert status.items()["Number of Virtual Hubs"] == "3"
+    assert caps.items()["Local Bridge is Supported"] == "Yes"
+    assert caps.items()["SecureNAT is Supported"] == "No"
+    with Rpc(lab.nodes["wire"], SERVER4) as rpc:
+        assert rpc.call("GetServerCert")["Cert"] == [rpc.conn.certificate()]
+
+
+def test_listeners(lab, cmd):
+    """Added, switched and removed while it runs; a session that came in over one outlives it; a restart keeps it."""
+    cmd("ListenerCreate 5556", ("ListenerCreate 5556", 54), ("ListenerDelete 5557", 53))
+    session = Session(connect(lab.nodes["wire"], SERVER4, 5556))
+    session.login("DEFAULT", "guest")
+    session.wait_ready()
+    cmd("ListenerDisable 5556")
+    with pytest.raises(OSError):
+        connect(lab.nodes["wire"], SERVER4, 5556)
+    cmd("ListenerEnable 5556")
+    connect(lab.nodes["wire"], SERVER4, 5556).close()
+    done = cmd("ListenerDelete 5556", "ListenerDelete 992", "ListenerCreate 5558", "ListenerDisable 5558",
+               "ListenerCreate 5559", "ListenerList")
+    assert [(r["Port Number"], r["Status"]) for r in done[-1].rows()] == [
+        ("TCP 8888", "Listening"), ("TCP 443", "Listening"), ("TCP 5558", "Stopped"), ("TCP 5559", "Listening")]
+    with pytest.raises(OSError):
+        connect(lab.nodes["wire"], SERVER4, 5556)
+    assert session.name in [s["name"] for s in lab.server.sessions("DEFAULT")]
+    session.close()
+    lab.server.kill()
+    lab.server.start()
+    assert cmd("ListenerList")[0].text == done[-1].text
+    cmd("ListenerDelete 5558", "ListenerDelete 5559", "ListenerCreate 992")
+    assert "listeners" not in (lab.server.state / "directory.cfg").read_text("utf-8")
+
+
+def test_password(lab, cmd):
+    """A new password; whoever set it stays, who came with the old one leaves, and nothing tells it."""
+    with Rpc(lab.nodes["wire"], SERVER4) as other:
+        cmd(f"ServerPasswordSet {JAPANESE}", "HubList")
+        other.send(pack.encode({"function_name": "EnumHub"}))
+        assert other.ended()
+    assert login_error(lab) == 12
+    cmd("ServerPasswordSet adminpw", password=JAPANESE)
+    assert login_error(lab) == 0
+
+
+# ---- sessions, tables, connections ----------------------------------------------------------------
+
+def test_sessions_and_macs(lab, cmd, join):
+    """Listed, looked at, removed."""
+    a, b = join(), join("alice", password="alicepw")
+    mac = frames.mac(1, 77)
+    a.send(frames.frame(frames.BROADCAST, mac))
+    assert b.wait_frame(lambda f: f[6:12] == mac)
+    _, sessions, one, macs = cmd("Hub DEFAULT", "SessionList", f"SessionGet {a.name}", "MacTable")
+    assert {(r["Session Name"], r["User Name"]) for r in sessions.rows()} == {(a.name, "guest"), (b.name, "alice")}
+    assert one.items()["User Name (Authentication)"] == "guest"
+    (row,) = macs.rows()
+    assert (row["Session Name"], row["MAC Address"].lower()) == (a.name, mac.hex("-"))
+    cmd("Hub DEFAULT", f"MacDelete {row['ID']}", (f"MacDelete {row['ID']}", 29), (f"SessionGet {a.name}9", 29),
+        (f"SessionDisconnect {a.name}9", 29), f"SessionDisconnect {a.name}")
+    assert a.wait_end()
+    assert [s["name"] for s in lab.server.sessions("DEFAULT")] == [b.name]
+
+
+def test_connections(lab, cmd, join):
+    """The tool sees itself, and ends a session's connection."""
+    a = join()
+    rows = cmd("ConnectionList")[0].rows()
+    assert {r["Type"] for r in rows} >= {"Management RPC", "Client"}, rows
+    name = next(c["name"] for c in lab.server.connections() if c["session"] == a.name)
+    one, *_ = cmd(f"ConnectionGet {name}", ("ConnectionGet CID-0", 29), ("ConnectionDisconnect CID-0", 29),
+                  f"ConnectionDisconnect {name}")
+    assert one.items()["Connection Name"] == name
+    assert a.wait_end()
+
+
+def test_bridges(cmd):
+    """A local bridge to a TAP comes and goes."""
+    done = cmd("BridgeCreate DEFAULT /DEVICE:pbcmd /TAP:yes", "BridgeList", "Hub DEFAULT", "SessionList",
+               "BridgeDelete DEFAULT /DEVICE:pbcmd", ("BridgeDelete DEFAULT /DEVICE:pbcmd", 29), "BridgeList")
+    (row,) = done[1].rows()
+    assert (row["Virtual Hub Name"], row["Network Adapter or Tap Device Name"]) == ("DEFAULT", "pbcmd")
+    assert not done[-1].rows()
+
+
+# ---- roles ----------------------------------------------------------------------------------------
+
+def test_hub_administrator(lab, cmd):
+    """Reads the server, changes nothing of it, sees his own hub alone."""
+    lists = cmd("ServerInfoGet", "ServerStatusGet", "HubList", "ListenerList", "BridgeList", ("ListenerCreate 5560", 52),
+                ("ListenerDelete 443", 52), ("ServerPasswordSet x", 52), ("ConnectionList", 52),
+                ("BridgeCreate DEFAULT /DEVICE:x /TAP:yes", 52), "StatusGet", "SessionList", "MacTable",
+                ("Hub SECOND", 52), hub="DEFAULT")
+    assert [r["Virtual Hub Name"] for r in lists[2].rows()] == ["DEFAULT"]
+    with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT") as rpc:
+        with pytest.raises(RpcError) as refused:
+            rpc.call("EnumSession", HubName="SECOND")
+        assert refused.value.code == 52
+
+
+# ---- the RPC itself -------------------------------------------------------------------------------
+
+def test_malformed(lab):
+    """What is no request ends the connection politely and nothing else; unknown and empty calls are 33."""
+    bodies = [b"", b"\0", bytes(4), struct.pack(">I", 1), b"\xff" * 64]
+    for body in bodies:
+        with Rpc(lab.nodes["wire"], SERVER4) as rpc:
+            if body == bytes(4):  # a PACK without elements asks for no method
+                rpc.send(body)
+                assert pack.first(rpc.recv(), "error") == 33
+                continue
+            rpc.send(body)
+            assert rpc.ended(), body
+    with Rpc(lab.nodes["wire"], SERVER4) as rpc:
+        rpc.conn.send(struct.pack(">I", 1 << 30))
+        assert rpc.ended()
+    with Rpc(lab.nodes["wire"], SERVER4) as rpc:
+        for code, method, params in [(33, "NoSuchMethod", {}), (38, "EnumSession", {}), (8, "EnumSession", {"HubName": "X"}),
+                                     (38, "EnumSession", {"HubName": "x" * 300}), (29, "GetSessionStatus",
+                                                                                   {"HubName": "DEFAULT", "Name": "X"})]:
+            with pytest.raises(RpcError) as refused:
+                rpc.call(method, **params)
+            assert refused.value.code == code, method
+        # Byte by byte, and two requests in one record: each has its answer, in order.
+        one = pack.encode({"function_name": "Test", "IntValue": 1})
+        two = pack.encode({"function_name": "Test", "IntValue": 2})
+        for byte in struct.pack(">I", len(one)) + one:
+            rpc.conn.send(bytes([byte]))
+        assert rpc.recv()["IntValue"] == [1]
+        rpc.conn.send(b"".join(struct.pack(">I", len(b)) + b for b in (two, one)))
+        assert [rpc.recv()["IntValue"], rpc.recv()["IntValue"]] == [[2], [1]]
+
+
+def test_many_administrators(lab):
+    """A hundred at once are served; the list of connections names them; they end when they are told to."""
+    many = [Rpc(lab.nodes["wire"], SERVER4) for _ in range(100)]
+    for rpc in many:
+        rpc.send(pack.encode({"function_name": "EnumConnection"}))
+    for rpc in many:
+        assert len(rpc.recv()["Name"]) >= 100
+    names = [c["name"] for c in lab.server.connections() if c["state"] == "admin"]
+    assert len(names) == 100
+    lab.server.rpc("DisconnectConnection", Name_str=names[0])
+    assert any(rpc.ended(0.1) for rpc in many[:3]) or many[0].ended()
+    for rpc in many:
+        rpc.close()
+    wait_for("administrators gone", lambda: all(c["state"] not in ("admin", "closing")
+                                                for c in lab.server.connections()), 10)
+
+
+def test_shutdown_says_goodbye(make_lab):
+    """An end of the daemon ends administrators' connections with close_notify."""
+    lab = make_lab()
+    lab.server.start()
+    rpc = Rpc(lab.nodes["wire"], SERVER4)
+    assert lab.server.stop() == 0
+    assert rpc.ended()
+    lab.close()

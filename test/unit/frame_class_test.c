@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The parser of dataplane/frame_class.h: each kind of frame, tagged and not, and cut off anywhere. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dataplane/frame_class.h"
+#include "test/unit/rule_frames.h"
+
+#define UNICAST	  UINT64_C(0x020000000001)
+#define MULTICAST UINT64_C(0x333300000001)
+#define SOURCE	  UINT64_C(0x020000000002)
+
+/* What rules go by; addresses and leases have tests of their own. */
+#define RULES                                                                                    \
+	(FRAME_TCP4_ANSWER | FRAME_TCP6_ANSWER | FRAME_IPV4 | FRAME_IPV6 | FRAME_NON_IP |        \
+		FRAME_DHCP4 | FRAME_DHCP6 | FRAME_DHCP4_SERVER | FRAME_DHCP6_SERVER | FRAME_RS | \
+		FRAME_RA | FRAME_PPPOE | FRAME_OSPF | FRAME_BPDU | FRAME_MALFORMED | FRAME_ARP | \
+		FRAME_UNMETERED | FRAME_SOURCE4 | FRAME_SOURCE6 | FRAME_DHCP4_ACK |              \
+		FRAME_DHCP6_LEASE | FRAME_ADVERTISED | FRAME_TCP_SYN | FRAME_ICMP6)
+#define S4 (FRAME_IPV4 | FRAME_SOURCE4)
+#define S6 (FRAME_IPV6 | FRAME_SOURCE6)
+
+static const struct {
+	uint64_t classes;
+	bool housekeeping; /* passes ArpDhcpOnly to a group address */
+	uint32_t whole;	   /* shortest length at which nothing is cut off, behind Ethernet */
+} expect[RF_CNT] = {
+	[RF_TCP4_SYN] = {S4 | FRAME_UNMETERED | FRAME_TCP_SYN, false, 40},
+	[RF_TCP4_ANSWER] = {S4 | FRAME_UNMETERED | FRAME_TCP_SYN | FRAME_TCP4_ANSWER, false, 40},
+	[RF_TCP4_DATA] = {S4, false, 40},
+	[RF_TCP6_ANSWER] = {S6 | FRAME_UNMETERED | FRAME_TCP_SYN | FRAME_TCP6_ANSWER, false, 60},
+	[RF_TCP6_DATA] = {S6, false, 60},
+	[RF_UDP4] = {S4, false, 28},
+	[RF_UDP6] = {S6, false, 48},
+	[RF_ICMP4] = {S4 | FRAME_UNMETERED, false, 24},
+	[RF_ARP] = {S4 | FRAME_ARP | FRAME_UNMETERED, true, 28},
+	[RF_DHCP4_DISCOVER] = {FRAME_IPV4 | FRAME_DHCP4 | FRAME_UNMETERED, true, 28},
+	[RF_DHCP4_ACK] = {FRAME_IPV4 | FRAME_DHCP4 | FRAME_DHCP4_SERVER | FRAME_DHCP4_ACK |
+			FRAME_UNMETERED,
+		true, 28},
+	[RF_DHCP6_SOLICIT] = {S6 | FRAME_DHCP6 | FRAME_UNMETERED, true, 48},
+	[RF_DHCP6_REPLY] = {S6 | FRAME_DHCP6 | FRAME_DHCP6_SERVER | FRAME_DHCP6_LEASE |
+			FRAME_UNMETERED,
+		true, 48},
+	[RF_RS] = {S6 | FRAME_RS | FRAME_ICMP6 | FRAME_UNMETERED, true, 44},
+	[RF_RA] = {S6 | FRAME_RA | FRAME_ICMP6 | FRAME_UNMETERED, true, 44},
+	[RF_NS] = {S6 | FRAME_ICMP6 | FRAME_UNMETERED, true, 44},
+	[RF_NA] = {S6 | FRAME_ICMP6 | FRAME_UNMETERED | FRAME_ADVERTISED, true, 44},
+	[RF_MLD] = {S6 | FRAME_ICMP6 | FRAME_UNMETERED, true, 52},
+	[RF_OSPF] = {S4 | FRAME_OSPF, false, 20},
+	[RF_PPPOE] = {FRAME_NON_IP | FRAME_PPPOE, false, 0},
+	[RF_BPDU] = {FRAME_NON_IP | FRAME_BPDU, false, 0},
+	[RF_IPX] = {FRAME_NON_IP, false, 0},
+};
+
+static uint64_t classes_of(enum rule_frame kind, uint64_t dst, uint16_t vlan)
+{
+	struct rule_frame_of of = {
+		.dst = kind == RF_BPDU ? UINT64_C(0x0180c2000000) : dst,
+		.src = SOURCE,
+		.vlan = vlan,
+		.host = 5,
+	};
+	uint8_t bytes[RULE_FRAME_BYTES];
+	struct frame_class c;
+
+	frame_classify(bytes, rule_frame_write(kind, &of, bytes), &c);
+	assert_int_equal(c.vlan, vlan);
+	return c.classes;
+}
+
+static void test_kinds(void **)
+{
+	for (unsigned k = 0; k < RF_CNT; k++) {
+		uint64_t one = classes_of(k, UNICAST, 0), group = classes_of(k, MULTICAST, 0);
+
+		if ((one & RULES) != expect[k].classes || (group & RULES) != expect[k].classes)
+			fail_msg("%s: %llx, not %llx", rule_frame_name[k],
+				(unsigned long long)(one & RULES),
+				(unsigned long long)expect[k].classes);
+		if (k != RF_BPDU)
+			assert_false(one & (FRAME_GROUP_OTHER | FRAME_BROADCAST));
+		assert_true(group & FRAME_BROADCAST);
+		if (((group & FRAME_GROUP_OTHER) == 0) != expect[k].housekeeping)
+			fail_msg("%s: to a group", rule_frame_name[k]);
+		/* Through one tag the same is seen, but a BPDU is never tagged. */
+		if (k != RF_BPDU && (classes_of(k, UNICAST, 7) & RULES) != expect[k].classes)
+			fail_msg("%s: tagged", rule_frame_name[k]);
+	}
+}
+
+/* In memory of its own length, so that the sanitizer sees a byte read too far. */
+static void test_cut_off(void **)
+{
+	for (unsigned k = 0; k < RF_CNT; k++) {
+		struct rule_frame_of of = {.dst = UNICAST, .src = SOURCE, .host = 5};
+		uint8_t bytes[RULE_FRAME_BYTES];
+		uint32_t len = rule_frame_write(k, &of, bytes);
+
+		for (uint32_t n = FRAME_MIN_BYTES; n <= len; n++) {
+			uint8_t *cut = malloc(n);
+			struct frame_class c;
+
+			memcpy(cut, bytes, n);
+			frame_classify(cut, n, &c);
+			free(cut);
+			if (((c.classes & FRAME_MALFORMED) == 0) !=
+				(n >= FRAME_MIN_BYTES + expect[k].whole))
+				fail_msg("%s at %u bytes", rule_frame_name[k], n);
+		}
+	}
+}
+
+static void test_addresses(void **)
+{
+	static const uint8_t v4[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 5};
+	static const uint8_t v6[] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5};
+	struct rule_frame_of of = {.dst = UNICAST, .src = SOURCE, .host = 5};
+	uint8_t bytes[RULE_FRAME_BYTES];
+	struct frame_class c;
+
+	frame_classify(bytes, rule_frame_write(RF_ARP, &of, bytes), &c);
+	assert_memory_equal(c.src, v4, 16);
+	frame_classify(bytes, rule_frame_write(RF_UDP4, &of, bytes), &c);
+	assert_memory_equal(c.src, v4, 16);
+	frame_classify(bytes, rule_frame_write(RF_NS, &of, bytes), &c);
+	assert_memory_equal(c.src, v6, 16);
+	frame_classify(bytes, rule_frame_write(RF_NA, &of, bytes), &c);
+	assert_memory_equal(c.lease, v6, 16);
+	frame_classify(bytes, rule_frame_write(RF_DHCP4_ACK, &of, bytes), &c);
+	assert_memory_equal(c.lease, v4, 16);
+	assert_int_equal(c.client, UNICAST);
+	frame_classify(bytes, rule_frame_write(RF_DHCP6_REPLY, &of, bytes), &c);
+	assert_int_equal(c.lease[0], 0xfd);
+	assert_int_equal(c.lease[15], 5);
+	assert_int_equal(c.client, UNICAST);
+}
+
+static uint64_t changed(enum rule_frame kind, uint32_t at, uint8_t to)
+{
+	struct rule_frame_of of = {.dst = UNICAST, .src = SOURCE, .host = 5};
+	uint8_t bytes[RULE_FRAME_BYTES];
+	uint32_t len = rule_frame_write(kind, &of, bytes);
+	struct frame_class c;
+
+	bytes[at] = to;
+	frame_classify(bytes, len, &c);
+	return c.classes;
+}
+
+/* What Debian's server was seen to do with headers that make no sense (hub.md 3 step 5). */
+static void test_nonsense(void **)
+{
+	/* IPv4: header length 16, version 5: unknown, no error. Total length 19: error. 0: says nothing. */
+	assert_int_equal(changed(RF_TCP4_ANSWER, 14, 0x44), FRAME_IPV4);
+	assert_int_equal(changed(RF_TCP4_ANSWER, 14, 0x55), FRAME_IPV4);
+	assert_true(changed(RF_TCP4_ANSWER, 17, 19) & FRAME_MALFORMED);
+	assert_true(changed(RF_TCP4_ANSWER, 17, 0) & FRAME_TCP4_ANSWER);
+	/* A later fragment has no ports; the source is looked at. */
+	assert_int_equal(changed(RF_TCP4_ANSWER, 21, 1), S4);
+	/* IPv6 with another version. */
+	assert_true(changed(RF_UDP6, 14, 0x40) & FRAME_MALFORMED);
+	/* A chain of hop-by-hop headers that leads out of the packet. */
+	assert_true(changed(RF_MLD, 55, 200) & FRAME_MALFORMED);
+	/* No address of a host. */
+	assert_false(changed(RF_UDP6, 22, 0xff) & FRAME_SOURCE6);
+	/* A request is no lease; neither is an answer to hardware that is no Ethernet. */
+	assert_false(changed(RF_DHCP4_ACK, 42, 1) & (FRAME_DHCP4_ACK | FRAME_DHCP4_SERVER));
+	assert_false(changed(RF_DHCP4_ACK, 43, 6) & FRAME_DHCP4_ACK);
+	/* Without its cookie it may not pass a bandwidth limit, but it is DHCP to a filter. */
+	assert_int_equal(changed(RF_DHCP4_DISCOVER, 42 + 236, 0), FRAME_IPV4 | FRAME_DHCP4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_nonsense),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
