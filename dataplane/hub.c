@@ -88,6 +88,11 @@ struct hub *hub_create(const struct hub_conf *conf)
 		.socket = -1,
 		.gens = port_gens,
 	};
+	struct iptable_conf ips = {
+		.max_entries = conf->max_ips != 0 ? conf->max_ips : 65536,
+		.age_s = 60,
+		.lease_age_s = 300,
+	};
 	unsigned locals = lcore_count();
 	size_t size_bytes = sizeof(struct hub) + locals * sizeof(struct hub_local);
 	struct hub_options options;
@@ -98,7 +103,8 @@ struct hub *hub_create(const struct hub_conf *conf)
 		errno = EINVAL;
 		return NULL;
 	}
-	if (getrandom(fdb.secret, sizeof(fdb.secret), 0) != (ssize_t)sizeof(fdb.secret)) {
+	if (getrandom(fdb.secret, sizeof(fdb.secret), 0) != (ssize_t)sizeof(fdb.secret) ||
+		getrandom(ips.secret, sizeof(ips.secret), 0) != (ssize_t)sizeof(ips.secret)) {
 		errno = EIO;
 		return NULL;
 	}
@@ -120,10 +126,16 @@ struct hub *hub_create(const struct hub_conf *conf)
 		err = -errno;
 		goto fail;
 	}
+	hub->ips = iptable_create(&ips);
+	if (hub->ips == NULL) {
+		err = -errno;
+		goto fail_fdb;
+	}
+	hub->probe_cursor = UINT64_MAX;
 	hub_options_default(&options);
 	err = hub_set_options(hub, &options);
 	if (err != 0)
-		goto fail_fdb;
+		goto fail_ips;
 	err = hub_publish(hub);
 	if (err != 0)
 		goto fail_rules;
@@ -131,6 +143,8 @@ struct hub *hub_create(const struct hub_conf *conf)
 
 fail_rules:
 	free(atomic_load_explicit(&hub->rules, memory_order_relaxed));
+fail_ips:
+	iptable_destroy(hub->ips);
 fail_fdb:
 	fdb_destroy(hub->fdb);
 fail:
@@ -145,8 +159,13 @@ static void hub_free(void *arg)
 	void (*done)(void *) = hub->done;
 	void *done_arg = hub->done_arg;
 
+	if (!hub_probes_end(hub)) {
+		grace_defer(&hub->grace, hub_free, hub);
+		return;
+	}
 	port_table_hub_gone(hub);
 	fdb_destroy(hub->fdb);
+	iptable_destroy(hub->ips);
 	free(atomic_load_explicit(&hub->rules, memory_order_relaxed));
 	free(hub);
 	if (done != NULL)
@@ -198,6 +217,8 @@ void hub_port_join(struct lcore *lc, struct port *port)
 	port->joined = true;
 	port->joined_ms = lc->now_ms;
 	atomic_store_explicit(&port->blocked_until_s, 0, memory_order_relaxed);
+	atomic_store_explicit(&port->ip_cnt[0], 0, memory_order_relaxed);
+	atomic_store_explicit(&port->ip_cnt[1], 0, memory_order_relaxed);
 	joined_set(local, 1);
 	if ((port->flags & PORT_F_MIRROR) != 0) {
 		if (TAILQ_EMPTY(&local->mirrors))
@@ -346,4 +367,21 @@ void hub_housekeep(struct hub *hub, unsigned slots)
 {
 	fdb_sweep(hub->fdb, slots, lcore_clock_s());
 	port_table_swept(hub, fdb_sweep_passes(hub->fdb));
+	iptable_sweep(hub->ips, slots / 8 + 1, lcore_clock_s());
+	hub_probe(hub, lcore_clock_ms());
+}
+
+size_t hub_ip_list(const struct hub *hub, uint64_t *cursor, struct iptable_entry *out, size_t max)
+{
+	return iptable_list(hub->ips, cursor, out, max, lcore_clock_s());
+}
+
+int hub_ip_delete(struct hub *hub, const uint8_t addr[16], uint16_t vlan)
+{
+	return iptable_delete(hub->ips, addr, vlan);
+}
+
+const struct iptable *hub_iptable(const struct hub *hub)
+{
+	return hub->ips;
 }

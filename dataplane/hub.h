@@ -21,12 +21,14 @@
 
 #include "dataplane/fdb.h"
 #include "dataplane/frame.h"
+#include "dataplane/iptable.h"
 #include "dataplane/port.h"
 #include "dataplane/stats.h"
 
 struct hub_conf {
 	uint32_t max_macs;  /* bound of the MAC table, default 65536 */
 	uint32_t mac_age_s; /* default 600 */
+	uint32_t max_ips;   /* bound of the IP table, default 65536 */
 	uint64_t
 		probe_mac; /* source of the hub's own probes (hub.md 5.4), as frame_mac(); 0 = none */
 };
@@ -91,7 +93,14 @@ unsigned hub_members(const struct hub *hub);
  * has passed and come back: hub_housekeep() what fdb_growing() says. Before lcore_start().
  */
 void hub_on_pressure(void (*fn)(void));
-/* One slice of housekeeping for this hub's MAC table (fdb_sweep), and port_table_swept(). */
+/* IP table: as iptable_list() and iptable_delete(); counters by hub_iptable(). */
+size_t hub_ip_list(const struct hub *hub, uint64_t *cursor, struct iptable_entry *out, size_t max);
+int hub_ip_delete(struct hub *hub, const uint8_t addr[16], uint16_t vlan);
+const struct iptable *hub_iptable(const struct hub *hub);
+/*
+ * One slice of housekeeping: MAC table (fdb_sweep) and port_table_swept(), IP table, probes (hub.md 5.4). About
+ * once a second.
+ */
 void hub_housekeep(struct hub *hub, unsigned slots);
 
 #endif

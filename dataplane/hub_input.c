@@ -7,6 +7,7 @@
  *   lookup    all keys in one bulk call
  *   learn     only sources that are unknown, elsewhere, or a second old      steps 16, 17
  *   classify  own port: drop; known port: its group; else: flood             step 18
+ *   ip        addresses: learn, and judge if the policy says so (hub_ip.c)    step 19
  *   flood     storms, loops (hub_flood.c)                                     step 20
  *   mirror    copies for monitors (hub_mirror.c)                              step 21
  *   dispatch  one tx_burst for each port on this worker, a relay for others  steps 22 to 24
@@ -288,10 +289,12 @@ static uint64_t classify(struct input *in, uint64_t live)
 			continue;
 		dst = (uint32_t)in->values[2 * j + 1]; /* index and generation, fdb.h */
 		if (dst == 0) {
-			if (unlikely(is_probe(b->hub, in->keys[2 * j + 1])))
+			if (unlikely(is_probe(b->hub, in->keys[2 * j + 1]))) {
 				input_drop(in, b->frame[j], STATS_DROP_IN_PROBE_MAC);
-			else
+				in->answers |= bit;
+			} else {
 				flood |= bit;
+			}
 			continue;
 		}
 		if (dst != last) {
@@ -477,6 +480,7 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	b->dead_cnt = 0;
 	in.port = port;
 	in.stale = 0;
+	in.answers = 0;
 	in.dropped = 0;
 	memset(in.drop, 0, sizeof(in.drop));
 	memset(&in.in, 0, sizeof(in.in));
@@ -501,6 +505,8 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 			live &= ~learn(&in);
 		if (!seen.together || !classify_together(&in, live))
 			flood = classify(&in, live);
+		if (unlikely(input_has_ip(&in)))
+			flood &= ~input_ip(&in, flood | input_grouped(&in));
 		if (unlikely(flood != 0))
 			flood &= ~input_storm(&in, flood);
 	}

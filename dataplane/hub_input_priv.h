@@ -15,10 +15,21 @@ struct input {
 	uint64_t values[2 * FRAME_BURST] __attribute__((aligned(16)));
 	struct burst_groups groups;
 	struct stats_traffic in;
-	uint64_t stale; /* mask: learning looked at the source */
+	uint64_t stale;	  /* mask: learning looked at the source */
+	uint64_t answers; /* mask: to the hub itself, dropped already */
 	unsigned dropped;
 	uint32_t drop[STATS_DROP_IN_CNT];
 };
+
+/* What has one known destination. */
+static inline uint64_t input_grouped(const struct input *in)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < in->groups.n; i++)
+		mask |= in->groups.group[i].mask;
+	return mask;
+}
 
 static inline void input_drop(struct input *in, struct frame *f, enum stats_drop_in reason)
 {
@@ -39,6 +50,31 @@ static inline bool input_has_filter(const struct input *in)
 void input_filter(struct input *in);
 /* The address to learn of a BPDU is its bridge's (hub.md 3 step 8). Before input_filter(). */
 void input_bpdu(struct input *in);
+
+/* ---- hub_ip.c ---- */
+
+#define INPUT_LEASE_S 15u /* as long a DHCP client waits before it asks again (RFC 2131) */
+
+/* Some client of the hub asked a DHCP server a little while ago. */
+static inline bool input_awaits_lease(const struct input *in)
+{
+	uint32_t asked_s = atomic_load_explicit(&in->b.hub->dhcp_asked_s, memory_order_relaxed);
+
+	return asked_s != 0 && asked_s + INPUT_LEASE_S > in->b.lc->now_s;
+}
+
+/* Some frame of the burst has an address that is to be looked at. */
+static inline bool input_has_ip(const struct input *in)
+{
+	return (in->stale | in->broadcast | in->answers) != 0 ||
+		(in->b.rules != NULL && in->b.rules->looks_ip) || input_awaits_lease(in);
+}
+
+/*
+ * Learns and judges the source addresses of the frames in `live`, which is what is switched or flooded.
+ * Returns those that were refused: dropped here, and taken out of the groups.
+ */
+uint64_t input_ip(struct input *in, uint64_t live);
 
 /* ---- hub_flood.c ---- */
 

@@ -104,11 +104,9 @@ static void mirror_relay(struct input *in, uint64_t mask, uint64_t workers)
 void input_mirror(struct input *in, uint64_t flood)
 {
 	struct burst *b = &in->b;
-	uint64_t self = UINT64_C(1) << b->lc->index, mask = flood, open = 0;
+	uint64_t self = UINT64_C(1) << b->lc->index, mask = flood | input_grouped(in), open = 0;
 	uint64_t workers = atomic_load_explicit(&b->hub->mirror_workers, memory_order_relaxed);
 
-	for (unsigned i = 0; i < in->groups.n; i++)
-		mask |= in->groups.group[i].mask;
 	if (mask == 0)
 		return;
 	if ((workers & self) != 0)

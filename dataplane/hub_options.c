@@ -68,6 +68,7 @@ int hub_set_options(struct hub *hub, const struct hub_options *options)
 	rules->in_classes = options->disable_ip_parsing ? 0 : classes(options);
 	rules->mss = options->disable_adjust_tcp_mss ? 0 : options->adjust_tcp_mss;
 	rules->looks_in = rules->in_classes != 0 || rules->mss != 0 || options->no_manage_vlan_id;
+	rules->no_ips = options->no_ip_table || options->disable_ip_parsing;
 	rules->storm = (struct storm_limit){
 		.threshold = rules->options.storm_threshold,
 		.strict = options->storm_strict,

@@ -18,6 +18,9 @@
 
 #define HUB_MAX 65536u /* hub table slots: index and generation fit one word of a relay */
 
+struct iptable;
+struct probe_batch;
+
 TAILQ_HEAD(port_list, port);
 
 /* One worker's part of a hub: written by that worker alone. */
@@ -45,8 +48,13 @@ struct hub {
 	_Atomic uint64_t workers;	   /* bit per worker that has members (not mirrors) */
 	_Atomic uint64_t mirror_workers;   /* the same for mirrors */
 	_Atomic(struct hub_rules *) rules; /* never NULL; control thread publishes */
+	struct iptable *ips;
+	_Atomic uint32_t dhcp_asked_s; /* when some client last asked a DHCP server; any worker */
 	/* Control thread. */
 	struct port_quarantine quarantine __attribute__((aligned(64)));
+	struct probe_batch *probes[LCORE_MAX]; /* by worker; made when first needed */
+	uint64_t probe_cursor;		       /* in the IP table; UINT64_MAX: between two rounds */
+	uint64_t probe_due_ms;
 	struct grace_node grace;
 	void (*done)(void *arg);
 	void *done_arg;
@@ -60,6 +68,7 @@ struct hub_rules {
 	uint64_t in_classes; /* FRAME_*: no frame of these enters the hub */
 	uint16_t mss;	     /* 0: no clamp */
 	bool looks_in;	     /* some option looks at every frame that comes in */
+	bool no_ips;	     /* there is no IP table */
 	struct storm_limit storm;
 	struct grace_node grace;
 };
@@ -141,6 +150,20 @@ static inline const struct frame_class *burst_class(struct burst *b, unsigned j)
 	return &b->lc->scratch->cls[j];
 }
 
+/* An empty burst that came from no port. */
+static inline void burst_begin(struct burst *b, struct lcore *lc, struct hub *hub)
+{
+	b->lc = lc;
+	b->hub = hub;
+	b->local = &hub->local[lc->index];
+	b->options = hub_rules(hub);
+	b->source = NULL;
+	b->rules = NULL;
+	b->classified = 0;
+	b->n = 0;
+	b->dead_cnt = 0;
+}
+
 /* The burst no longer needs frame j's mbuf: freed at the end, in bulk. */
 static inline void burst_bury(struct burst *b, struct frame *f)
 {
@@ -210,6 +233,16 @@ void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, u
  */
 void burst_tx(struct burst *b, struct port *port, struct frame **frames, const uint8_t *at,
 	unsigned n, unsigned oversize, unsigned no_mbuf);
+
+/* ---- hub_probe.c ---- */
+
+/* Addresses of the hub's probes, from their MAC. Pure. */
+void hub_probe_ip4(uint64_t mac, uint8_t ip4[4]);
+void hub_probe_ip6(uint64_t mac, uint8_t ip6[16]);
+/* One slice of a round, or nothing if none is due. Control thread. */
+void hub_probe(struct hub *hub, uint64_t now_ms);
+/* Frees what probing needs; false: a worker still has a batch, ask again later. Control thread. */
+bool hub_probes_end(struct hub *hub);
 
 /* ---- hub_egress.c ---- */
 

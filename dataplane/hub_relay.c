@@ -8,18 +8,11 @@
 void burst_from_relay(struct burst *b, struct lcore *lc, struct hub *hub, struct frame *frames,
 	struct rte_mbuf **m, unsigned n)
 {
-	b->lc = lc;
-	b->hub = hub;
-	b->local = &hub->local[lc->index];
-	b->options = hub_rules(hub);
-	b->source = NULL;
-	b->rules = NULL;
-	b->classified = 0;
+	burst_begin(b, lc, hub);
 	b->n = n;
 	b->max_len = 0;
 	b->backed = true;
 	b->borrowed = false;
-	b->dead_cnt = 0;
 	for (unsigned i = 0; i < n; i++) {
 		frames[i] = (struct frame){
 			.data = rte_pktmbuf_mtod(m[i], uint8_t *),

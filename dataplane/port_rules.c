@@ -14,6 +14,8 @@ static void looks_set(struct port_rules *r)
 	const struct policy *p = &r->policy;
 
 	r->looks_in = p->in_classes != 0 || p->upload_bps != 0 || p->vlan != 0;
+	r->looks_ip = p->max_ip4s != 0 || p->max_ip6s != 0 ||
+		(p->flags & (POLICY_F_CHECK_IP4 | POLICY_F_CHECK_IP6 | POLICY_F_DHCP_FORCE)) != 0;
 	r->looks_out = p->out_classes != 0 || p->download_bps != 0 || p->vlan != 0 ||
 		(p->flags & (POLICY_F_PRIVACY | POLICY_F_SAME_HOST)) != 0;
 	r->looks_out_ip6 = (p->flags & (POLICY_F_NO_RA_ROUTER | POLICY_F_OUTER_IPV6)) != 0;

@@ -9,8 +9,20 @@
 #include "dataplane/port_rules.h"
 #include "dataplane/storm.h"
 
+#define PORT_RECENT 4u
+
+/* An address that the IP table allowed in this second. */
+struct port_recent {
+	uint8_t addr[16];
+	uint64_t mac;
+	uint32_t second;
+	uint32_t vlan;
+};
+
 /* One worker's part. */
 struct port_part {
+	struct port_recent recent[PORT_RECENT];
+	unsigned recent_next;
 	struct meter up;
 	struct meter down;
 	struct storm storm; /* there only if the policy has the limiter */
@@ -19,6 +31,7 @@ struct port_part {
 struct port_rules {
 	struct policy policy;
 	bool looks_in;	       /* some rule looks at every frame from the port, or changes it */
+	bool looks_ip;	       /* some rule is about the source addresses of its frames */
 	bool looks_out;	       /* the same for frames to the port */
 	bool looks_out_ip6;    /* only those with EtherType IPv6 */
 	uint32_t tag_bytes;    /* what comes off a frame on its way to the port */

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * IP addresses of frames on their way in (reference/hub.md 3 step 19, 5): learned, and refused where a policy
+ * says so.
+ *
+ * A port with an IP rule has every frame looked at. Of any other the table only wants to know what lives
+ * there, and three sorts of frames tell: those to groups (ARP requests, neighbour and router
+ * solicitations, DHCP), answers to the hub's own probes, and those whose source MAC was not seen in this
+ * second yet, of which each MAC has one a second at most. So a session with the default policy does not pay
+ * per frame. Answers of DHCP servers are unicast: they are looked for, by their ports alone, as long as
+ * some client of the hub asked a little while ago.
+ */
+
+#include <rte_branch_prediction.h>
+
+#include "dataplane/hub_input_priv.h"
+#include "dataplane/iptable.h"
+
+#define ETHERNET 14u
+#define TAG	 4u
+
+/* ---- managed addresses ------------------------------------------------------------------------ */
+
+static bool in_range(const uint8_t *addr, const struct hub_range *r)
+{
+	unsigned bytes = r->bits / 8, rest = r->bits % 8;
+
+	return memcmp(addr, r->addr, bytes) == 0 &&
+		(rest == 0 || ((addr[bytes] ^ r->addr[bytes]) & (0xff00 >> rest & 0xff)) == 0);
+}
+
+/* 10/8, 172.16/12, 192.168/16, 169.254/16, 100.64/10 */
+static bool is_private4(const uint8_t *a)
+{
+	return a[0] == 10 || (a[0] == 172 && (a[1] & 0xf0) == 16) || (a[0] == 192 && a[1] == 168) ||
+		(a[0] == 169 && a[1] == 254) || (a[0] == 100 && (a[1] & 0xc0) == 64);
+}
+
+static bool is_managed(const struct hub_options *o, const uint8_t *addr)
+{
+	bool usual = iptable_is_ip4(addr) ? !o->manage_only_private_ip || is_private4(addr + 12)
+					  : !o->manage_only_local_unicast_ipv6 ||
+			(addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
+
+	for (unsigned i = 0; !usual && i < o->managed_cnt; i++)
+		usual = in_range(addr, &o->managed[i]);
+	return usual;
+}
+
+/* ---- one frame -------------------------------------------------------------------------------- */
+
+static uint16_t key_vlan(const struct input *in, unsigned j)
+{
+	return (uint16_t)(in->keys[2 * j] >> FDB_VLAN_SHIFT & 0xfff);
+}
+
+static unsigned verdict(enum iptable_result r)
+{
+	switch (r) {
+	case IPTABLE_CONFLICT:
+		return STATS_DROP_IN_IP_CONFLICT;
+	case IPTABLE_NO_LEASE:
+		return STATS_DROP_IN_DHCP_FORCE;
+	case IPTABLE_OVER_LIMIT:
+		return STATS_DROP_IN_IP_LIMIT;
+	default:
+		return STATS_DROP_IN_CNT;
+	}
+}
+
+/* One address of frame j under the rules of its port; STATS_DROP_IN_CNT: allowed. */
+static unsigned see(struct input *in, unsigned j, const uint8_t *addr, uint64_t classes)
+{
+	const struct policy *p = in->b.rules != NULL ? &in->b.rules->policy : NULL;
+	struct iptable_seen seen = {
+		.addr = addr,
+		.vlan = key_vlan(in, j),
+		.mac = in->keys[2 * j] & FDB_MAC_MASK,
+		.managed = is_managed(&in->b.options->options, addr),
+	};
+
+	if (p != NULL && iptable_is_ip4(addr)) {
+		seen.exclusive = (p->flags & POLICY_F_CHECK_IP4) != 0;
+		seen.leased = (p->flags & POLICY_F_DHCP_FORCE) != 0;
+		seen.limit = p->max_ip4s;
+	} else if (p != NULL) {
+		seen.exclusive = (p->flags & POLICY_F_CHECK_IP6) != 0;
+		if ((classes & (FRAME_RS | FRAME_RA | FRAME_DHCP6)) == 0)
+			seen.limit = p->max_ip6s;
+	}
+	return verdict(iptable_learn(in->b.hub->ips, &seen, in->port, in->b.lc->now_s));
+}
+
+/* A server assigned c->lease to the host c->client: the port is where that MAC is known. */
+static void lease(struct input *in, unsigned j, const struct frame_class *c)
+{
+	uint64_t key = fdb_key(c->client, key_vlan(in, j)), value;
+	struct iptable_seen seen = {.addr = c->lease, .vlan = key_vlan(in, j), .mac = c->client};
+	struct port *port;
+
+	fdb_lookup_bulk(in->b.hub->fdb, &key, 1, &value);
+	if (value == 0)
+		return;
+	port = port_get(fdb_value_port(value), fdb_value_gen(value));
+	if (port != NULL && port->hub == in->b.hub)
+		iptable_lease(in->b.hub->ips, &seen, port, in->b.lc->now_s);
+}
+
+static void client_asks(struct input *in)
+{
+	uint32_t now_s = in->b.lc->now_s;
+
+	/* A shared word, written once a second at most. */
+	if (atomic_load_explicit(&in->b.hub->dhcp_asked_s, memory_order_relaxed) != now_s)
+		atomic_store_explicit(&in->b.hub->dhcp_asked_s, now_s, memory_order_relaxed);
+}
+
+/* The port's last few addresses, already allowed in this second: the usual frame stops here. */
+static bool is_recent(struct input *in, unsigned j, const uint8_t *addr)
+{
+	struct port_part *part = port_part(in->port, in->b.lc);
+	struct port_recent want = {.second = in->b.lc->now_s,
+		.vlan = key_vlan(in, j),
+		.mac = in->keys[2 * j] & FDB_MAC_MASK};
+
+	memcpy(want.addr, addr, sizeof(want.addr));
+	for (unsigned i = 0; i < PORT_RECENT; i++) {
+		if (memcmp(&part->recent[i], &want, sizeof(want)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void recent_put(struct input *in, unsigned j, const uint8_t *addr)
+{
+	struct port_part *part = port_part(in->port, in->b.lc);
+	struct port_recent *to = &part->recent[part->recent_next++ % PORT_RECENT];
+
+	*to = (struct port_recent){.second = in->b.lc->now_s,
+		.vlan = key_vlan(in, j),
+		.mac = in->keys[2 * j] & FDB_MAC_MASK};
+	memcpy(to->addr, addr, sizeof(to->addr));
+}
+
+static unsigned look(struct input *in, unsigned j)
+{
+	const struct frame_class *c = burst_class(&in->b, j);
+	unsigned reason = STATS_DROP_IN_CNT;
+
+	if (unlikely((c->classes & (FRAME_DHCP4 | FRAME_DHCP6)) != 0)) {
+		if ((c->classes & (FRAME_DHCP4_SERVER | FRAME_DHCP6_SERVER)) == 0)
+			client_asks(in);
+		else if ((c->classes & (FRAME_DHCP4_ACK | FRAME_DHCP6_LEASE)) != 0)
+			lease(in, j, c);
+	}
+	if ((c->classes & (FRAME_SOURCE4 | FRAME_SOURCE6)) != 0) {
+		bool ruled = in->b.rules != NULL && in->b.rules->looks_ip;
+
+		if (ruled && likely(is_recent(in, j, c->src)))
+			return STATS_DROP_IN_CNT;
+		reason = see(in, j, c->src, c->classes);
+		if (ruled && reason == STATS_DROP_IN_CNT)
+			recent_put(in, j, c->src);
+	}
+	if (reason == STATS_DROP_IN_CNT && (c->classes & FRAME_ADVERTISED) != 0 &&
+		memcmp(c->src, c->lease, sizeof(c->src)) != 0)
+		reason = see(in, j, c->lease, c->classes);
+	return reason;
+}
+
+/* ---- a burst ---------------------------------------------------------------------------------- */
+
+static uint32_t be32_at(const struct frame *f, uint32_t at)
+{
+	uint32_t v;
+
+	if (f->len < at + sizeof(v))
+		return 0;
+	memcpy(&v, f->data + at, sizeof(v));
+	return __builtin_bswap32(v);
+}
+
+/* Which frames of `mask` may be a DHCP server's to a client, by ports where they usually stand. */
+static uint64_t from_servers(struct input *in, uint64_t mask)
+{
+	uint64_t found = 0;
+
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(mask);
+		const struct frame *f = in->b.frame[j];
+		uint32_t at = ETHERNET + (frame_ethertype(f) == 0x8100 ? TAG : 0);
+
+		if (be32_at(f, at + 20) == (67u << 16 | 68u) ||
+			be32_at(f, at + 40) == (547u << 16 | 546u))
+			found |= UINT64_C(1) << j;
+	}
+	return found;
+}
+
+uint64_t input_ip(struct input *in, uint64_t live)
+{
+	uint64_t refused = 0, mask;
+
+	if (in->b.options->no_ips)
+		return 0;
+	if (in->b.rules != NULL && in->b.rules->looks_ip) {
+		mask = live;
+	} else {
+		mask = live & (in->stale | in->broadcast);
+		if (unlikely(input_awaits_lease(in)))
+			mask |= from_servers(in, live & ~mask);
+	}
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(mask);
+		unsigned reason = look(in, j);
+
+		if (likely(reason == STATS_DROP_IN_CNT))
+			continue;
+		notice_violation(in->b.lc, in->port, (enum stats_drop_in)reason,
+			burst_class(&in->b, j), in->keys[2 * j]);
+		input_drop(in, in->b.frame[j], (enum stats_drop_in)reason);
+		refused |= UINT64_C(1) << j;
+	}
+	/* They go nowhere, whatever they say: nothing is refused. */
+	for (mask = in->answers; mask != 0; mask &= mask - 1)
+		look(in, (unsigned)__builtin_ctzll(mask));
+	if (unlikely(refused != 0)) {
+		for (unsigned i = 0; i < in->groups.n; i++)
+			in->groups.group[i].mask &= ~refused;
+	}
+	return refused;
+}
