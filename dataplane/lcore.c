@@ -96,7 +96,7 @@ static bool idle_decide(struct lcore *lc, bool worked, uint64_t tsc)
 	if (worked)
 		lc->worked_tsc = tsc;
 	if (lc->mode == LCORE_POLL_ALWAYS || lc->task_cnt + lc->flush_cnt > 0 ||
-		lc->relay_mask != 0)
+		lc->relay_mask != 0 || lc->epoll_at < lc->epoll_cnt)
 		return false;
 	if (worked)
 		return lc->spin_tsc == 0 && TAILQ_EMPTY(&lc->polls);
@@ -202,6 +202,7 @@ static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsign
 	lc->mode = conf->poll;
 	lc->spin_tsc = us_to_tsc(conf->spin_us);
 	lc->epoll_gap_tsc = us_to_tsc(LCORE_EPOLL_GAP_US);
+	lc->sockets_tsc = us_to_tsc(LCORE_SOCKETS_US);
 	lc->epoll_fd = -1;
 	lc->bell.fd = -1;
 	lcore_table[lcore_cnt++] = lc;

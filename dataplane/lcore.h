@@ -8,7 +8,7 @@
  * One turn:
  *   1 messages   from the control thread (ring, bounded share per turn)
  *   2 tasks      work that said it has more to do (struct lcore_task)
- *   3 sockets    epoll, no wait while busy (struct lcore_fd)
+ *   3 sockets    epoll, no wait while busy (struct lcore_fd); within half a millisecond, the rest next turn
  *   4 polls      ports without an fd (struct lcore_poll)
  *   5 rings      frames from other workers, a batch for each socket served
  *   6 flushes    everything that collected output in this turn (struct lcore_flush), once each

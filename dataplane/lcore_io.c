@@ -189,14 +189,12 @@ int lcore_fd_mod(struct lcore *lc, struct lcore_fd *lfd, uint32_t events)
 
 void lcore_fd_del(struct lcore *lc, struct lcore_fd *lfd)
 {
-	struct epoll_event *batch = lc->epoll_batch;
-
 	if (epoll_ctl(lc->epoll_fd, EPOLL_CTL_DEL, lfd->fd, NULL) == 0)
 		SEEN_ADD(lc, fds, -1u);
 	lfd->events = 0;
 	for (unsigned i = lc->epoll_at; i < lc->epoll_cnt; i++) {
-		if (batch[i].data.ptr == lfd)
-			batch[i].data.ptr = NULL;
+		if (lc->epoll_batch[i].data.ptr == lfd)
+			lc->epoll_batch[i].data.ptr = NULL;
 	}
 }
 
@@ -266,35 +264,43 @@ static int io_block(struct lcore *lc, struct epoll_event *ev)
 	return n;
 }
 
-unsigned lcore_io_run(struct lcore *lc, bool block)
+/* Looks for ready sockets, unless some of the last look still wait: those have waited longest. */
+static void sockets_look(struct lcore *lc, bool block)
 {
-	struct epoll_event ev[LCORE_EPOLL_BURST];
-	unsigned ran = 0;
 	int n;
 
+	if (lc->epoll_at < lc->epoll_cnt)
+		return;
+	lc->epoll_at = lc->epoll_cnt = 0;
 	if (block) {
-		n = io_block(lc, ev);
+		n = io_block(lc, lc->epoll_batch);
 	} else {
 		/* mark_tsc: begin of this turn. A system call per turn would cost a busy NIC 20 %. */
 		if (lc->polls_busy && lc->mark_tsc - lc->epoll_tsc < lc->epoll_gap_tsc)
-			return 0;
-		n = epoll_wait(lc->epoll_fd, ev, LCORE_EPOLL_BURST, 0);
+			return;
+		n = epoll_wait(lc->epoll_fd, lc->epoll_batch, LCORE_EPOLL_BURST, 0);
 	}
 	lc->epoll_tsc = lc->mark_tsc;
-	if (n <= 0)
-		return 0;
-	lc->epoll_batch = ev;
-	lc->epoll_cnt = (unsigned)n;
-	for (unsigned i = 0; i < (unsigned)n; i++) {
-		struct lcore_fd *lfd = ev[i].data.ptr;
+	lc->epoll_cnt = n > 0 ? (unsigned)n : 0;
+}
 
-		lc->epoll_at = i + 1;
+unsigned lcore_io_run(struct lcore *lc, bool block)
+{
+	unsigned ran = 0;
+	uint64_t until;
+
+	sockets_look(lc, block);
+	until = rte_rdtsc() + lc->sockets_tsc;
+	while (lc->epoll_at < lc->epoll_cnt) {
+		const struct epoll_event *ev = &lc->epoll_batch[lc->epoll_at++];
+		struct lcore_fd *lfd = ev->data.ptr;
+
 		if (lfd == NULL)
 			continue;
-		lfd->ready(lc, lfd, ev[i].events);
+		lfd->ready(lc, lfd, ev->events);
 		ran++;
+		if (rte_rdtsc() > until)
+			break;
 	}
-	lc->epoll_cnt = 0;
-	lc->epoll_batch = NULL;
 	return ran;
 }

@@ -5,6 +5,7 @@
 /* The inside of a worker, shared by the lcore_*.c and hub_*.c files and by nobody else. */
 
 #include <assert.h>
+#include <sys/epoll.h>
 
 #include <rte_ring.h>
 
@@ -12,13 +13,19 @@
 #include "dataplane/lcore.h"
 #include "dataplane/lcore_timer.h"
 
-#define LCORE_MSG_RING	   1024u
-#define LCORE_MSG_BURST	   32u /* messages per turn: the frames wait behind them */
-#define LCORE_EVENT_RING   1024u
-#define LCORE_EPOLL_BURST  64u
-#define LCORE_POLL_MIN_US  50u	/* first sleep between looks at polled ports ... */
-#define LCORE_POLL_MAX_US  500u /* ... and the longest: the first frame waits less than 1 ms */
-#define LCORE_EPOLL_GAP_US 20u	/* while polled ports are busy, sockets are asked this often */
+#define LCORE_MSG_RING	  1024u
+#define LCORE_MSG_BURST	  32u /* messages per turn: the frames wait behind them */
+#define LCORE_EVENT_RING  1024u
+#define LCORE_EPOLL_BURST 64u
+#define LCORE_POLL_MIN_US 50u  /* first sleep between looks at polled ports ... */
+#define LCORE_POLL_MAX_US 500u /* ... and the longest: the first frame waits less than 1 ms */
+/*
+ * Sockets in one turn: a batch of them may bring 4 MiB for one and the same port before step 6 gives it a
+ * chance to send. A recv of 64 KiB through a hub takes some 50 to 100 us; so this is still hundreds of KiB,
+ * and what flushes and timers wait for.
+ */
+#define LCORE_SOCKETS_US   500u
+#define LCORE_EPOLL_GAP_US 20u /* while polled ports are busy, sockets are asked this often */
 #define LCORE_RELAY_BATCH  64u
 
 /* One frame on the way to another worker: 16 bytes, no pointer that could outlive its object. */
@@ -68,9 +75,10 @@ struct lcore {
 	struct lcore_poll *poll_next; /* where the walk goes on; moved by lcore_poll_del() */
 	unsigned task_cnt;
 	unsigned flush_cnt;
-	unsigned epoll_at,
-		epoll_cnt; /* batch being dispatched, so that lcore_fd_del() can blank it */
-	void *epoll_batch;
+	/* Sockets found ready: [at, cnt) wait, perhaps for the next turn; lcore_fd_del() blanks them. */
+	struct epoll_event epoll_batch[LCORE_EPOLL_BURST];
+	unsigned epoll_at, epoll_cnt;
+	uint64_t sockets_tsc; /* share of a turn */
 	struct rte_mempool *pool;
 	struct hub_scratch *scratch; /* for the burst under way (hub_priv.h) */
 	uint64_t relay_mask;	     /* workers with something in out[] */

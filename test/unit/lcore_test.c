@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 
 #include "dataplane/grace.h"
@@ -381,6 +382,84 @@ static void a_removed_fd_is_not_called_in_its_batch(void **)
 	}
 }
 
+#define SLOW_SOCKETS 8u
+#define SLOW_US	     200u
+
+static struct {
+	struct lcore_fd lfd[SLOW_SOCKETS];
+	int peer[SLOW_SOCKETS];
+	struct lcore_flush flush;
+	unsigned calls[SLOW_SOCKETS];
+	unsigned flushes;
+	unsigned most, since_flush; /* sockets served between two flushes */
+	_Atomic unsigned served;
+} slow;
+
+static void slow_flush(struct lcore *, struct lcore_flush *)
+{
+	slow.flushes++;
+	slow.since_flush = 0;
+}
+
+/* As a socket that brings 64 KiB. */
+static void slow_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t)
+{
+	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * SLOW_US;
+	char c;
+
+	while (rte_rdtsc() < until)
+		;
+	assert_int_equal(read(lfd->fd, &c, 1), 1);
+	slow.calls[lfd - slow.lfd]++;
+	if (++slow.since_flush > slow.most)
+		slow.most = slow.since_flush;
+	lcore_flush_add(lc, &slow.flush);
+	atomic_fetch_add(&slow.served, 1);
+}
+
+static void slow_add(struct lcore *lc, void *)
+{
+	slow.flush.flush = slow_flush;
+	for (unsigned i = 0; i < SLOW_SOCKETS; i++) {
+		slow.lfd[i].ready = slow_ready;
+		(void)lcore_fd_add(lc, &slow.lfd[i], EPOLLIN);
+		(void)!write(slow.peer[i], "xy", 2); /* ready twice */
+	}
+}
+
+static bool slow_served(void *)
+{
+	return atomic_load(&slow.served) == 2 * SLOW_SOCKETS;
+}
+
+static void slow_del(struct lcore *lc, void *)
+{
+	for (unsigned i = 0; i < SLOW_SOCKETS; i++)
+		lcore_fd_del(lc, &slow.lfd[i]);
+}
+
+/* What takes long in a batch is spread over turns, with flushes between, and none is left behind. */
+static void sockets_have_a_share_of_a_turn(void **)
+{
+	for (unsigned i = 0; i < SLOW_SOCKETS; i++) {
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+		slow.lfd[i].fd = pair[0];
+		slow.peer[i] = pair[1];
+	}
+	worker_call(0, slow_add, NULL);
+	assert_true(worker_until(slow_served, NULL));
+	worker_call(0, slow_del, NULL);
+	for (unsigned i = 0; i < SLOW_SOCKETS; i++) {
+		assert_int_equal(slow.calls[i], 2);
+		close(slow.lfd[i].fd);
+		close(slow.peer[i]);
+	}
+	assert_in_range(slow.most, 1, 4); /* 500 us */
+	assert_true(slow.flushes >= 4);
+}
+
 /* ---- timers, sleep ---------------------------------------------------------------------------- */
 
 static struct {
@@ -617,6 +696,7 @@ int main(void)
 		cmocka_unit_test(no_event_is_lost),
 		cmocka_unit_test(a_task_runs_once_a_turn_and_a_flush_too),
 		cmocka_unit_test(a_removed_fd_is_not_called_in_its_batch),
+		cmocka_unit_test(sockets_have_a_share_of_a_turn),
 		cmocka_unit_test(a_timer_wakes_a_sleeping_worker),
 		cmocka_unit_test(an_idle_worker_sleeps),
 		cmocka_unit_test(idle_polled_ports_are_cheap_and_quick),
