@@ -17,12 +17,14 @@ def join(client, port=8888, hub="DEFAULT", **options):
 
 
 def iperf(client, server, seconds=2, *options):
-    """One iperf3 run from client to server over the VPN; the sums of its report."""
+    """One iperf3 run from client to server over the VPN; the sums of its report. `seconds` None: the options say."""
+    if seconds is not None:
+        options = ("-t", seconds, *options)
     out = server.node.folder / "iperf3.log"
     daemon = server.node.spawn("iperf3", "-s", "-1", "-B", server.address, log="iperf3.log")
     wait_for("iperf3 server", lambda: server.node.run("ss", "-Hltn", "sport = :5201").stdout)
-    got = json.loads(client.node.run("iperf3", "-c", server.address, "-J", "-t", seconds, *options,
-                                     timeout_s=seconds + 30, check=False).stdout)
+    got = json.loads(client.node.run("iperf3", "-c", server.address, "-J", *options,
+                                     timeout_s=(seconds or 60) + 30, check=False).stdout)
     daemon.wait()
     assert "error" not in got, f"{got.get('error')} {out.read_text()[-500:]}"
     return got["end"]

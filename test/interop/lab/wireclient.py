@@ -53,6 +53,7 @@ class Connection:
 
     def __init__(self, sock, tls=None, server_name=None, timeout_s=15.0):
         self.sock = sock
+        self.port = sock.getsockname()[1]
         sock.settimeout(timeout_s)
         self.timeout_s = timeout_s
         self.end = None
@@ -342,9 +343,10 @@ class Session:
         self.links.append(Link(self, self.conn, **options))
         return self
 
-    def rejoin(self, conn, start=True, **options):
-        """additional_connect over a fresh connection; LoginError on refusal."""
+    def rejoin(self, conn, start=True, append=b"", **options):
+        """additional_connect over a fresh connection; LoginError on refusal. `append`: raw bytes right behind it."""
         other = Session(conn)
+        conn.append = append
         reply = conn.pack({"method": "additional_connect", "session_key": self.key, **self.CLIENT})
         if pack.first(reply, "error", 0):
             raise LoginError(reply)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What tshark sees on a node's cable."""
+
+import signal
+
+from .netns import wait_for
+
+
+class Capture:
+    """A capture in the background of TCP to and from a port, while the `with` block lasts; then its segments.
+
+    segments: [{"port": the client's, "out": sent by the client, "types": TLS record types that end in it,
+    "lengths": of their bodies, "payload": bytes}]
+    """
+
+    FIELDS = ("tcp.srcport", "tcp.dstport", "tls.record.content_type", "tls.record.opaque_type", "tls.record.length",
+              "tcp.payload")
+
+    def __init__(self, node, port, interface="eth0"):
+        self.node, self.port, self.interface = node, port, interface
+        self.file = node.folder / "capture.pcapng"
+        self.segments = []
+        self.process = None
+
+    def __enter__(self):
+        self.file.unlink(missing_ok=True)
+        self.process = self.node.spawn("tshark", "-q", "-i", self.interface, "-f", f"tcp port {self.port}",
+                                       "-w", self.file, log="tshark.log")
+        # It writes the file's head when it begins, and the log's line when it listens.
+        wait_for("tshark", lambda: self.file.exists() and self.file.stat().st_size > 0
+                 and "Capturing on" in (self.node.folder / "tshark.log").read_text("utf-8"), 20)
+        return self
+
+    def __exit__(self, *error):
+        # What was sent last may not have been written yet.
+        size = -1
+        def settled():
+            nonlocal size
+            last, size = size, self.file.stat().st_size
+            return size == last
+        wait_for("the capture to settle", settled, 10, 0.3)
+        self.process.signal(signal.SIGINT)
+        self.process.wait(20)
+        (self.node.folder / "tshark.log").unlink()
+        if not error[0]:
+            self.read()
+
+    def read(self):
+        """Take the file apart."""
+        args = [arg for field in self.FIELDS for arg in ("-e", field)]
+        out = self.node.run("tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tcp.len > 0",
+                            "-T", "fields", *args, timeout_s=60).stdout
+        for line in out.splitlines():
+            source, target, types, opaque, lengths, payload = line.split("\t")
+            outwards = int(target) == self.port
+            numbers = [n for n in (types + "," + opaque).split(",") if n]
+            self.segments.append({
+                "port": int(source if outwards else target), "out": outwards, "types": [int(n) for n in numbers],
+                "lengths": [int(n) for n in lengths.split(",") if n], "payload": bytes.fromhex(payload)})
+
+    def of(self, conn, outwards):
+        """Segments of a wireclient connection in one direction."""
+        return [s for s in self.segments if s["port"] == conn.port and s["out"] == outwards]
+
+    def payload(self, conn, outwards):
+        """All bytes of a connection in one direction."""
+        return b"".join(s["payload"] for s in self.of(conn, outwards))
