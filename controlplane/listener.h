@@ -35,6 +35,7 @@
 	X(login_failed, "logins refused")                                                     \
 	X(additional_ok, "additional connections accepted")                                   \
 	X(additional_failed, "additional connections refused")                                \
+	X(login_delayed, "attempts that waited because earlier ones had failed")              \
 	X(admin_ok, "administrators let in")                                                  \
 	X(admin_failed, "administrators refused")                                             \
 	X(enum_hub, "hub lists given")                                                        \

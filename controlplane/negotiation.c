@@ -22,6 +22,7 @@
 #include "controlplane/negotiation_priv.h"
 #include "controlplane/registry.h"
 #include "controlplane/source_limits.h"
+#include "controlplane/throttle.h"
 #include "drivers/session/stream.h"
 
 #define TLS_HANDSHAKE_RECORD 0x16 /* RFC 8446 5.1 */
@@ -35,6 +36,7 @@ static struct {
 	struct ssl_ctx_st *ctx;
 	struct stream_io *io;
 	struct limits *limits;
+	struct throttle *throttle;
 	struct negotiations waiting; /* for a helper, oldest first */
 	unsigned cnt;
 } all = {.waiting = TAILQ_HEAD_INITIALIZER(all.waiting)};
@@ -60,6 +62,8 @@ void negotiation_free(struct negotiation *n)
 		event_free(n->io_event);
 	if (n->deadline != NULL)
 		event_free(n->deadline);
+	if (n->held != NULL)
+		event_free(n->held);
 	if (n->source != NULL)
 		limits_connection_end(all.limits, n->source);
 	if (n->fd >= 0)
@@ -431,7 +435,7 @@ static void negotiation_talk(struct negotiation *n, uint8_t buf[READ_BYTES])
 			negotiation_lost(n);
 			return;
 		}
-		if (negotiation_feed(n, buf, (size_t)got))
+		if (negotiation_feed(n, buf, (size_t)got) || n->holding)
 			return;
 	}
 }
@@ -455,6 +459,54 @@ static void negotiation_run(struct negotiation *n)
 	case NEGOTIATION_COMPUTING:
 		return;
 	}
+}
+
+/* ---- attempts that wait ---------------------------------------------------------------------- */
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void held_long_enough(evutil_socket_t, short, void *arg)
+{
+	struct negotiation *n = arg;
+
+	n->holding = false;
+	if (!negotiation_method(n) && !n->holding)
+		negotiation_run(n);
+}
+
+int negotiation_hold(struct negotiation *n, const char *account)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&n->connection->peer;
+	uint32_t wait_ms = throttle_wait_ms(all.throttle, peer, account, monotonic_ms());
+	struct timeval tv = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+
+	if (wait_ms == 0)
+		return 0;
+	if (n->held == NULL)
+		n->held = evtimer_new(all.base, held_long_enough, n);
+	if (n->held == NULL || evtimer_add(n->held, &tv) != 0)
+		return -ENOMEM;
+	listener_counters.login_delayed++;
+	n->holding = true;
+	/* What the peer says meanwhile waits in its socket, and so does its end. */
+	negotiation_watch(n, 0);
+	return 1;
+}
+
+void negotiation_judged(struct negotiation *n, const char *account, bool failed)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&n->connection->peer;
+
+	if (failed)
+		(void)throttle_failed(all.throttle, peer, account, monotonic_ms());
+	else
+		throttle_succeeded(all.throttle, peer, account, monotonic_ms());
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -542,7 +594,8 @@ int negotiation_init(struct event_base *base, const struct config *config, struc
 	all.ctx = ctx;
 	all.io = stream_io_create();
 	all.limits = limits_create(&conf);
-	if (all.io == NULL || all.limits == NULL) {
+	all.throttle = throttle_create();
+	if (all.io == NULL || all.limits == NULL || all.throttle == NULL) {
 		negotiation_fini();
 		return -ENOMEM;
 	}
@@ -555,4 +608,6 @@ void negotiation_fini(void)
 	all.io = NULL;
 	limits_destroy(all.limits);
 	all.limits = NULL;
+	throttle_destroy(all.throttle);
+	all.throttle = NULL;
 }

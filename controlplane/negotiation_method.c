@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -91,7 +92,17 @@ static bool method_login(struct negotiation *n)
 		.connections_max = negotiation_config()->session_connections,
 	};
 
+	char account[2 * DIRECTORY_NAME_BYTES];
+
+	snprintf(account, sizeof(account), "%s/%s", r->hubname, r->username);
+	if (negotiation_hold(n, account) > 0)
+		return false;
 	login_decide(&v, r, &facts);
+	/* Whatever is refused before the password was looked at says nothing of who it is. */
+	if (v.error == WIRE_ERROR_AUTH_FAILED || v.error == WIRE_ERROR_HUB_NOT_FOUND)
+		negotiation_judged(n, account, true);
+	else if (v.user != NULL || v.administrator)
+		negotiation_judged(n, account, false);
 	if (v.error == WIRE_ERROR_OK)
 		v.error = login_open(&v, r, c, stream_ssl(n->stream), negotiation_config(), &vs);
 	if (v.error == WIRE_ERROR_OK && dialogue_answer_welcome(n->dialogue, &v.welcome) != 0) {
@@ -156,11 +167,18 @@ static bool method_admin(struct negotiation *n)
 	const struct login_request *r = &n->dialogue->request;
 	struct connection *c = n->connection;
 	struct stream *stream = n->stream;
+	char account[DIRECTORY_NAME_BYTES + 8];
 	const char *reason;
 	struct admin_who who;
-	enum wire_error error = admin_who_by_proof(
-		&who, r->hubname, r->secure_password, n->dialogue->random, &reason);
+	enum wire_error error;
 	int err;
+
+	snprintf(account, sizeof(account), "%s//admin", r->hubname);
+	if (negotiation_hold(n, account) > 0)
+		return false;
+	error = admin_who_by_proof(
+		&who, r->hubname, r->secure_password, n->dialogue->random, &reason);
+	(void)negotiation_judged(n, account, error != WIRE_ERROR_OK);
 
 	if (error == WIRE_ERROR_OK && !remote_room(&who)) {
 		error = WIRE_ERROR_NOT_ACCEPTING;

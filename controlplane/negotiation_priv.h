@@ -28,6 +28,7 @@ struct negotiation {
 	enum negotiation_state state;
 	bool ended; /* while computing: end when the helper gives the stream back */
 	bool farewell;
+	bool holding; /* `held` runs: nothing is read or answered until then */
 	struct connection *connection;
 	int fd; /* -1 once the stream has it */
 	struct stream *stream;
@@ -37,7 +38,9 @@ struct negotiation {
 	struct event *deadline;
 	struct handshake_job job;
 	struct dialogue *dialogue;
-	size_t out_at;			/* bytes of dialogue->out already in the stream */
+	struct event
+		*held; /* an attempt waits for its turn (throttle.h); NULL while none ever did */
+	size_t out_at; /* bytes of dialogue->out already in the stream */
 	TAILQ_ENTRY(negotiation) entry; /* of `waiting` */
 };
 
@@ -63,5 +66,13 @@ int negotiation_park(struct negotiation *n);
 
 /* Answers dialogue->request. True if the negotiation is no more: it became a connection, or ended. */
 bool negotiation_method(struct negotiation *n);
+
+/*
+ * Is it too early for an attempt at this account? 0: no. 1: yes, the negotiation rests and negotiation_method() is called
+ * again later. -ENOMEM.
+ */
+int negotiation_hold(struct negotiation *n, const char *account);
+/* An attempt was judged. */
+void negotiation_judged(struct negotiation *n, const char *account, bool failed);
 
 #endif

@@ -13,26 +13,71 @@
 
 #define TIME_MS_MAX INT64_C(253402300799999) /* end of the year 9999 */
 
-/* Text or bytes. An empty one counts as absent where the table asks for more and does not insist. */
-static int get_span(const struct pack_in *p, const struct admin_field *f, struct admin_value *value,
-	const char **why)
+/*
+ * Value number i of a text or data element. Lists are walked row by row, each column for itself, so a cursor per
+ * column makes that linear; the protocol's own lookup would start from the front each time.
+ */
+static struct pack_span span_at(
+	struct pack_in *p, const char *name, enum pack_type type, uint32_t i)
 {
-	struct pack_span s;
+	struct pack_cursor *c = &p->cursors[p->cursor_next];
+	struct pack_span s = {0};
 
-	if (f->type == ADMIN_TYPE_DATA) {
-		if (pack_count(&p->pack, f->name, PACK_DATA) == 0)
-			return 0;
-		s = pack_get_data(&p->pack, f->name);
-	} else if (f->type == ADMIN_TYPE_STR) {
-		if (pack_count(&p->pack, f->name, PACK_STR) == 0)
-			return 0;
-		s = pack_get_str(&p->pack, f->name);
-	} else {
-		if (pack_count(&p->pack, f->name, PACK_UNISTR) == 0)
-			return 0;
-		s = pack_get_unistr(&p->pack, f->name);
+	if (i == 0) {
+		struct pack_iter first = pack_iter_start(&p->pack, name, type);
+
+		(void)pack_iter_next(&first, &s);
+		return s;
 	}
-	if (s.len == 0 && f->min > 0 && (f->flags & ADMIN_F_REQUIRED) == 0)
+	for (unsigned k = 0; k < PACK_IN_CURSORS; k++) {
+		if (p->cursors[k].type == type && strcmp(p->cursors[k].name, name) == 0)
+			c = &p->cursors[k];
+	}
+	if (c == &p->cursors[p->cursor_next] && strcmp(c->name, name) != 0) {
+		p->cursor_next = (p->cursor_next + 1) % PACK_IN_CURSORS;
+		snprintf(c->name, sizeof(c->name), "%s", name);
+		c->type = type;
+		c->row = UINT32_MAX;
+	}
+	if (c->row == UINT32_MAX || c->row > i) {
+		c->iter = pack_iter_start(&p->pack, name, type);
+		c->row = 0;
+		(void)pack_iter_next(&c->iter, &c->value);
+	}
+	while (c->row < i && pack_iter_next(&c->iter, &c->value))
+		c->row++;
+	return c->row == i ? c->value : s;
+}
+
+static enum pack_type type_of(const struct admin_field *f)
+{
+	switch (f->type) {
+	case ADMIN_TYPE_INT64:
+	case ADMIN_TYPE_TIME:
+		return PACK_INT64;
+	case ADMIN_TYPE_STR:
+		return PACK_STR;
+	case ADMIN_TYPE_USTR:
+		return PACK_UNISTR;
+	case ADMIN_TYPE_DATA:
+		return PACK_DATA;
+	default:
+		return PACK_INT;
+	}
+}
+
+/* Where the table asks for more than nothing and does not insist, nothing means absent. */
+static bool counts_as_absent(const struct admin_field *f, bool nothing)
+{
+	return nothing && f->min > 0 && (f->flags & ADMIN_F_REQUIRED) == 0;
+}
+
+static int get_span(struct pack_in *p, const struct admin_field *f, uint32_t i,
+	struct admin_value *value, const char **why)
+{
+	struct pack_span s = span_at(p, f->name, type_of(f), i);
+
+	if (counts_as_absent(f, s.len == 0))
 		return 0;
 	*why = "must be UTF-8";
 	if (f->type != ADMIN_TYPE_DATA && !utf8_ok(s.data, s.len))
@@ -42,60 +87,92 @@ static int get_span(const struct pack_in *p, const struct admin_field *f, struct
 	return 1;
 }
 
-static int get_number(
-	const struct pack_in *p, const struct admin_field *f, struct admin_value *value)
+static int get_ip(
+	struct pack_in *p, const struct admin_field *f, uint32_t i, struct admin_value *value)
 {
-	enum pack_type type = f->type == ADMIN_TYPE_INT ? PACK_INT : PACK_INT64;
+	char name[PACK_NAME_MAX + 1];
+	struct pack_span v6;
 
-	if (pack_count(&p->pack, f->name, type) == 0)
-		return 0;
-	value->number = type == PACK_INT ? pack_get_int(&p->pack, f->name)
-					 : pack_get_int64(&p->pack, f->name);
-	return value->number == 0 && f->min > 0 && (f->flags & ADMIN_F_REQUIRED) == 0 ? 0 : 1;
+	memset(value->address, 0, sizeof(value->address));
+	snprintf(name, sizeof(name), "%s@ipv6_bool", f->name);
+	if (pack_get_int_at(&p->pack, name, i) != 0) {
+		snprintf(name, sizeof(name), "%s@ipv6_array", f->name);
+		v6 = span_at(p, name, PACK_DATA, i);
+		if (v6.len != sizeof(value->address))
+			return 0;
+		value->family = AF_INET6;
+		memcpy(value->address, v6.data, sizeof(value->address));
+		return 1;
+	}
+	value->family = AF_INET;
+	/* Its octets stand reversed (wire.md 2). */
+	be32_put(value->address, __builtin_bswap32(pack_get_int_at(&p->pack, f->name, i)));
+	return 1;
 }
 
-static int get_ip(const struct pack_in *p, const struct admin_field *f, struct admin_value *value)
+/* Value number i of a field: that of a request's own, or that of a list's row. */
+static int get_at(struct pack_in *p, const struct admin_field *f, uint32_t i,
+	struct admin_value *value, const char **why)
 {
-	struct pack_ip ip;
-
-	if (pack_get_ip(&p->pack, f->name, &ip) != 0)
+	if (f->type == ADMIN_TYPE_TRAFFIC || f->type == ADMIN_TYPE_ROWS) {
+		*why = "cannot be given in a PACK";
+		return -1;
+	}
+	if (i >= pack_count(&p->pack, f->name, type_of(f)))
 		return 0;
-	value->family = ip.is_ipv6 ? AF_INET6 : AF_INET;
-	memcpy(value->address, ip.addr, sizeof(value->address));
-	return 1;
+	switch (f->type) {
+	case ADMIN_TYPE_BOOL:
+		value->flag = pack_get_int_at(&p->pack, f->name, i) != 0;
+		return 1;
+	case ADMIN_TYPE_INT:
+		value->number = pack_get_int_at(&p->pack, f->name, i);
+		return !counts_as_absent(f, value->number == 0);
+	case ADMIN_TYPE_INT64:
+		value->number = pack_get_int64_at(&p->pack, f->name, i);
+		return !counts_as_absent(f, value->number == 0);
+	case ADMIN_TYPE_TIME:
+		*why = "must be a time before the year 10000";
+		value->time_ms = (int64_t)pack_get_int64_at(&p->pack, f->name, i);
+		return value->time_ms >= 0 && value->time_ms <= TIME_MS_MAX ? 1 : -1;
+	case ADMIN_TYPE_IP:
+		return get_ip(p, f, i, value);
+	default:
+		return get_span(p, f, i, value, why);
+	}
 }
 
 static int pack_in_get(struct admin_in *in, const struct admin_field *f, struct admin_value *value,
 	const char **why)
 {
-	const struct pack_in *p = (const struct pack_in *)in;
-
-	switch (f->type) {
-	case ADMIN_TYPE_BOOL:
-		value->flag = pack_get_bool(&p->pack, f->name);
-		return pack_count(&p->pack, f->name, PACK_INT) > 0;
-	case ADMIN_TYPE_INT:
-	case ADMIN_TYPE_INT64:
-		return get_number(p, f, value);
-	case ADMIN_TYPE_TIME:
-		if (pack_count(&p->pack, f->name, PACK_INT64) == 0)
-			return 0;
-		*why = "must be a time before the year 10000";
-		value->time_ms = (int64_t)pack_get_int64(&p->pack, f->name);
-		return value->time_ms >= 0 && value->time_ms <= TIME_MS_MAX ? 1 : -1;
-	case ADMIN_TYPE_STR:
-	case ADMIN_TYPE_USTR:
-	case ADMIN_TYPE_DATA:
-		return get_span(p, f, value, why);
-	case ADMIN_TYPE_IP:
-		return get_ip(p, f, value);
-	default:
-		*why = "cannot be given in a PACK";
-		return -1;
-	}
+	return get_at((struct pack_in *)in, f, 0, value, why);
 }
 
 static const char *pack_in_unknown(struct admin_in *, const struct admin_field *)
+{
+	return NULL;
+}
+
+/* As many as its longest column has values; the others' missing ones are absent. */
+static long pack_in_rows(struct admin_in *in, const struct admin_field *list, const char **)
+{
+	struct pack_in *p = (struct pack_in *)in;
+	uint32_t rows = 0;
+
+	for (const struct admin_field *f = list->rows; f->name != NULL; f++) {
+		uint32_t n = pack_count(&p->pack, f->name, type_of(f));
+
+		rows = n > rows ? n : rows;
+	}
+	return rows;
+}
+
+static int pack_in_row_get(struct admin_in *in, const struct admin_field *, uint32_t row,
+	const struct admin_field *f, struct admin_value *value, const char **why)
+{
+	return get_at((struct pack_in *)in, f, row, value, why);
+}
+
+static const char *pack_in_row_unknown(struct admin_in *, const struct admin_field *, uint32_t)
 {
 	return NULL;
 }
@@ -105,6 +182,9 @@ int pack_in_init(struct pack_in *p, uint8_t *body, size_t size)
 	static const struct admin_in_ops ops = {
 		.get = pack_in_get,
 		.unknown = pack_in_unknown,
+		.rows = pack_in_rows,
+		.row_get = pack_in_row_get,
+		.row_unknown = pack_in_row_unknown,
 	};
 	static const struct pack_limits limits = {
 		.max_bytes = PACK_IN_BYTES,

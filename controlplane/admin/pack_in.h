@@ -20,10 +20,21 @@
 #define PACK_IN_ELEMENTS 1024u
 #define PACK_IN_BYTES	 (1u << 20) /* of a request; far below the 16 MiB above */
 
+#define PACK_IN_CURSORS 24u /* columns of a list that are walked at a time */
+struct pack_cursor {
+	char name[PACK_NAME_MAX + 1];
+	enum pack_type type;
+	struct pack_iter iter;
+	uint32_t row;
+	struct pack_span value; /* of `row` */
+};
+
 struct pack_in {
 	struct admin_in in; /* first */
 	struct pack pack;
 	struct pack_element *index;
+	struct pack_cursor cursors[PACK_IN_CURSORS];
+	unsigned cursor_next;		       /* to be used for another column */
 	char method[ADMIN_FIELD_NAME_MAX + 1]; /* function_name, "" if there is none */
 };
 

@@ -587,6 +587,33 @@ static void administrators(void **)
 	fake_remotes = 0;
 }
 
+/* The third wrong password costs a second before the next attempt is judged, right or wrong. */
+static void guessing_is_slow(void **)
+{
+	struct login_request r;
+	struct welcome w;
+	int64_t begun;
+
+	for (unsigned i = 0; i < 3; i++) {
+		begin(&r, "DEFAULT", "alice", "wrong");
+		expect_refusal(&r, WIRE_ERROR_AUTH_FAILED);
+		/* Not a guess: it does not begin to count anew. */
+		begin(&r, "DEFAULT", "alice", "wrong");
+		r.authtype = 99;
+		expect_refusal(&r, WIRE_ERROR_AUTH_TYPE);
+	}
+	assert_int_equal(listener_counters.login_delayed, 1);
+	begin(&r, "DEFAULT", "alice", "wrong");
+	expect_refusal(&r, WIRE_ERROR_AUTH_FAILED);
+	begun = now_ms();
+	assert_int_equal(client_login(&bob, &front, "guest", "", &w), 0);
+	client_close(&bob);
+	assert_true(now_ms() - begun < 900);
+	assert_int_equal(client_login(&alice, &front, "alice", "secret", &w), 0);
+	assert_true(now_ms() - begun >= 1000);
+	client_close(&alice);
+}
+
 static void probe_and_strangers(void **)
 {
 	const uint8_t *body;
@@ -938,6 +965,7 @@ int main(void)
 		T(directions_of_half_duplex),
 		T(hub_list),
 		T(administrators),
+		T(guessing_is_slow),
 		T(noops_and_methods_not_served),
 		T(probe_and_strangers),
 		T(malformed_packs),
