@@ -2,6 +2,7 @@
 /* See session_bed.h. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -181,22 +182,67 @@ static void peer_read(struct bed_peer *p)
 	} while (n > 0);
 }
 
-struct stream *bed_connect(struct bed_peer *p, int version)
+/* A TCP connection over loopback: the end that was accepted does not block, the other one as *flags say. */
+static void tcp_pair(int *ours, int *theirs, int flags)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t addr_size = sizeof(addr);
-	int listener = socket(AF_INET, SOCK_STREAM, 0), ours, theirs, ret = -EAGAIN, peer_ret = 0;
-	struct stream *s;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
 	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &addr_size), 0);
-	theirs = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(connect(theirs, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	ours = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
-	assert_true(ours >= 0);
+	*theirs = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(*theirs, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(fcntl(*theirs, F_SETFL, flags), 0);
+	*ours = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(*ours >= 0);
 	close(listener);
+}
+
+static int handshake_step(struct stream *s)
+{
+	int ret;
+
+	(void)stream_fill(s, control_io);
+	ret = stream_handshake(s, control_io);
+	assert_true(ret == 0 || ret == -EAGAIN);
+	assert_true(stream_send(s, control_io) >= 0);
+	return ret;
+}
+
+void bed_connect_both(struct stream **server, struct stream **client)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	int ours, theirs, at_server = -EAGAIN, at_client = -EAGAIN;
+
+	tcp_pair(&ours, &theirs, O_NONBLOCK);
+	*server = stream_tls_accept(tls_peer_server_ctx(), ours);
+	*client = stream_tls_connect(ctx, theirs, NULL);
+	SSL_CTX_free(ctx);
+	assert_true(*server != NULL && *client != NULL);
+	for (int i = 0; i < 5000 && (at_server != 0 || at_client != 0); i++) {
+		if (at_client != 0)
+			at_client = handshake_step(*client);
+		if (at_server != 0)
+			at_server = handshake_step(*server);
+	}
+	assert_int_equal(at_server | at_client, 0);
+	if (bed_modes.raw) {
+		assert_int_equal(stream_go_raw(*server), 0);
+		assert_int_equal(stream_go_raw(*client), 0);
+	}
+	assert_int_equal(stream_park(*server, control_io), 0);
+	assert_int_equal(stream_park(*client, control_io), 0);
+}
+
+struct stream *bed_connect(struct bed_peer *p, int version)
+{
+	int ours, theirs, ret = -EAGAIN, peer_ret = 0;
+	struct stream *s;
+
+	tcp_pair(&ours, &theirs, 0);
 	memset(p, 0, sizeof(*p));
 	block_rx_init(&p->rx, bed_modes.compress);
 	tls_peer_attach(&p->tls, version, theirs);

@@ -67,6 +67,8 @@ extern struct bed_modes bed_modes;
 
 /* Opens a TCP connection over loopback, TLS handshake done; the peer's side is in *p. */
 struct stream *bed_connect(struct bed_peer *p, int version);
+/* The same with a stream of ours at either end: what bed_modes.raw says holds for both. */
+void bed_connect_both(struct stream **server, struct stream **client);
 /* From now on bed_pump() does not read what the peer receives. */
 void bed_peer_neglect(struct bed_peer *p);
 /* ... and from now on again. */
