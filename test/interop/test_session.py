@@ -71,6 +71,40 @@ def test_rejoin(lab, dial, peer, kind, end, pause_s):
     session.close()
 
 
+def test_comes_back_before_its_old_session_died(lab, dial, peer, kind):
+    """A client that lost everything logs in anew: another session, and its address moves there at once.
+
+    The old one keeps its name and place until its time-out, and what is sent to all waits for it in vain.
+    """
+    def hello(session, number):
+        sent = frames.frame(frames.BROADCAST, frames.mac(9, 0x77), 60 + number)
+        session.send(sent)
+        assert peer.wait_frame(lambda f: f == sent)
+
+    identity = {"unique_id": bytes(range(20))}
+    old = Session(dial()).login("DEFAULT", "alice", "alicepw", **identity).wait_ready()
+    hello(old, 1)
+    if kind == "patchbay":
+        old.conn.reset()
+    else:
+        old.conn.close()
+    new = Session(dial()).login("DEFAULT", "alice", "alicepw", **identity).wait_ready()
+    assert new.name != old.name and {old.name, new.name} <= set(names(lab.server))
+    hello(new, 2)
+    for number in range(20):
+        answer = frames.frame(frames.mac(9, 0x77), frames.mac(5, 0x77), 100 + number)
+        peer.send(answer)
+        assert new.wait_frame(lambda f, answer=answer: f == answer)
+    # Its key still opens the old session, and the address goes where it is heard from.
+    old.rejoin(dial())
+    hello(old, 3)
+    answer = frames.frame(frames.mac(9, 0x77), frames.mac(5, 0x77), 300)
+    peer.send(answer)
+    assert old.wait_frame(lambda f: f == answer)
+    old.close()
+    new.close()
+
+
 def test_rejoin_before_the_server_noticed(dial, peer):
     """One connection more than granted is tolerated, a second one is not (wire.md 5.4)."""
     session = Session(dial()).login("DEFAULT", "alice", "alicepw", max_connection=1).wait_ready()

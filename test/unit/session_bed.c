@@ -212,6 +212,11 @@ static int handshake_step(struct stream *s)
 	return ret;
 }
 
+struct stream_io *bed_io(void)
+{
+	return control_io;
+}
+
 void bed_connect_both(struct stream **server, struct stream **client)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());

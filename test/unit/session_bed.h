@@ -69,6 +69,8 @@ extern struct bed_modes bed_modes;
 struct stream *bed_connect(struct bed_peer *p, int version);
 /* The same with a stream of ours at either end: what bed_modes.raw says holds for both. */
 void bed_connect_both(struct stream **server, struct stream **client);
+/* The test's own thread's, for streams that no worker has yet. */
+struct stream_io *bed_io(void);
 /* From now on bed_pump() does not read what the peer receives. */
 void bed_peer_neglect(struct bed_peer *p);
 /* ... and from now on again. */

@@ -50,13 +50,13 @@ static void join(bool first, enum session_direction direction)
 	assert_int_equal(bed_add(&client, at_client, next_id, direction), 0);
 }
 
-static void open_pair(const struct pair_mode *mode)
+/* Sessions without connections yet. */
+static void create_pair(const struct pair_mode *mode)
 {
 	struct session_conf conf = {.timeout_ms = 20000,
 		.max_connections = (uint8_t)mode->links,
 		.half_duplex = mode->half_duplex,
 		.qos = mode->qos};
-	uint32_t to_client = 0, others = 1;
 
 	next_id = 0;
 	bed_hub_open();
@@ -73,6 +73,13 @@ static void open_pair(const struct pair_mode *mode)
 	conf.client = true;
 	bed_open_conf(&client, NULL, &conf);
 	bed_modes.compress = false;
+}
+
+static void open_pair(const struct pair_mode *mode)
+{
+	uint32_t to_client = 0, others = 1;
+
+	create_pair(mode);
 	bed_modes.raw = mode->raw;
 	join(true, SESSION_BOTH);
 	for (unsigned i = 1; i < mode->links; i++) {
@@ -141,9 +148,9 @@ static void exchange(void)
 static void meet(void)
 {
 	bed_send_frames(&pa, 0, 1, 1, 1, 60);
-	wait_frames(&pb, 1);
+	wait_frames(&pb, pb.frames + 1);
 	bed_send_frames(&pb, 0, 2, 1, 1, 60);
-	wait_frames(&pa, 1);
+	wait_frames(&pa, pa.frames + 1);
 }
 
 static bool gone_at_client(void *arg)
@@ -212,6 +219,42 @@ static void half_duplex(void **)
 	run(&(struct pair_mode){.links = 4, .half_duplex = true, .qos = true, .raw = true});
 }
 
+/*
+ * Not encrypted: the side that accepted says its last in TLS and goes on in the clear at once; the side that
+ * dialled finds both in one receive, and what stands behind the last record is data (wire.md 6.6).
+ */
+static void data_behind_the_welcome(void **)
+{
+	struct stream *at_server, *at_client;
+	uint8_t welcome[64];
+	ssize_t n;
+
+	create_pair(&(struct pair_mode){.links = 1});
+	bed_connect_both(&at_server, &at_client);
+	assert_true(bed_wait(has_keepalive, &pa));
+	assert_int_equal(stream_write(at_server, bed_io(), "welcome", 7), 0);
+	assert_int_equal(stream_go_raw(at_server), 0);
+	assert_int_equal(stream_park(at_server, bed_io()), 0);
+	session_open(server.s, at_server, 1);
+	bed_sleep_ms(50);
+	bed_send_frames(&pa, 0, 1, 5, 1, 60);
+	bed_sleep_ms(50);
+	while ((n = stream_fill(at_client, bed_io())) > 0 || n == -EAGAIN) {
+		n = stream_read(at_client, bed_io(), welcome, sizeof(welcome));
+		if (n != -EAGAIN)
+			break;
+	}
+	assert_int_equal(n, 7);
+	assert_int_equal(stream_go_raw(at_client), 0);
+	assert_int_equal(stream_park(at_client, bed_io()), 0);
+	session_open(client.s, at_client, 1);
+	wait_frames(&pb, 1);
+	assert_int_equal(pb.got[0].number, 5);
+	meet();
+	exchange();
+	close_pair();
+}
+
 /* The session at the other end goes: its connections with it, and the one here waits for its time-out. */
 static void the_other_end_goes(void **)
 {
@@ -241,6 +284,7 @@ int main(void)
 		cmocka_unit_test(not_encrypted),
 		cmocka_unit_test(compressed),
 		cmocka_unit_test(half_duplex),
+		cmocka_unit_test(data_behind_the_welcome),
 		cmocka_unit_test(the_other_end_goes),
 	};
 	int ret;
