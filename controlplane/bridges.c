@@ -76,6 +76,11 @@ static void line_next(void)
 	slow_submit(&lb->job);
 }
 
+static bool hub_takes(const struct local_bridge *lb)
+{
+	return !lb->detached && lb->hub->online;
+}
+
 static void failed(struct local_bridge *lb, const char *why)
 {
 	lb->failures++;
@@ -112,7 +117,7 @@ static void opened(struct local_bridge *lb)
 		failed(lb, bridge_error(lb->bridge));
 		return;
 	}
-	rc = lb->doomed || stopping ? -ECANCELED : bridge_plug(lb->bridge);
+	rc = lb->doomed || stopping || !hub_takes(lb) ? -ECANCELED : bridge_plug(lb->bridge);
 	if (rc == 0) {
 		came_up(lb);
 		return;
@@ -209,6 +214,14 @@ static void advance(struct local_bridge *lb)
 		forget(lb);
 		return;
 	}
+	if (lb->detached && lb->state == BRIDGES_WAITING) {
+		/* The next hub of that name is another one. */
+		bridge_free(lb->bridge);
+		lb->bridge = NULL;
+		lb->hub = NULL;
+		lb->session_name[0] = '\0';
+		lb->detached = false;
+	}
 	if (lb->doomed && lb->state == BRIDGES_UP) {
 		lb->state = BRIDGES_UNPLUGGED;
 		by_port[lb->port_idx] = NULL;
@@ -230,6 +243,10 @@ static void try_open(struct local_bridge *lb)
 			failed(lb, "out of memory");
 			return;
 		}
+	}
+	if (!lb->hub->online) {
+		failed(lb, "the hub is offline");
+		return;
 	}
 	lb->state = BRIDGES_OPENING;
 	get_in_line(lb);
@@ -356,6 +373,48 @@ void bridges_fini(void)
 	if (links != NULL)
 		event_free(links);
 	retry = links = NULL;
+}
+
+/* ---- hubs that come and go ------------------------------------------------------------------- */
+
+void bridges_hub_down(struct directory_hub *hub, bool gone)
+{
+	struct local_bridge *lb, *next;
+
+	for (lb = TAILQ_FIRST(&bridges); lb != NULL; lb = next) {
+		next = TAILQ_NEXT(lb, entry);
+		if (lb->hub != hub)
+			continue;
+		lb->detached = lb->detached || gone;
+		if (lb->state == BRIDGES_UP) {
+			failed(lb, gone ? "there is no such hub" : "the hub is offline");
+			lb->state = BRIDGES_UNPLUGGED;
+			by_port[lb->port_idx] = NULL;
+			bridge_unplug(lb->bridge);
+		}
+		advance(lb);
+	}
+}
+
+void bridges_hub_up(struct directory_hub *hub)
+{
+	struct local_bridge *lb, *next;
+
+	for (lb = TAILQ_FIRST(&bridges); lb != NULL; lb = next) {
+		next = TAILQ_NEXT(lb, entry);
+		if (lb->hub == hub)
+			try_open(lb);
+	}
+}
+
+bool bridges_hub_quiet(const struct directory_hub *hub)
+{
+	const struct local_bridge *lb;
+
+	TAILQ_FOREACH (lb, &bridges, entry)
+		if (lb->hub == hub && lb->state != BRIDGES_WAITING)
+			return false;
+	return true;
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

@@ -34,7 +34,8 @@ struct local_bridge {
 	struct directory_bridge conf; /* a copy */
 	uint64_t id;		      /* grows; for walking */
 	enum bridges_state state;
-	bool doomed; /* deleted: goes when it is closed */
+	bool doomed;   /* deleted: goes when it is closed */
+	bool detached; /* its hub is deleted: forgets it when it is closed */
 	char session_name[40];
 	char error[BRIDGE_ERROR_BYTES]; /* why it waits; "" = does not */
 	unsigned failures;		/* in a row */
@@ -63,6 +64,14 @@ struct local_bridge *bridges_next(uint64_t id);
 struct local_bridge *bridges_by_port(uint32_t port_idx);
 /* That are up in this hub. */
 unsigned bridges_up(const struct directory_hub *hub);
+/*
+ * The hub goes offline: its bridges are closed and wait. `gone`: it is deleted, and its bridges know it no more when
+ * bridges_hub_quiet(). Back online: they are tried at once.
+ */
+void bridges_hub_down(struct directory_hub *hub, bool gone);
+void bridges_hub_up(struct directory_hub *hub);
+/* None is up, opening or closing. */
+bool bridges_hub_quiet(const struct directory_hub *hub);
 /* By the session's name, while it is up. */
 struct local_bridge *bridges_session_find(const struct directory_hub *hub, const char *name);
 /* Zeros while there is nothing to see. */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "controlplane/directory_priv.h"
 
@@ -16,14 +15,6 @@ struct directory directory_now = {
 	.hubs = TAILQ_HEAD_INITIALIZER(directory_now.hubs),
 	.bridges = TAILQ_HEAD_INITIALIZER(directory_now.bridges),
 };
-
-int64_t directory_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- names and texts --------------------------------------------------------------------------- */
 

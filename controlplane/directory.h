@@ -167,6 +167,9 @@ int directory_load(const char *path, void (*report)(void *ctx, const char *line)
 /* The whole directory as file text (malloc'ed, NUL-terminated; length in *size). NULL with ENOMEM. */
 char *directory_serialise(size_t *size);
 
+/* Strict UTF-8 (no overlong forms, no surrogates) without control characters; `lines` allows \n and \t. */
+bool directory_text_ok(const char *text, bool lines);
+
 /*
  * What is wrong with a name, in words for people, or NULL. Hub: 1..255 of ASCII letters, digits, space and
  * -_().,+=@#!&~ , no dot or space at either end. User: 1..255 bytes of UTF-8 without control characters,
@@ -199,6 +202,15 @@ const struct policy_wire *directory_policy_default(void);
 void directory_user_take(struct directory_hub *hub, struct directory_user *user);
 void directory_user_put(struct directory_hub *hub, struct directory_user *user);
 void directory_user_free(struct directory_user *user);
+/* One that is in no directory yet, like directory_user_create() makes them. NULL: no memory. */
+struct directory_user *directory_user_new(const char *name);
+struct directory_group *directory_group_new(const char *name);
+/* In place of `old`, which is then in no directory; the names are the same. */
+void directory_user_replace(
+	struct directory_hub *hub, struct directory_user *old, struct directory_user *by);
+/* Members go along. */
+void directory_group_replace(
+	struct directory_hub *hub, struct directory_group *old, struct directory_group *by);
 void directory_group_take(struct directory_hub *hub, struct directory_group *group);
 void directory_group_put(struct directory_hub *hub, struct directory_group *group);
 void directory_group_free(struct directory_group *group);

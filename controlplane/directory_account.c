@@ -36,6 +36,23 @@ void directory_group_free(struct directory_group *group)
 	free(group);
 }
 
+struct directory_group *directory_group_new(const char *name)
+{
+	struct directory_group *group = calloc(1, sizeof(*group));
+
+	if (group == NULL)
+		return NULL;
+	strcpy(group->name, name);
+	group->policy = *directory_policy_default();
+	group->real_name = strdup("");
+	group->note = strdup("");
+	if (group->real_name == NULL || group->note == NULL) {
+		directory_group_free(group);
+		return NULL;
+	}
+	return group;
+}
+
 int directory_add_group(struct directory_hub *hub, const char *name, struct directory_group **out)
 {
 	struct directory_group *group;
@@ -48,17 +65,9 @@ int directory_add_group(struct directory_hub *hub, const char *name, struct dire
 		return -ENOSPC;
 	if (name_index_reserve(&hub->group_index) < 0)
 		return -ENOMEM;
-	group = calloc(1, sizeof(*group));
+	group = directory_group_new(name);
 	if (group == NULL)
 		return -ENOMEM;
-	strcpy(group->name, name);
-	group->policy = *directory_policy_default();
-	group->real_name = strdup("");
-	group->note = strdup("");
-	if (group->real_name == NULL || group->note == NULL) {
-		directory_group_free(group);
-		return -ENOMEM;
-	}
 	directory_group_put(hub, group);
 	*out = group;
 	return 0;
@@ -88,6 +97,22 @@ void directory_group_put(struct directory_hub *hub, struct directory_group *grou
 	hub->group_cnt++;
 }
 
+void directory_group_replace(
+	struct directory_hub *hub, struct directory_group *old, struct directory_group *by)
+{
+	struct directory_user *user;
+
+	TAILQ_INSERT_BEFORE(old, by, entry);
+	directory_group_take(hub, old);
+	name_index_put(&hub->group_index, &by->index, by->name);
+	hub->group_cnt++;
+	by->user_cnt = old->user_cnt;
+	old->user_cnt = 0;
+	TAILQ_FOREACH (user, &hub->users, entry)
+		if (user->group == old)
+			user->group = by;
+}
+
 /* ---- users ------------------------------------------------------------------------------------- */
 
 struct directory_user *directory_user_find(struct directory_hub *hub, const char *name)
@@ -105,6 +130,26 @@ void directory_user_free(struct directory_user *user)
 	free(user);
 }
 
+struct directory_user *directory_user_new(const char *name)
+{
+	struct directory_user *user = calloc(1, sizeof(*user));
+
+	if (user == NULL)
+		return NULL;
+	strcpy(user->name, name);
+	user->policy = *directory_policy_default();
+	user->real_name = strdup("");
+	user->note = strdup("");
+	if (user->real_name == NULL || user->note == NULL) {
+		directory_user_free(user);
+		return NULL;
+	}
+	user->auth = DIRECTORY_AUTH_ANONYMOUS;
+	user->created_ms = directory_now_ms();
+	user->updated_ms = user->created_ms;
+	return user;
+}
+
 int directory_add_user(struct directory_hub *hub, const char *name, struct directory_user **out)
 {
 	struct directory_user *user;
@@ -117,20 +162,9 @@ int directory_add_user(struct directory_hub *hub, const char *name, struct direc
 		return -ENOSPC;
 	if (name_index_reserve(&hub->user_index) < 0)
 		return -ENOMEM;
-	user = calloc(1, sizeof(*user));
+	user = directory_user_new(name);
 	if (user == NULL)
 		return -ENOMEM;
-	strcpy(user->name, name);
-	user->policy = *directory_policy_default();
-	user->real_name = strdup("");
-	user->note = strdup("");
-	if (user->real_name == NULL || user->note == NULL) {
-		directory_user_free(user);
-		return -ENOMEM;
-	}
-	user->auth = DIRECTORY_AUTH_ANONYMOUS;
-	user->created_ms = directory_now_ms();
-	user->updated_ms = user->created_ms;
 	directory_user_put(hub, user);
 	*out = user;
 	return 0;
@@ -162,6 +196,17 @@ void directory_user_put(struct directory_hub *hub, struct directory_user *user)
 	hub->user_cnt++;
 	if (user->group != NULL)
 		user->group->user_cnt++;
+}
+
+void directory_user_replace(
+	struct directory_hub *hub, struct directory_user *old, struct directory_user *by)
+{
+	TAILQ_INSERT_BEFORE(old, by, entry);
+	directory_user_take(hub, old);
+	name_index_put(&hub->user_index, &by->index, by->name);
+	hub->user_cnt++;
+	if (by->group != NULL)
+		by->group->user_cnt++;
 }
 
 void directory_user_join(struct directory_user *user, struct directory_group *group)

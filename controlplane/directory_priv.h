@@ -38,7 +38,4 @@ int directory_bridge_add(struct directory *d, const char *hub, const char *devic
 	const char *name, struct directory_bridge **out);
 void directory_bridges_free(struct directory *d);
 
-/* Strict UTF-8 (no overlong forms, no surrogates) without control characters; `lines` allows \n and \t. */
-bool directory_text_ok(const char *text, bool lines);
-
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "controlplane/directory.h"
+#include "controlplane/hubs.h"
 #include "controlplane/log.h"
 #include "dataplane/hub.h"
 #include "drivers/session/wire/sha0.h"
@@ -46,7 +47,7 @@ int directory_hub_start(struct directory_hub *hub)
 		return -error;
 	}
 	hub_set_online(hub->hub, hub->online);
-	return 0;
+	return hubs_options(hub);
 }
 
 int directory_start(void)

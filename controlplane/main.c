@@ -20,6 +20,7 @@
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
 #include "controlplane/eal.h"
+#include "controlplane/hubs.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
 #include "controlplane/notify.h"
@@ -210,6 +211,8 @@ static int start_control(const struct config *config)
 	if (rc == 0)
 		rc = control_start();
 	if (rc == 0)
+		rc = hubs_init();
+	if (rc == 0)
 		rc = bridges_start();
 	if (rc < 0) {
 		log_error("control", "the control thread does not start: %s", strerror(-rc));
@@ -249,6 +252,7 @@ static void stop_all(void)
 	access_fini();
 	stop_slow();
 	bridges_fini();
+	hubs_fini();
 	directory_stop();
 	grace_poll();
 	session_driver_fini();

@@ -29,6 +29,7 @@ static const struct admin_field enum_hub_row[] = {
 	ADMIN_INT("HubType", 0, 2, "0 = standalone"),
 	ADMIN_INT("NumSessions", 0, UINT32_MAX, "sessions now"),
 	ADMIN_INT("NumUsers", 0, UINT32_MAX, "users defined"),
+	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups defined"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in the MAC table"),
 	ADMIN_TIME("CreatedTime", "when the hub was created"),
 	ADMIN_BOOL("IsTrafficFilled", "the Ex. fields are filled in"),
@@ -53,6 +54,7 @@ static void put_enum_hub_row(struct admin_call *call, struct directory_hub *hub)
 	admin_put_int(call, "HubType", HUB_TYPE_STANDALONE);
 	admin_put_int(call, "NumSessions", hub->session_cnt + bridges_up(hub));
 	admin_put_int(call, "NumUsers", hub->user_cnt);
+	admin_put_int(call, "NumGroups", hub->group_cnt);
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
 	admin_put_time(call, "CreatedTime", hub->created_ms);
 	admin_put_bool(call, "IsTrafficFilled", true);
@@ -106,6 +108,7 @@ static const struct admin_field get_hub_status_response[] = {
 	ADMIN_INT("NumSessionsBridge", 0, UINT32_MAX,
 		"of them in bridge or router mode, or local bridges"),
 	ADMIN_INT("NumUsers", 0, UINT32_MAX, "users defined"),
+	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups defined"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in the MAC table"),
 	ADMIN_TRAFFIC("", "frames and bytes since start; Recv = into the hub, Send = out of it"),
 	ADMIN_TIME("CreatedTime", "when the hub was created"),
@@ -164,6 +167,7 @@ static int get_hub_status_step(struct admin_call *call)
 	admin_put_int(call, "NumSessionsClient", sessions - bridges);
 	admin_put_int(call, "NumSessionsBridge", bridges);
 	admin_put_int(call, "NumUsers", hub->user_cnt);
+	admin_put_int(call, "NumGroups", hub->group_cnt);
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
 	admin_put_traffic(call, "", &stats.in, &stats.out);
 	admin_put_time(call, "CreatedTime", hub->created_ms);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "controlplane/admin/call.h"
+#include "controlplane/admin/change.h"
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/bridges.h"
@@ -206,6 +207,8 @@ static int delete_mac_step(struct admin_call *call)
 	size_t size;
 	int rc = admin_hub_lookup(call, &hub);
 
+	if (rc == 0)
+		rc = admin_fenced(call, hub, HUB_ADMIN_no_delete_mactable);
 	if (rc != 0)
 		return rc;
 	mac = admin_get_data(call, "PatchbayMacAddress", &size);

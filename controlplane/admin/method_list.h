@@ -12,34 +12,57 @@
 
 #define ADMIN_METHOD_LIST(X)              \
 	X(add_local_bridge)               \
+	X(create_group)                   \
+	X(create_hub)                     \
 	X(create_listener)                \
+	X(create_user)                    \
+	X(delete_group)                   \
+	X(delete_hub)                     \
 	X(delete_listener)                \
 	X(delete_local_bridge)            \
 	X(delete_mac_table)               \
 	X(delete_session)                 \
+	X(delete_user)                    \
 	X(disconnect_connection)          \
 	X(enable_listener)                \
 	X(enum_connection)                \
+	X(enum_group)                     \
 	X(enum_hub)                       \
 	X(enum_listener)                  \
 	X(enum_local_bridge)              \
 	X(enum_mac_table)                 \
 	X(enum_session)                   \
+	X(enum_user)                      \
+	X(get_ac_list)                    \
 	X(get_admin_msg)                  \
 	X(get_bridge_support)             \
 	X(get_caps)                       \
 	X(get_connection_info)            \
+	X(get_default_hub_admin_options)  \
+	X(get_group)                      \
+	X(get_hub)                        \
+	X(get_hub_admin_options)          \
+	X(get_hub_ext_options)            \
 	X(get_hub_status)                 \
 	X(get_server_cert)                \
 	X(get_server_info)                \
 	X(get_server_status)              \
 	X(get_session_status)             \
+	X(get_user)                       \
 	X(patchbay_enum_lcore)            \
 	X(patchbay_enum_method)           \
+	X(patchbay_enum_policy)           \
 	X(patchbay_get_listener_counters) \
 	X(patchbay_get_stats)             \
 	X(patchbay_quiesce)               \
+	X(set_ac_list)                    \
+	X(set_group)                      \
+	X(set_hub)                        \
+	X(set_hub_admin_options)          \
+	X(set_hub_ext_options)            \
+	X(set_hub_online)                 \
 	X(set_server_password)            \
+	X(set_user)                       \
 	X(test)
 
 #define X(symbol) extern const struct admin_method admin_method_##symbol;

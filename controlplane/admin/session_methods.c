@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "controlplane/admin/call.h"
+#include "controlplane/admin/change.h"
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/admin/policy_fields.h"
 #include "controlplane/admin/walk.h"
 #include "controlplane/bridges.h"
 #include "dataplane/lcore.h"
@@ -67,9 +69,11 @@ static const struct admin_field enum_session_row[] = {
 	ADMIN_BOOL("Layer3Mode", "a virtual layer-3 switch"),
 	ADMIN_BOOL("Client_BridgeMode", "client in bridge or router mode"),
 	ADMIN_BOOL("Client_MonitorMode", "client in monitoring mode"),
+	ADMIN_INT("VLanId", 0, 4095, "VLAN of the session, 0 = none"),
 	ADMIN_DATA("UniqueId", 16, 16, "what tells this client's installation from others"),
 	ADMIN_TIME("CreatedTime", "login"),
 	ADMIN_TIME("LastCommTime", "last block or keep-alive from the client"),
+	ADMIN_STR("PatchbayMode", 1, 15, "client, bridge (or router), monitor, local bridge"),
 	ADMIN_INT("PatchbayLcore", 0, 63, "index of the worker that owns the session"),
 	ADMIN_INT64("PatchbayQueuedFrames", "frames that wait for the client now"),
 	ADMIN_INT64("PatchbayQueuedBytes", "bytes that wait for the client now"),
@@ -81,6 +85,11 @@ static const struct admin_field enum_session_response[] = {
 	ADMIN_ROWS("SessionList", enum_session_row, "one record per session"),
 	ADMIN_END,
 };
+
+static const char *mode_name(const struct vpn_session *vs)
+{
+	return vs->monitor_mode ? "monitor" : vs->bridge_mode ? "bridge" : "client";
+}
 
 static void put_session_row(struct admin_call *call, const struct vpn_session *vs)
 {
@@ -109,9 +118,11 @@ static void put_session_row(struct admin_call *call, const struct vpn_session *v
 	admin_put_bool(call, "Layer3Mode", false);
 	admin_put_bool(call, "Client_BridgeMode", vs->bridge_mode);
 	admin_put_bool(call, "Client_MonitorMode", vs->monitor_mode);
+	admin_put_int(call, "VLanId", vs->policy.vlan_id);
 	admin_put_data(call, "UniqueId", vs->unique_id, 16);
 	admin_put_time(call, "CreatedTime", vs->created_ms);
 	admin_put_time(call, "LastCommTime", last_rx_time_ms(vs, &c));
+	admin_put_str(call, "PatchbayMode", mode_name(vs));
 	admin_put_int(call, "PatchbayLcore", vs->worker);
 	admin_put_int64(call, "PatchbayQueuedFrames", c.queued_frames);
 	admin_put_int64(call, "PatchbayQueuedBytes", c.queued_bytes);
@@ -144,9 +155,11 @@ static void put_bridge_row(struct admin_call *call, const struct local_bridge *l
 	admin_put_bool(call, "Layer3Mode", false);
 	admin_put_bool(call, "Client_BridgeMode", false);
 	admin_put_bool(call, "Client_MonitorMode", lb->conf.monitor);
+	admin_put_int(call, "VLanId", 0);
 	admin_put_data(call, "UniqueId", no_id, sizeof(no_id));
 	admin_put_time(call, "CreatedTime", lb->up_ms);
 	admin_put_time(call, "LastCommTime", lb->up_ms);
+	admin_put_str(call, "PatchbayMode", "local bridge");
 	admin_put_int(call, "PatchbayLcore", v.worker);
 	admin_put_int64(call, "PatchbayQueuedFrames", 0);
 	admin_put_int64(call, "PatchbayQueuedBytes", 0);
@@ -186,6 +199,8 @@ static int enum_session_step(struct admin_call *call)
 		struct directory_hub *hub;
 		int rc = admin_hub_lookup(call, &hub);
 
+		if (rc == 0)
+			rc = admin_fenced(call, hub, HUB_ADMIN_no_enum_session);
 		if (rc != 0)
 			return rc;
 		if (session_walk_start(walk, hub) != 0)
@@ -235,6 +250,7 @@ static const struct admin_field get_session_status_response[] = {
 	ADMIN_STR("HubName", 1, 255, "hub"),
 	ADMIN_STR("Name", 1, 299, "name of the session"),
 	ADMIN_STR("Username", 0, 255, "user who logged in"),
+	ADMIN_STR("GroupName", 0, 255, "group of the user at login, empty = none"),
 	ADMIN_IP("SessionStatus_ClientIp", "address of the client, IPv4 only (else 0.0.0.0)"),
 	ADMIN_DATA("SessionStatus_ClientIp6", 16, 16, "address of the client, IPv6 (else zeros)"),
 	ADMIN_STR("SessionStatus_ClientHostName", 0, 63, "host name the client told"),
@@ -255,6 +271,8 @@ static const struct admin_field get_session_status_response[] = {
 	ADMIN_BOOL("UseCompress", "compression of frames"),
 	ADMIN_BOOL("IsBridgeMode", "bridge or router mode"),
 	ADMIN_BOOL("IsMonitorMode", "monitoring mode"),
+	ADMIN_INT("VLanId", 0, 4095, "VLAN of the session, 0 = none"),
+	ADMIN_POLICY_RESPONSE,
 	ADMIN_TIME("StartTime", "login"),
 	ADMIN_TIME("CurrentConnectionEstablishTime", "when its oldest connection was established"),
 	ADMIN_INT64("TotalSendSize", "bytes of frames from the client"),
@@ -271,6 +289,9 @@ static const struct admin_field get_session_status_response[] = {
 	ADMIN_IP("ClientIpAddress", "address of the client"),
 	ADMIN_INT("ClientPort", 0, 65535, "TCP port of the client's first connection"),
 	ADMIN_STR("PatchbayTlsVersion", 0, 15, "TLS version of the first connection"),
+	ADMIN_STR("PatchbayMode", 1, 15, "client, bridge (or router), monitor"),
+	ADMIN_TIME(
+		"PatchbayExpireTime", "when the account expires and the session ends, 0 = never"),
 	ADMIN_INT("PatchbayTimeout", 0, UINT32_MAX, "time-out, ms"),
 	ADMIN_INT("PatchbayLcore", 0, 63, "index of the worker that owns the session"),
 	ADMIN_TIME("PatchbayLastCommTime", "last block or keep-alive from the client"),
@@ -315,6 +336,8 @@ static void put_session_link(struct admin_call *call, const struct vpn_session *
 	admin_put_bool(call, "UseCompress", vs->compress);
 	admin_put_bool(call, "IsBridgeMode", vs->bridge_mode);
 	admin_put_bool(call, "IsMonitorMode", vs->monitor_mode);
+	admin_put_int(call, "VLanId", vs->policy.vlan_id);
+	admin_policy_put(call, true, &vs->policy);
 	admin_put_time(call, "StartTime", vs->created_ms);
 	admin_put_time(
 		call, "CurrentConnectionEstablishTime", first == NULL ? 0 : first->established_ms);
@@ -342,6 +365,8 @@ static int get_session_status_step(struct admin_call *call)
 	int rc = admin_hub_lookup(call, &hub);
 	bool ip6;
 
+	if (rc == 0)
+		rc = admin_fenced(call, hub, HUB_ADMIN_no_query_session);
 	if (rc != 0)
 		return rc;
 	vs = registry_session_find(hub, admin_get_str(call, "Name"));
@@ -357,6 +382,7 @@ static int get_session_status_step(struct admin_call *call)
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_str(call, "Name", vs->name);
 	admin_put_str(call, "Username", vs->user);
+	admin_put_str(call, "GroupName", vs->group);
 	admin_put_ip(call, "SessionStatus_ClientIp", ip6 ? NULL : &vs->peer);
 	admin_put_data(call, "SessionStatus_ClientIp6",
 		ip6 ? ((const struct sockaddr_in6 *)&vs->peer)->sin6_addr.s6_addr : no_ip6, 16);
@@ -372,6 +398,8 @@ static int get_session_status_step(struct admin_call *call)
 	admin_put_ip(call, "ClientIpAddress", &vs->peer);
 	admin_put_int(call, "ClientPort", peer_port(&vs->peer));
 	admin_put_str(call, "PatchbayTlsVersion", tls_version_name(vs->tls_version));
+	admin_put_str(call, "PatchbayMode", mode_name(vs));
+	admin_put_time(call, "PatchbayExpireTime", vs->expires_ms);
 	admin_put_int(call, "PatchbayTimeout", vs->timeout_ms);
 	admin_put_int(call, "PatchbayLcore", vs->worker);
 	admin_put_time(call, "PatchbayLastCommTime", last_rx_time_ms(vs, &c));
@@ -412,6 +440,8 @@ static int delete_session_step(struct admin_call *call)
 	struct directory_hub *hub;
 	int rc = admin_hub_lookup(call, &hub);
 
+	if (rc == 0)
+		rc = admin_fenced(call, hub, HUB_ADMIN_no_disconnect_session);
 	if (rc != 0)
 		return rc;
 	vs = registry_session_find(hub, name);

@@ -61,23 +61,3 @@ void bridge_queues_text(const struct bridge *, unsigned, char *text, size_t size
 	if (size > 0)
 		text[0] = '\0';
 }
-
-const char *directory_hub_name_wrong(const char *name)
-{
-	return strchr(name, '/') != NULL ? "is wrong" : NULL;
-}
-
-const char *directory_bridge_wrong(const char *, bool, const char *)
-{
-	return NULL;
-}
-
-void directory_bridge_default_name(const char *device, char name[DIRECTORY_BRIDGE_NAME_BYTES])
-{
-	strncpy(name, device, DIRECTORY_BRIDGE_NAME_BYTES - 1);
-}
-
-struct directory_bridge *directory_bridge_find(const char *, const char *)
-{
-	return NULL;
-}

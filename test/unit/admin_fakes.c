@@ -3,6 +3,7 @@
 
 #include "test/unit/admin_fakes.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/x509.h>
@@ -14,15 +15,16 @@
 #include "controlplane/access.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
+#include "controlplane/hubs.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
+#include "controlplane/store.h"
 
 struct admin_fakes fakes;
 struct listener_counters listener_counters;
 struct linger_counters linger_counters;
 
-static struct directory_hubs hubs = TAILQ_HEAD_INITIALIZER(hubs);
 static struct connections connections = TAILQ_HEAD_INITIALIZER(connections);
 static struct vpn_sessions sessions = TAILQ_HEAD_INITIALIZER(sessions);
 static uint32_t session_cnt;
@@ -46,21 +48,17 @@ void admin_fakes_free(void)
 		fake_connection_remove(TAILQ_FIRST(&connections));
 	while (!TAILQ_EMPTY(&sessions))
 		fake_session_remove(TAILQ_FIRST(&sessions));
-	while ((hub = TAILQ_FIRST(&hubs)) != NULL) {
-		TAILQ_REMOVE(&hubs, hub, entry);
+	TAILQ_FOREACH (hub, directory_hubs(), entry)
 		free(hub->hub);
-		free(hub);
-	}
+	directory_clear();
 }
 
 struct directory_hub *fake_hub(const char *name)
 {
-	struct directory_hub *hub = calloc(1, sizeof(*hub));
+	struct directory_hub *hub = NULL;
 
-	snprintf(hub->name, sizeof(hub->name), "%s", name);
-	hub->online = true;
+	assert(directory_hub_create(name, &hub) == 0);
 	hub->hub = calloc(1, sizeof(*hub->hub));
-	TAILQ_INSERT_TAIL(&hubs, hub, entry);
 	return hub;
 }
 
@@ -246,24 +244,45 @@ const struct directory_admin *directory_server_admin(void)
 
 /* ---- directory ------------------------------------------------------------------------------- */
 
-const struct directory_hubs *directory_hubs(void)
-{
-	return &hubs;
-}
-
-struct directory_hub *directory_hub_find(const char *name)
-{
-	struct directory_hub *hub;
-
-	TAILQ_FOREACH (hub, &hubs, entry)
-		if (strcasecmp(hub->name, name) == 0)
-			break;
-	return hub;
-}
-
 int64_t directory_now_ms(void)
 {
 	return 1700000100000;
+}
+
+/* The disk: answers at once. */
+void store_save(struct store_request *request)
+{
+	fakes.saves++;
+	request->done(request, fakes.save_error);
+}
+
+int directory_hub_start(struct directory_hub *hub)
+{
+	hub->hub = calloc(1, sizeof(*hub->hub));
+	return hub->hub == NULL ? -ENOMEM : 0;
+}
+
+int hubs_apply(struct directory_hub *)
+{
+	fakes.applied++;
+	return 0;
+}
+
+bool hubs_quiet(const struct directory_hub *)
+{
+	return true;
+}
+
+uint64_t hubs_doom(struct directory_hub *hub)
+{
+	free(hub->hub);
+	directory_hub_free(hub);
+	return 1;
+}
+
+bool hubs_doomed_gone(uint64_t)
+{
+	return true;
 }
 
 /* ---- registry -------------------------------------------------------------------------------- */
@@ -321,6 +340,22 @@ struct vpn_session *registry_session_by_port(uint32_t port_idx)
 		if (vs->session != NULL && vs->session->port_idx == port_idx)
 			break;
 	return vs;
+}
+
+uint32_t registry_sessions_of(const struct directory_hub *hub, const char *user, const char *group,
+	bool end, enum session_end)
+{
+	struct vpn_session *vs;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH (vs, &sessions, entry) {
+		if (vs->hub != hub || (user != NULL && strcasecmp(vs->user, user) != 0) ||
+			(group != NULL && strcasecmp(vs->group, group) != 0))
+			continue;
+		vs->ending = vs->ending || end;
+		n++;
+	}
+	return n;
 }
 
 uint32_t registry_worker_sessions(unsigned worker)

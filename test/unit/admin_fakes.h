@@ -37,6 +37,9 @@ struct admin_fakes {
 	unsigned session_deletes;
 	unsigned connection_closes;
 	int connection_close_result;
+	unsigned saves;
+	int save_error;	  /* what the disk answers */
+	unsigned applied; /* settings put into force */
 	unsigned log_lines;
 	char log_line[512];
 	uint64_t fdb_listed; /* entries handed out so far */

@@ -221,7 +221,13 @@ static void every_method_answers(void **)
 	unsigned cnt;
 	const struct admin_method *const *m = admin_methods(&cnt);
 	unsigned answered = 0;
+	struct directory_user *user;
+	struct directory_group *group;
 
+	/* One name for all that is asked for by name. */
+	assert_int_equal(directory_user_create(hub, "SID-U-1", &user), 0);
+	assert_int_equal(directory_group_create(hub, "SID-U-1", &group), 0);
+	user->use_policy = group->use_policy = true;
 	fake_connection(vs);
 	fake_connection(NULL);
 	hub->hub->mac_cnt = 10;

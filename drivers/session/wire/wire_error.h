@@ -42,6 +42,13 @@
 	X(52, NOT_ENOUGH_RIGHTS, "not enough rights")                                          \
 	X(53, LISTENER_NOT_FOUND, "no such listener")                                          \
 	X(54, LISTENER_EXISTS, "there is such a listener already")                             \
+	X(57, HUB_EXISTS, "there is a hub of that name")                                       \
+	X(58, TOO_MANY_HUBS, "too many hubs")                                                  \
+	X(63, TOO_MANY_HUB_USERS, "too many users in the hub")                                 \
+	X(64, TOO_MANY_GROUPS, "too many groups in the hub")                                   \
+	X(65, GROUP_NOT_FOUND, "no such group")                                                \
+	X(66, USER_EXISTS, "there is a user of that name")                                     \
+	X(67, GROUP_EXISTS, "there is a group of that name")                                   \
 	X(68, NOT_PASSWORD_USER, "the user does not use password authentication")              \
 	X(69, OLD_PASSWORD_WRONG, "the old password is wrong")                                 \
 	X(85, CERT_NOT_TRUSTED, "the server's certificate is not trusted")                     \

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Into the directory, onto the disk, and only then reported; or taken back (directory_change.h). */
+
+#include "controlplane/directory_change.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/hubs.h"
+#include "controlplane/log.h"
+#include "controlplane/store.h"
+
+struct directory_change {
+	struct store_request request;
+	struct directory_hub *hub; /* changing; NULL once it is gone */
+	/* What it takes to end the change well, or to take it back. */
+	void (*keep)(struct directory_change *c);
+	void (*undo)(struct directory_change *c);
+	struct directory_user *old_user, *new_user;
+	struct directory_group *old_group, *new_group;
+	struct directory_user **members; /* of a group that is deleted */
+	struct directory_settings before;
+	uint64_t doomed; /* of hubs_doom(); 0 = none */
+	bool saved;	 /* or refused */
+	bool forgotten;
+	int error;
+};
+
+static void change_free(struct directory_change *c)
+{
+	free(c->members);
+	directory_settings_free(&c->before);
+	free(c);
+}
+
+static void on_saved(struct store_request *request, int error)
+{
+	struct directory_change *c = (struct directory_change *)request; /* first member */
+
+	c->error = error;
+	if (c->hub != NULL)
+		c->hub->changing = false;
+	if (error == 0)
+		c->keep(c);
+	else
+		c->undo(c);
+	c->saved = true;
+	if (c->forgotten)
+		change_free(c);
+}
+
+static struct directory_change *change_new(struct directory_hub *hub)
+{
+	struct directory_change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->hub = hub;
+	c->request.done = on_saved;
+	return c;
+}
+
+static void begin(struct directory_change *c, void (*keep)(struct directory_change *c),
+	void (*undo)(struct directory_change *c), struct directory_change **out)
+{
+	c->keep = keep;
+	c->undo = undo;
+	if (c->hub != NULL)
+		c->hub->changing = true;
+	*out = c;
+	store_save(&c->request);
+}
+
+bool directory_change_done(const struct directory_change *c, int *error)
+{
+	*error = c->error;
+	return c->saved && (c->error != 0 || c->doomed == 0 || hubs_doomed_gone(c->doomed));
+}
+
+void directory_change_forget(struct directory_change *c)
+{
+	if (c == NULL)
+		return;
+	if (c->saved)
+		change_free(c);
+	else
+		c->forgotten = true;
+}
+
+/* ---- users ----------------------------------------------------------------------------------- */
+
+static void user_keep(struct directory_change *c)
+{
+	directory_user_free(c->old_user);
+}
+
+static void user_undo(struct directory_change *c)
+{
+	if (c->old_user != NULL && c->new_user != NULL)
+		directory_user_replace(c->hub, c->new_user, c->old_user);
+	else if (c->old_user != NULL)
+		directory_user_put(c->hub, c->old_user);
+	else
+		directory_user_take(c->hub, c->new_user);
+	directory_user_free(c->new_user);
+}
+
+/* Room for one more under this name; the limits are those of directory_user_create(). */
+static int user_room(struct directory_hub *hub, const char *name)
+{
+	uint32_t max = hub->admin_options[HUB_ADMIN_max_users];
+
+	if (directory_user_find(hub, name) != NULL)
+		return -EEXIST;
+	if (hub->user_cnt >= DIRECTORY_USERS_MAX || (max != 0 && hub->user_cnt >= max))
+		return -ENOSPC;
+	return name_index_reserve(&hub->user_index);
+}
+
+int directory_change_user(struct directory_hub *hub, struct directory_user *old,
+	struct directory_user *by, struct directory_change **out)
+{
+	struct directory_change *c;
+	int rc = 0;
+
+	if (hub->changing)
+		return -EBUSY;
+	if (old == NULL)
+		rc = user_room(hub, by->name);
+	c = rc == 0 ? change_new(hub) : NULL;
+	if (c == NULL) {
+		directory_user_free(by);
+		return rc != 0 ? rc : -ENOMEM;
+	}
+	c->old_user = old;
+	c->new_user = by;
+	if (old != NULL && by != NULL) {
+		by->login_cnt = old->login_cnt;
+		by->last_login_ms = old->last_login_ms;
+		directory_user_replace(hub, old, by);
+	} else if (by != NULL) {
+		directory_user_put(hub, by);
+	} else {
+		directory_user_take(hub, old);
+	}
+	begin(c, user_keep, user_undo, out);
+	return 0;
+}
+
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+static void group_keep(struct directory_change *c)
+{
+	directory_group_free(c->old_group);
+}
+
+static void group_undo(struct directory_change *c)
+{
+	if (c->old_group != NULL && c->new_group != NULL) {
+		directory_group_replace(c->hub, c->new_group, c->old_group);
+	} else if (c->old_group != NULL) {
+		directory_group_put(c->hub, c->old_group);
+		for (struct directory_user **u = c->members; *u != NULL; u++)
+			directory_user_join(*u, c->old_group);
+	} else {
+		directory_group_take(c->hub, c->new_group);
+	}
+	directory_group_free(c->new_group);
+}
+
+static int group_room(struct directory_hub *hub, const char *name)
+{
+	uint32_t max = hub->admin_options[HUB_ADMIN_max_groups];
+
+	if (directory_group_find(hub, name) != NULL)
+		return -EEXIST;
+	if (hub->group_cnt >= DIRECTORY_GROUPS_MAX || (max != 0 && hub->group_cnt >= max))
+		return -ENOSPC;
+	return name_index_reserve(&hub->group_index);
+}
+
+/* All members leave; who they were stays in c->members, NULL behind the last. -ENOMEM. */
+static int members_leave(struct directory_change *c, struct directory_group *group)
+{
+	struct directory_user *user;
+	uint32_t n = 0;
+
+	c->members = calloc((size_t)group->user_cnt + 1, sizeof(struct directory_user *));
+	if (c->members == NULL)
+		return -ENOMEM;
+	TAILQ_FOREACH (user, &c->hub->users, entry) {
+		if (user->group != group)
+			continue;
+		c->members[n++] = user;
+		directory_user_join(user, NULL);
+	}
+	return 0;
+}
+
+int directory_change_group(struct directory_hub *hub, struct directory_group *old,
+	struct directory_group *by, struct directory_change **out)
+{
+	struct directory_change *c = NULL;
+	int rc = 0;
+
+	if (hub->changing)
+		return -EBUSY;
+	if (old == NULL)
+		rc = group_room(hub, by->name);
+	if (rc == 0) {
+		c = change_new(hub);
+		rc = c == NULL ? -ENOMEM : 0;
+	}
+	if (rc == 0 && by == NULL)
+		rc = members_leave(c, old);
+	if (rc != 0) {
+		directory_group_free(by);
+		free(c);
+		return rc;
+	}
+	c->old_group = old;
+	c->new_group = by;
+	if (old != NULL && by != NULL)
+		directory_group_replace(hub, old, by);
+	else if (by != NULL)
+		directory_group_put(hub, by);
+	else
+		directory_group_take(hub, old);
+	begin(c, group_keep, group_undo, out);
+	return 0;
+}
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
+int directory_settings_get(const struct directory_hub *hub, struct directory_settings *out)
+{
+	*out = (struct directory_settings){
+		.online = hub->online,
+		.no_enum = hub->no_enum,
+		.require_encryption = hub->require_encryption,
+		.max_sessions = hub->max_sessions,
+		.admin = hub->admin,
+		.source_cnt = hub->source_cnt,
+	};
+	memcpy(out->ext_options, hub->ext_options, sizeof(out->ext_options));
+	memcpy(out->admin_options, hub->admin_options, sizeof(out->admin_options));
+	if (hub->source_cnt == 0)
+		return 0;
+	out->sources = calloc(hub->source_cnt, sizeof(*out->sources));
+	if (out->sources == NULL)
+		return -ENOMEM;
+	memcpy(out->sources, hub->sources, hub->source_cnt * sizeof(*out->sources));
+	return 0;
+}
+
+void directory_settings_free(struct directory_settings *s)
+{
+	explicit_bzero(&s->admin, sizeof(s->admin));
+	free(s->sources);
+	s->sources = NULL;
+	s->source_cnt = 0;
+}
+
+/* The hub has them now; what it owned before is gone. */
+static void settings_put(struct directory_hub *hub, struct directory_settings *s)
+{
+	hub->online = s->online;
+	hub->no_enum = s->no_enum;
+	hub->require_encryption = s->require_encryption;
+	hub->max_sessions = s->max_sessions;
+	hub->admin = s->admin;
+	memcpy(hub->ext_options, s->ext_options, sizeof(hub->ext_options));
+	memcpy(hub->admin_options, s->admin_options, sizeof(hub->admin_options));
+	free(hub->sources);
+	hub->sources = s->sources;
+	hub->source_cnt = s->source_cnt;
+	directory_sources_sort(hub->sources, hub->source_cnt);
+	s->sources = NULL;
+	directory_settings_free(s);
+}
+
+static void settings_keep(struct directory_change *c)
+{
+	c->error = hubs_apply(c->hub);
+}
+
+static void settings_undo(struct directory_change *c)
+{
+	settings_put(c->hub, &c->before);
+}
+
+int directory_change_settings(
+	struct directory_hub *hub, struct directory_settings *s, struct directory_change **out)
+{
+	struct directory_change *c;
+
+	if (hub->changing)
+		return -EBUSY;
+	c = change_new(hub);
+	if (c == NULL)
+		return -ENOMEM;
+	if (directory_settings_get(hub, &c->before) != 0) {
+		free(c);
+		return -ENOMEM;
+	}
+	settings_put(hub, s);
+	begin(c, settings_keep, settings_undo, out);
+	return 0;
+}
+
+/* ---- hubs ------------------------------------------------------------------------------------ */
+
+static void create_keep(struct directory_change *c)
+{
+	log_notice("hub", "hub %s created", c->hub->name);
+}
+
+/* Somebody may have logged in already. */
+static void create_undo(struct directory_change *c)
+{
+	directory_hub_take(c->hub);
+	hubs_doom(c->hub);
+	c->hub = NULL;
+}
+
+int directory_change_hub_create(const char *name, struct directory_settings *s, uint32_t max_macs,
+	struct directory_change **out)
+{
+	struct directory_change *c = change_new(NULL);
+	int rc = c == NULL ? -ENOMEM : directory_hub_create(name, &c->hub);
+
+	if (rc == 0) {
+		c->hub->max_macs = max_macs;
+		settings_put(c->hub, s);
+		rc = directory_hub_start(c->hub);
+		if (rc != 0) {
+			directory_hub_take(c->hub);
+			directory_hub_free(c->hub);
+		}
+	}
+	if (rc != 0) {
+		directory_settings_free(s);
+		free(c);
+		return rc;
+	}
+	begin(c, create_keep, create_undo, out);
+	return 0;
+}
+
+static void delete_keep(struct directory_change *c)
+{
+	log_notice("hub", "hub %s deleted", c->hub->name);
+	c->doomed = hubs_doom(c->hub);
+	c->hub = NULL;
+}
+
+static void delete_undo(struct directory_change *c)
+{
+	directory_hub_put(c->hub);
+}
+
+int directory_change_hub_delete(struct directory_hub *hub, struct directory_change **out)
+{
+	struct directory_change *c;
+
+	if (hub->changing)
+		return -EBUSY;
+	c = change_new(hub);
+	if (c == NULL)
+		return -ENOMEM;
+	directory_hub_take(hub);
+	begin(c, delete_keep, delete_undo, out);
+	return 0;
+}

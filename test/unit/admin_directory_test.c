@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Users, groups, hubs, options and sources through the administration, as its caller sees them: with the real
+ * directory, and a disk that answers as the test says.
+ */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <event2/buffer.h>
+#include <jansson.h>
+
+#include "controlplane/admin/rpc.h"
+#include "drivers/session/wire/sha0.h"
+#include "test/unit/admin_fakes.h"
+
+static json_t *answer; /* of the last call */
+
+/* Calls `method` with params (without the braces); the error's code, 0 = it went well. */
+static json_int_t call_as(const struct admin_caller *caller, const char *method, const char *params)
+{
+	struct evbuffer *buf = evbuffer_new();
+	struct rpc *rpc = calloc(1, sizeof(*rpc));
+	char line[8192];
+	char *text;
+	int rc, n;
+
+	n = snprintf(line, sizeof(line),
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s}}", method, params);
+	rc = rpc_begin(rpc, line, (size_t)n, caller, buf);
+	for (unsigned i = 0; rc != ADMIN_DONE && i < 1000; i++)
+		rc = rpc_step(rpc, 1000, 1 << 20);
+	assert_int_equal(rc, ADMIN_DONE);
+	evbuffer_add(buf, "", 1);
+	text = (char *)evbuffer_pullup(buf, -1);
+	json_decref(answer);
+	answer = json_loads(text, 0, NULL);
+	assert_non_null(answer);
+	evbuffer_free(buf);
+	free(rpc);
+	return json_integer_value(json_object_get(json_object_get(answer, "error"), "code"));
+}
+
+static json_int_t call(const char *method, const char *params)
+{
+	static const struct admin_caller root = {.server = true, .via = "test"};
+
+	return call_as(&root, method, params);
+}
+
+static json_t *result(const char *name)
+{
+	return json_object_get(json_object_get(answer, "result"), name);
+}
+
+static const char *message(void)
+{
+	const char *s =
+		json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
+
+	return s == NULL ? "" : s;
+}
+
+static int setup(void **)
+{
+	admin_fakes_reset();
+	fake_hub("H");
+	return 0;
+}
+
+static int teardown(void **)
+{
+	json_decref(answer);
+	answer = NULL;
+	admin_fakes_free();
+	return 0;
+}
+
+static void user_lives(void **)
+{
+	struct directory_hub *hub = directory_hub_find("H");
+	struct directory_user *user;
+	uint8_t hash[SHA0_BYTES];
+	char *text;
+	char *params;
+
+	assert_int_equal(
+		call("CreateUser",
+			"\"HubName_str\":\"h\",\"Name_str\":\"bob\",\"AuthType_u32\":1,"
+			"\"Auth_Password_str\":\"pw\",\"Realname_utf\":\"B\","
+			"\"ExpireTime_dt\":\"2030-01-01T00:00:00Z\",\"UsePolicy_bool\":true,"
+			"\"policy:MaxMac_u32\":9,\"policy:Access_bool\":false"),
+		0);
+	assert_int_equal(fakes.saves, 1);
+	user = directory_user_find(hub, "BOB");
+	sha0_password_hash("pw", "bob", hash);
+	assert_memory_equal(user->hashed_password, hash, sizeof(hash));
+	assert_true(user->use_policy);
+	assert_int_equal(user->policy.max_mac, 9);
+	assert_int_equal(user->policy.access, 0);
+	assert_int_equal(user->policy.timeout_s, 20); /* not given: the default */
+	assert_int_equal(user->expires_ms, 1893456000000);
+	assert_int_equal(call("CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"BOB\""), 66);
+
+	/* What is answered may be sent back, and says nothing of the password. */
+	assert_int_equal(call("GetUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\""), 0);
+	assert_string_equal(
+		json_string_value(result("HashedKey_bin")), "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	text = json_dumps(json_object_get(answer, "result"), JSON_COMPACT);
+	params = text + 1;
+	params[strlen(params) - 1] = '\0';
+	assert_int_equal(call("SetUser", params), 0);
+	free(text);
+	user = directory_user_find(hub, "bob");
+	assert_memory_equal(user->hashed_password, hash, sizeof(hash));
+	assert_int_equal(user->policy.max_mac, 9);
+	assert_string_equal(user->real_name, "B");
+
+	/* The whole record is replaced. */
+	assert_int_equal(
+		call("SetUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\",\"AuthType_u32\":1"),
+		0);
+	user = directory_user_find(hub, "bob");
+	assert_false(user->use_policy);
+	assert_string_equal(user->real_name, "");
+	assert_int_equal(user->expires_ms, 0);
+	assert_memory_equal(user->hashed_password, hash, sizeof(hash));
+	assert_int_equal(call("EnumUser", "\"HubName_str\":\"H\""), 0);
+	assert_int_equal(json_array_size(result("UserList")), 1);
+	assert_int_equal(call("DeleteUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\""), 0);
+	assert_null(directory_user_find(hub, "bob"));
+	assert_int_equal(call("DeleteUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\""), 29);
+}
+
+/* Each is refused with its code, names what is wrong, and changes nothing. */
+static void what_is_refused(void **)
+{
+	static const struct {
+		const char *method, *params;
+		json_int_t code;
+		const char *says;
+	} rows[] = {
+		{"CreateUser", "\"Name_str\":\"administrator\"", 38, "Name_str: is reserved"},
+		{"CreateUser", "\"Name_str\":\"*\"", 38, "Name_str"},
+		{"CreateUser", "\"Name_str\":\"u\",\"AuthType_u32\":1", 38,
+			"Auth_Password_str: is missing"},
+		{"CreateUser", "\"Name_str\":\"u\",\"AuthType_u32\":4", 33, "type 4"},
+		{"CreateUser", "\"Name_str\":\"u\",\"GroupName_str\":\"none\"", 65,
+			"no group none"},
+		{"CreateUser", "\"Name_str\":\"u\",\"policy:MaxConnection_u32\":33", 38,
+			"policy:MaxConnection_u32: must be 1 to 32"},
+		{"CreateUser", "\"Name_str\":\"u\",\"policy:TimeOut_u32\":0", 38,
+			"policy:TimeOut_u32: must be 5 to 60"},
+		{"CreateUser", "\"Name_str\":\"u\",\"policy:MaxMac_u32\":65536", 38,
+			"policy:MaxMac_u32: must be 0 to 65535"},
+		{"CreateUser", "\"Name_str\":\"u\",\"policy:Nonsense_u32\":1", 38,
+			"policy:Nonsense_u32"},
+		{"SetUser", "\"Name_str\":\"u\"", 29, "no user u"},
+		{"CreateGroup", "\"Name_str\":\"\"", 38, "Name_str"},
+		{"SetGroup", "\"Name_str\":\"g\"", 29, "no group g"},
+		{"SetHub", "\"MaxSession_u32\":100001", 38, "MaxSession_u32: must be 0 to 100000"},
+		{"SetHub", "\"HubType_u32\":1", 33, ""},
+		{"SetHubExtOptions",
+			"\"AdminOptionList\":[{\"Name_str\":\"NoSuch\",\"Value_u32\":1}]", 38,
+			"NoSuch: there is no such option"},
+		{"SetHubExtOptions",
+			"\"AdminOptionList\":[{\"Name_str\":\"vlantypeid\",\"Value_u32\":5}]", 38,
+			"VlanTypeId: is 5, must be 1536 to 65535"},
+		{"SetHubExtOptions", "\"AdminOptionList\":[{\"Name_str\":\"FilterIPv4\"}]", 38,
+			"AdminOptionList[0].Value: is missing"},
+		{"SetHubExtOptions",
+			"\"AdminOptionList\":[{\"Name_str\":\"FilterIPv4\",\"Value_u32\":1,\"x\":1}]",
+			38, "AdminOptionList[0].x: a record has no such field"},
+		{"SetHubExtOptions", "\"AdminOptionList\":{}", 38, "must be a list"},
+		{"SetHubExtOptions", "\"AdminOptionList\":[1]", 38, "must be a list of objects"},
+		{"SetAcList", "\"ACList\":[{\"IpAddress_ip\":\"10.0.0\"}]", 38,
+			"ACList[0].IpAddress"},
+		{"SetAcList",
+			"\"ACList\":[{\"IpAddress_ip\":\"10.0.0.0\",\"Masked_bool\":true,\"SubnetMask_ip\":\"ff00::\"}]",
+			38, "not of one family"},
+	};
+	struct directory_hub *hub = directory_hub_find("H");
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char params[512];
+		json_int_t code;
+
+		snprintf(params, sizeof(params), "\"HubName_str\":\"H\",%s", rows[i].params);
+		code = call(rows[i].method, params);
+		if (code != rows[i].code || strstr(message(), rows[i].says) == NULL)
+			fail_msg("%s %s: %lld %s", rows[i].method, rows[i].params, (long long)code,
+				message());
+	}
+	assert_int_equal(call("CreateHub", "\"HubName_str\":\".x\""), 38);
+	assert_int_equal(call("CreateHub", "\"HubName_str\":\"h\""), 57);
+	assert_int_equal(fakes.saves, 0);
+	assert_int_equal(hub->user_cnt, 0);
+	hub->admin_options[HUB_ADMIN_max_users] = 1;
+	hub->admin_options[HUB_ADMIN_max_groups] = 1;
+	assert_int_equal(call("CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"a\""), 0);
+	assert_int_equal(call("CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"b\""), 63);
+	assert_int_equal(call("CreateGroup", "\"HubName_str\":\"H\",\"Name_str\":\"a\""), 0);
+	assert_int_equal(call("CreateGroup", "\"HubName_str\":\"H\",\"Name_str\":\"b\""), 64);
+}
+
+/* A disk that is full: the answer says so, and everything is as it was. */
+static void what_is_not_saved_is_taken_back(void **)
+{
+	static const char *const changes[][2] = {
+		{"CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"new\""},
+		{"SetUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\",\"Note_utf\":\"other\""},
+		{"DeleteUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\""},
+		{"CreateGroup", "\"HubName_str\":\"H\",\"Name_str\":\"new\""},
+		{"SetGroup", "\"HubName_str\":\"H\",\"Name_str\":\"g\",\"Note_utf\":\"other\""},
+		{"DeleteGroup", "\"HubName_str\":\"H\",\"Name_str\":\"g\""},
+		{"CreateHub", "\"HubName_str\":\"NEW\""},
+		{"SetHub", "\"HubName_str\":\"H\",\"MaxSession_u32\":7"},
+		{"SetHubOnline", "\"HubName_str\":\"H\",\"Online_bool\":false"},
+		{"DeleteHub", "\"HubName_str\":\"H\""},
+		{"SetHubExtOptions",
+			"\"HubName_str\":\"H\",\"AdminOptionList\":[{\"Name_str\":\"FilterIPv4\",\"Value_u32\":1}]"},
+		{"SetAcList", "\"HubName_str\":\"H\",\"ACList\":[]"},
+	};
+	struct directory_hub *hub = directory_hub_find("H");
+	struct directory_user *bob;
+
+	assert_int_equal(call("CreateGroup", "\"HubName_str\":\"H\",\"Name_str\":\"g\""), 0);
+	assert_int_equal(
+		call("CreateUser",
+			"\"HubName_str\":\"H\",\"Name_str\":\"bob\",\"GroupName_str\":\"g\","
+			"\"Note_utf\":\"n\""),
+		0);
+	assert_int_equal(
+		call("SetAcList",
+			"\"HubName_str\":\"H\",\"ACList\":[{\"IpAddress_ip\":\"10.0.0.1\"}]"),
+		0);
+	fakes.save_error = -ENOSPC;
+	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		if (call(changes[i][0], changes[i][1]) != 23 ||
+			strstr(message(), "No space") == NULL)
+			fail_msg("%s: %s", changes[i][0], message());
+		assert_ptr_equal(directory_hub_find("H"), hub);
+		assert_null(directory_hub_find("NEW"));
+		assert_false(hub->changing);
+		assert_true(hub->online);
+		assert_int_equal(hub->max_sessions, 0);
+		assert_int_equal(hub->ext_options[HUB_EXT_FilterIPv4], 0);
+		assert_int_equal(hub->source_cnt, 1);
+		assert_int_equal(hub->user_cnt, 1);
+		assert_int_equal(hub->group_cnt, 1);
+		bob = directory_user_find(hub, "bob");
+		assert_non_null(bob);
+		assert_string_equal(bob->note, "n");
+		assert_ptr_equal(bob->group, directory_group_find(hub, "g"));
+		assert_int_equal(bob->group->user_cnt, 1);
+		assert_string_equal(bob->group->note, "");
+	}
+	fakes.save_error = 0;
+	assert_int_equal(call("DeleteGroup", "\"HubName_str\":\"H\",\"Name_str\":\"g\""), 0);
+	assert_null(directory_user_find(hub, "bob")->group);
+}
+
+/* A change holds from the next login on: running sessions are told, or ended on demand. */
+static void running_sessions(void **)
+{
+	struct directory_hub *hub = directory_hub_find("H");
+	struct vpn_session *vs;
+
+	assert_int_equal(call("CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\""), 0);
+	vs = fake_session(hub, "SID-BOB-1", "bob");
+	assert_int_equal(call("SetUser", "\"HubName_str\":\"H\",\"Name_str\":\"BOB\""), 0);
+	assert_int_equal(json_integer_value(result("PatchbaySessions_u32")), 1);
+	assert_false(vs->ending);
+	assert_int_equal(
+		call("SetUser",
+			"\"HubName_str\":\"H\",\"Name_str\":\"bob\",\"PatchbayEndSessions_bool\":true"),
+		0);
+	assert_int_equal(json_integer_value(result("PatchbaySessions_u32")), 0);
+	assert_true(vs->ending);
+}
+
+static void hub_settings(void **)
+{
+	struct directory_hub *hub;
+	uint8_t hash[SHA0_BYTES];
+
+	assert_int_equal(
+		call("CreateHub",
+			"\"HubName_str\":\"NEW\",\"MaxSession_u32\":5,"
+			"\"AdminPasswordPlainText_str\":\"hp\",\"PatchbayMaxMacTables_u32\":100"),
+		0);
+	hub = directory_hub_find("new");
+	assert_true(hub->online);
+	assert_int_equal(hub->max_macs, 100);
+	sha0_password_hash("hp", "administrator", hash);
+	assert_true(hub->admin.set);
+	assert_memory_equal(hub->admin.vpn_hash, hash, sizeof(hash));
+	/* Only what is given is changed; the password stays. */
+	assert_int_equal(call("SetHub", "\"HubName_str\":\"new\",\"NoEnum_bool\":true"), 0);
+	assert_int_equal(hub->max_sessions, 5);
+	assert_true(hub->no_enum && hub->online && hub->admin.set);
+	assert_int_equal(
+		call("SetHub", "\"HubName_str\":\"new\",\"PatchbayMaxMacTables_u32\":101"), 38);
+	assert_int_equal(call("SetHubOnline", "\"HubName_str\":\"new\",\"Online_bool\":false"), 0);
+	assert_false(hub->online);
+	assert_int_equal(call("GetHub", "\"HubName_str\":\"new\""), 0);
+	assert_true(json_is_false(result("Online_bool")));
+	assert_string_equal(
+		json_string_value(result("SecurePassword_bin")), "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	assert_int_equal(call("DeleteHub", "\"HubName_str\":\"NEW\""), 0);
+	assert_null(directory_hub_find("NEW"));
+	assert_int_equal(call("DeleteHub", "\"HubName_str\":\"NEW\""), 8);
+	assert_true(fakes.applied >= 2);
+}
+
+static void sources_and_options(void **)
+{
+	struct directory_hub *hub = directory_hub_find("H");
+
+	assert_int_equal(
+		call("SetAcList",
+			"\"HubName_str\":\"H\",\"ACList\":["
+			"{\"IpAddress_ip\":\"10.1.2.3\",\"Masked_bool\":true,\"SubnetMask_ip\":\"255.0.0.0\","
+			"\"Priority_u32\":20,\"Deny_bool\":true},"
+			"{\"IpAddress_ip\":\"fd00::1\",\"Priority_u32\":10}]"),
+		0);
+	assert_int_equal(hub->source_cnt, 2);
+	assert_true(hub->sources[0].ipv6);
+	assert_int_equal(json_integer_value(result("NumItem_u32")), 2);
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(result("ACList"), 1), "PatchbayNetwork_str")),
+		"10.0.0.0/8");
+	assert_int_equal(call("SetHubAdminOptions",
+				 "\"HubName_str\":\"H\",\"AdminOptionList\":["
+				 "{\"Name_str\":\"max_users\",\"Value_u32\":9},"
+				 "{\"Name_str\":\"DENY_BRIDGE\",\"Value_u32\":1}]"),
+		0);
+	assert_int_equal(hub->admin_options[HUB_ADMIN_max_users], 9);
+	assert_int_equal(hub->admin_options[HUB_ADMIN_deny_bridge], 1);
+	assert_int_equal(call("GetHubExtOptions", "\"HubName_str\":\"H\""), 0);
+	assert_int_equal(json_array_size(result("AdminOptionList")), HUB_EXT_CNT);
+	assert_int_equal(call("PatchbayEnumPolicy", ""), 0);
+	assert_int_equal(json_array_size(result("PolicyList")), 38);
+}
+
+/* A hub's administrator is fenced in by its admin options. */
+static void fenced_in(void **)
+{
+	static const struct admin_caller caller = {.hub_name = "H", .via = "test"};
+	struct directory_hub *hub = directory_hub_find("H");
+
+	assert_int_equal(
+		call_as(&caller, "CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"a\""), 0);
+	assert_int_equal(call_as(&caller, "CreateHub", "\"HubName_str\":\"X\""), 52);
+	hub->admin_options[HUB_ADMIN_no_change_users] = 1;
+	hub->admin_options[HUB_ADMIN_no_change_groups] = 1;
+	hub->admin_options[HUB_ADMIN_no_offline] = 1;
+	hub->admin_options[HUB_ADMIN_no_change_access_control_list] = 1;
+	hub->admin_options[HUB_ADMIN_no_change_admin_password] = 1;
+	hub->admin_options[HUB_ADMIN_deny_hub_admin_change_ext_option] = 1;
+	assert_int_equal(
+		call_as(&caller, "CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"b\""), 52);
+	assert_int_equal(
+		call_as(&caller, "DeleteUser", "\"HubName_str\":\"H\",\"Name_str\":\"a\""), 52);
+	assert_int_equal(
+		call_as(&caller, "CreateGroup", "\"HubName_str\":\"H\",\"Name_str\":\"g\""), 52);
+	assert_int_equal(
+		call_as(&caller, "SetHubOnline", "\"HubName_str\":\"H\",\"Online_bool\":false"),
+		52);
+	/* This part is left out without a word. */
+	assert_int_equal(
+		call_as(&caller, "SetHub", "\"HubName_str\":\"H\",\"Online_bool\":false"), 0);
+	assert_true(hub->online);
+	assert_int_equal(call_as(&caller, "SetHub",
+				 "\"HubName_str\":\"H\",\"AdminPasswordPlainText_str\":\"x\""),
+		52);
+	assert_int_equal(call_as(&caller, "SetAcList", "\"HubName_str\":\"H\""), 52);
+	assert_int_equal(call_as(&caller, "SetHubExtOptions", "\"HubName_str\":\"H\""), 52);
+	assert_int_equal(call_as(&caller, "SetHubAdminOptions", "\"HubName_str\":\"H\""), 52);
+	hub->admin_options[HUB_ADMIN_allow_hub_admin_change_option] = 1;
+	assert_int_equal(call_as(&caller, "SetHubAdminOptions", "\"HubName_str\":\"H\""), 0);
+	assert_int_equal(call("CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"b\""), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(user_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_not_saved_is_taken_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(running_sessions, setup, teardown),
+		cmocka_unit_test_setup_teardown(hub_settings, setup, teardown),
+		cmocka_unit_test_setup_teardown(sources_and_options, setup, teardown),
+		cmocka_unit_test_setup_teardown(fenced_in, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
