@@ -12,7 +12,8 @@
 #include <stdio.h>
 
 #define CTL_ARGUMENTS_MAX 3u
-#define CTL_OPTIONS_MAX	  5u
+#define CTL_REST_MAX	  64u /* words behind them, where a command takes any number */
+#define CTL_OPTIONS_MAX	  9u
 #define CTL_COLUMNS_MAX	  40u /* of a record; a table has TABLE_COLUMNS_MAX */
 
 /* How a field of the answer is shown. */
@@ -38,6 +39,8 @@ enum ctl_kind {
 	CTL_FLAG, /* option without a value */
 	CTL_MAC_ADDRESS,
 	CTL_JSON,
+	CTL_TIME_OF_DAY, /* 2030-01-01T00:00:00Z, 2030-01-01, or never */
+	CTL_SWITCH,	 /* yes or no */
 };
 
 struct ctl_argument {
@@ -61,8 +64,10 @@ struct ctl_command {
 	const char
 		*list; /* list of the answer that is the table; NULL: columns describe a record */
 	const struct ctl_column *columns; /* NULL: nothing to show but `done` */
-	const char *done;		  /* what is said when it worked */
-	const char *hint;		  /* what to do after an error */
+	const char *rest; /* what any number of further words are, for help; NULL: none */
+	const char *rest_text;
+	const char *done; /* what is said when it worked */
+	const char *hint; /* what to do after an error */
 	/* Instead of the general way. Exit status. */
 	int (*run)(struct ctl_run *run);
 };
@@ -74,6 +79,8 @@ struct ctl_run {
 	bool json;
 	const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
 	const char *options[CTL_OPTIONS_MAX];	  /* a flag's is "" */
+	const char *rest[CTL_REST_MAX];
+	unsigned rest_cnt;
 	FILE *out;
 };
 
@@ -95,6 +102,15 @@ void ctl_help_command(FILE *out, const struct ctl_command *command);
  */
 json_t *ctl_params(const struct ctl_run *run);
 
+/*
+ * One typed value of `kind` as JSON; NULL after saying on stderr what is wrong. `name`: the argument's, for that.
+ */
+json_t *ctl_value(enum ctl_kind kind, const char *name, const char *text);
+/* Splits KEY=VALUE at the first =; false after saying what is wrong. `key` has room for 64 bytes. */
+bool ctl_key_value(const char *word, char key[64], const char **value);
+/* A password from the terminal (twice, unseen) or the first line of standard input. malloc'ed; NULL: none. */
+char *ctl_password(const char *whose);
+
 /* Commands with a way of their own (see struct ctl_command). */
 int ctl_run_general(struct ctl_run *run);
 int ctl_run_status(struct ctl_run *run);
@@ -102,6 +118,25 @@ int ctl_run_stats(struct ctl_run *run);
 int ctl_run_lcore_list(struct ctl_run *run);
 int ctl_run_session_list(struct ctl_run *run);
 int ctl_run_bridge_create(struct ctl_run *run);
+int ctl_run_user_create(struct ctl_run *run);
+int ctl_run_user_set(struct ctl_run *run);
+int ctl_run_user_show(struct ctl_run *run);
+int ctl_run_user_password(struct ctl_run *run);
+int ctl_run_user_policy(struct ctl_run *run);
+int ctl_run_user_delete(struct ctl_run *run);
+int ctl_run_group_create(struct ctl_run *run);
+int ctl_run_group_set(struct ctl_run *run);
+int ctl_run_group_show(struct ctl_run *run);
+int ctl_run_group_policy(struct ctl_run *run);
+int ctl_run_group_delete(struct ctl_run *run);
+int ctl_run_policy_list(struct ctl_run *run);
+int ctl_run_hub_online(struct ctl_run *run);
+int ctl_run_hub_offline(struct ctl_run *run);
+int ctl_run_hub_password(struct ctl_run *run);
+int ctl_run_hub_option(struct ctl_run *run);
+int ctl_run_hub_admin_option(struct ctl_run *run);
+int ctl_run_source_add(struct ctl_run *run);
+int ctl_run_source_delete(struct ctl_run *run);
 int ctl_run_rpc(struct ctl_run *run);
 int ctl_run_methods(struct ctl_run *run);
 

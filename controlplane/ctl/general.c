@@ -63,6 +63,7 @@ int ctl_run_general(struct ctl_run *run)
 static const struct ctl_column session_columns[] = {
 	{"SESSION", "Name_str", CTL_TEXT, "name"},
 	{"USER", "Username_str", CTL_TEXT, "user who logged in"},
+	{"MODE", "PatchbayMode_str", CTL_TEXT, "client, bridge (or router), monitor, local bridge"},
 	{"FROM", "ClientIP_ip", CTL_TEXT, "address of the client"},
 	{"HOST", "Hostname_str", CTL_TEXT, "host name it told"},
 	{"TCP", "CurrentNumTcp_u32", CTL_NUMBER, "connections now"},

@@ -23,6 +23,8 @@ static const char *typed(const struct ctl_command *c, char text[TYPED_MAX])
 	for (const struct ctl_argument *a = c->arguments; a->name != NULL && n < TYPED_MAX; a++)
 		n += (size_t)snprintf(
 			text + n, TYPED_MAX - n, a->optional ? " [%s]" : " %s", a->name);
+	if (c->rest != NULL && n < TYPED_MAX)
+		snprintf(text + n, TYPED_MAX - n, " %s", c->rest);
 	return text;
 }
 
@@ -34,7 +36,7 @@ static void list_commands(FILE *out, const char *noun)
 		const struct ctl_command *c = &ctl_commands[i];
 
 		if (noun == NULL || strcmp(noun, c->noun) == 0)
-			fprintf(out, "  %-26s  %s\n", typed(c, text), c->text);
+			fprintf(out, "  %-34s  %s\n", typed(c, text), c->text);
 	}
 }
 
@@ -73,11 +75,13 @@ void ctl_help_command(FILE *out, const struct ctl_command *c)
 		fputs("\nArguments:\n", out);
 	for (const struct ctl_argument *a = c->arguments; a->name != NULL; a++)
 		fprintf(out, "  %-16s%s\n", a->name, a->text);
+	if (c->rest != NULL)
+		fprintf(out, "  %-16s%s\n", c->rest, c->rest_text);
 	if (c->options[0].name != NULL)
 		fputs("\nOptions:\n", out);
 	for (const struct ctl_argument *o = c->options; o->name != NULL; o++) {
 		snprintf(text, sizeof(text), "%s %s", o->name, o->value == NULL ? "" : o->value);
-		fprintf(out, "  %-16s%s\n", text, o->text);
+		fprintf(out, "  %-18s%s\n", text, o->text);
 	}
 	if (c->columns != NULL)
 		fprintf(out, "\n%s:\n", c->list != NULL ? "Columns" : "Lines");

@@ -50,8 +50,12 @@ static int word(struct line *l, const char *text)
 		return l->run.command != NULL ? CTL_OK : wrong(l, "no such verb", text);
 	}
 	if (l->argument_cnt == CTL_ARGUMENTS_MAX ||
-		l->run.command->arguments[l->argument_cnt].name == NULL)
-		return wrong(l, "one argument too many", text);
+		l->run.command->arguments[l->argument_cnt].name == NULL) {
+		if (l->run.command->rest == NULL || l->run.rest_cnt == CTL_REST_MAX)
+			return wrong(l, "one argument too many", text);
+		l->run.rest[l->run.rest_cnt++] = text;
+		return CTL_OK;
+	}
 	l->run.arguments[l->argument_cnt++] = text;
 	return CTL_OK;
 }

@@ -34,7 +34,7 @@ static bool mac_parse(const char *text, uint8_t mac[MAC_BYTES])
 	return digits == 2 * MAC_BYTES;
 }
 
-static json_t *value_of(enum ctl_kind kind, const char *name, const char *text)
+json_t *ctl_value(enum ctl_kind kind, const char *name, const char *text)
 {
 	uint8_t mac[MAC_BYTES];
 	char base64[BASE64_LEN(MAC_BYTES) + 1];
@@ -71,6 +71,17 @@ static json_t *value_of(enum ctl_kind kind, const char *name, const char *text)
 		}
 		base64_encode(mac, sizeof(mac), base64);
 		return json_string(base64);
+	case CTL_TIME_OF_DAY:
+		if (strcmp(text, "never") == 0)
+			return json_string("1970-01-01T00:00:00Z");
+		if (strlen(text) == 10)
+			return json_sprintf("%sT00:00:00Z", text);
+		return json_string(text);
+	case CTL_SWITCH:
+		if (strcmp(text, "yes") == 0 || strcmp(text, "no") == 0)
+			return json_boolean(text[0] == 'y');
+		fprintf(stderr, "patchbayctl: %s: \"%s\" is not yes or no\n", name, text);
+		return NULL;
 	case CTL_JSON:
 		v = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 		if (v == NULL)
@@ -93,7 +104,7 @@ static bool add_all(json_t *params, const struct ctl_argument *a, const char *co
 
 		if (given[i] == NULL || (a[i].field == NULL && a[i].kind == CTL_STRING))
 			continue;
-		v = value_of(a[i].kind, a[i].name, given[i]);
+		v = ctl_value(a[i].kind, a[i].name, given[i]);
 		if (v == NULL)
 			return false;
 		if (a[i].field != NULL)
