@@ -115,31 +115,29 @@ static void client_asks(struct input *in)
 		atomic_store_explicit(&in->b.hub->dhcp_asked_s, now_s, memory_order_relaxed);
 }
 
-/* The port's last few addresses, already allowed in this second: the usual frame stops here. */
-static bool is_recent(struct input *in, unsigned j, const uint8_t *addr)
+static uint64_t mix(uint64_t h, uint64_t v)
 {
-	struct port_part *part = port_part(in->port, in->b.lc);
-	struct port_recent want = {.second = in->b.lc->now_s,
-		.vlan = key_vlan(in, j),
-		.mac = in->keys[2 * j] & FDB_MAC_MASK};
-
-	memcpy(want.addr, addr, sizeof(want.addr));
-	for (unsigned i = 0; i < PORT_RECENT; i++) {
-		if (memcmp(&part->recent[i], &want, sizeof(want)) == 0)
-			return true;
-	}
-	return false;
+	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
 }
 
-static void recent_put(struct input *in, unsigned j, const uint8_t *addr)
+/*
+ * Where this worker keeps that the address of frame j was allowed, and what stands there if that was in this
+ * second: the usual frame needs no more. A keyed fingerprint does; who cannot guess it cannot be taken
+ * for somebody else.
+ */
+static uint64_t *recent_of(struct input *in, unsigned j, const uint8_t *addr, uint64_t *mark)
 {
-	struct port_part *part = port_part(in->port, in->b.lc);
-	struct port_recent *to = &part->recent[part->recent_next++ % PORT_RECENT];
+	struct hub_scratch *scratch = in->b.lc->scratch;
+	uint64_t half[2], h;
 
-	*to = (struct port_recent){.second = in->b.lc->now_s,
-		.vlan = key_vlan(in, j),
-		.mac = in->keys[2 * j] & FDB_MAC_MASK};
-	memcpy(to->addr, addr, sizeof(to->addr));
+	memcpy(half, addr, sizeof(half));
+	h = mix(scratch->secret[0], half[0]);
+	h = mix(h, half[1]);
+	h = mix(h, in->keys[2 * j]);
+	h = mix(h, (uint64_t)in->port->idx << PORT_GEN_BITS | in->port->gen);
+	*mark = mix(h ^ scratch->secret[1], in->b.lc->now_s) | 1;
+	return &scratch->recent[h % HUB_RECENT];
 }
 
 static unsigned look(struct input *in, unsigned j)
@@ -154,13 +152,13 @@ static unsigned look(struct input *in, unsigned j)
 			lease(in, j, c);
 	}
 	if ((c->classes & (FRAME_SOURCE4 | FRAME_SOURCE6)) != 0) {
-		bool ruled = in->b.rules != NULL && in->b.rules->looks_ip;
+		uint64_t mark, *recent = recent_of(in, j, c->src, &mark);
 
-		if (ruled && likely(is_recent(in, j, c->src)))
-			return STATS_DROP_IN_CNT;
-		reason = see(in, j, c->src, c->classes);
-		if (ruled && reason == STATS_DROP_IN_CNT)
-			recent_put(in, j, c->src);
+		if (unlikely(*recent != mark)) {
+			reason = see(in, j, c->src, c->classes);
+			if (reason == STATS_DROP_IN_CNT)
+				*recent = mark;
+		}
 	}
 	if (reason == STATS_DROP_IN_CNT && (c->classes & FRAME_ADVERTISED) != 0 &&
 		memcmp(c->src, c->lease, sizeof(c->src)) != 0)

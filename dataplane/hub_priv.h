@@ -132,8 +132,12 @@ static inline uint64_t burst_all(const struct burst *b)
 /* Longest frame that may be edited: those of sessions, and a tag. */
 #define HUB_SCRATCH_BYTES (FRAME_MAX_BYTES + 4u)
 
-/* What a worker needs for one burst at a time. */
+#define HUB_RECENT 8192u
+
+/* What a worker has once for all its hubs: above the line kept, below for one burst at a time. */
 struct hub_scratch {
+	uint64_t secret[2];
+	uint64_t recent[HUB_RECENT]; /* source addresses allowed a moment ago (hub_ip.c) */
 	struct frame_class cls[FRAME_BURST];
 	/* Private copies of frames: changed for all receivers, and for the one that is served now. */
 	uint8_t in[FRAME_BURST][HUB_SCRATCH_BYTES] __attribute__((aligned(64)));

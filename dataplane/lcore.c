@@ -7,7 +7,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 
 #include <rte_cpuflags.h>
 #include <rte_cycles.h>
@@ -212,6 +214,10 @@ static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsign
 	lc->scratch = aligned_alloc(64, (sizeof(*lc->scratch) + 63) / 64 * 64);
 	if (lc->pool == NULL || lc->scratch == NULL)
 		return -ENOMEM;
+	memset(lc->scratch->recent, 0, sizeof(lc->scratch->recent));
+	if (getrandom(lc->scratch->secret, sizeof(lc->scratch->secret), 0) !=
+		(ssize_t)sizeof(lc->scratch->secret))
+		return -EIO;
 	rc = lcore_msg_init(lc);
 	return rc != 0 ? rc : lcore_io_init(lc);
 }

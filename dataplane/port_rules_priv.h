@@ -9,20 +9,8 @@
 #include "dataplane/port_rules.h"
 #include "dataplane/storm.h"
 
-#define PORT_RECENT 4u
-
-/* An address that the IP table allowed in this second. */
-struct port_recent {
-	uint8_t addr[16];
-	uint64_t mac;
-	uint32_t second;
-	uint32_t vlan;
-};
-
 /* One worker's part. */
 struct port_part {
-	struct port_recent recent[PORT_RECENT];
-	unsigned recent_next;
 	struct meter up;
 	struct meter down;
 	struct storm storm; /* there only if the policy has the limiter */

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-NAMES = ("interop", "session")
+NAMES = ("interop", "rules", "session")
 
 
 def progress(text):

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rules: cycles per frame on one worker without rules, with the default policy, with every key, with a monitor.
+
+Measured between two ports that take and give plain bytes (rules_bench.c), so that the rules are what is seen.
+All cases in one process, in turns burst by burst; the runs' medians are printed, ratios are what counts.
+"""
+
+import json
+import statistics
+import subprocess
+
+from lab.server import ROOT
+
+from . import table
+
+BENCH = ROOT / "build/test/bench/rules_bench"
+WANTED = {"default": 1.05, "every": 2.0, "monitor": 2.0}
+
+
+def add_arguments(parser):
+    """Command line."""
+    parser.add_argument("--turns", type=int, default=5, help="runs (default 5)")
+    parser.add_argument("--macs", type=int, default=1024, help="stations (default 1024)")
+    parser.add_argument("--bursts", type=int, default=20000, help="bursts per case, side and run (default 20000)")
+    parser.add_argument("--burst", type=int, default=64, help="frames per burst (default 64)")
+
+
+def one(args):
+    """A run: {case: what rules_bench says}."""
+    done = subprocess.run([BENCH, str(args.macs), str(args.bursts), str(args.burst)], stdout=subprocess.PIPE,
+                          text=True, check=True)
+    return {row["case"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+
+def main(args, progress):
+    """Measure, print, return everything."""
+    turns = []
+    for turn in range(args.turns):
+        progress(f"turn {turn + 1} of {args.turns}")
+        turns.append(one(args))
+    rows = []
+    for case in turns[0]:
+        ratio = statistics.median(t[case]["cycles"] / t["none"]["cycles"] for t in turns)
+        cycles = [t[case]["cycles"] for t in turns]
+        wanted = WANTED.get(case)
+        verdict = "" if wanted is None else f"<= {wanted}: {'yes' if table.holds(ratio, '<=', wanted) else 'NO'}"
+        rows.append([case, f"{statistics.median(cycles):.1f}", f"{min(cycles):.1f}..{max(cycles):.1f}",
+                     f"{statistics.median(t[case]['ns'] for t in turns):.1f}", f"{ratio:.2f}", verdict])
+    table.show(["rules", "cycles/frame", "range", "ns/frame", "x none", "wanted"], rows)
+    return {"turns": turns}
