@@ -25,6 +25,7 @@
 #include "controlplane/listener.h"
 #include "controlplane/registry.h"
 #include "dataplane/lcore.h"
+#include "drivers/session/session_udp.h"
 #include "drivers/session/stream.h"
 #include "drivers/session/wire/http.h"
 #include "drivers/session/wire/reply.h"
@@ -65,6 +66,11 @@ const char *session_end_name(enum session_end why)
 	};
 
 	return names[why];
+}
+
+uint16_t session_udp_port(unsigned worker, unsigned)
+{
+	return (uint16_t)(40000 + worker);
 }
 
 int session_create(const struct session_conf *conf, struct session **out)
