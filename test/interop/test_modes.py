@@ -8,103 +8,15 @@ waits for the outcome of its case. Nothing is timed: what is checked comes true 
 """
 
 import concurrent.futures
-import os
-import signal
 import time
 
 import pytest
 
 from lab import SERVER4, books, wait_for
-from lab.client import NIC
-from lab.netns import children
+from lab.pair import Pair
 from lab.traffic import iperf
 
 pytestmark = pytest.mark.patchbay
-
-GROW_S = 60  # beyond a second for each connection
-
-# 40 Mbit/s of datagrams: more in three seconds than sockets and staging take.
-FLOOD = """
-import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-while True:
-    for _ in range(36):
-        s.sendto(bytes(1400), (sys.argv[1], 9))
-    time.sleep(0.01)
-"""
-
-
-class Pair:
-    """Two stock clients in hub DEFAULT, and what is done with them."""
-
-    def __init__(self, lab, number):
-        self.lab = lab
-        self.clients = [lab.client(f"{side}{number}", f"192.168.50.{10 * number + k}")
-                        for k, side in enumerate("ab", 1)]
-        self.names = []
-
-    def join(self, connections=1, granted=None, **modes):
-        """Both log in with these modes; wait for all connections."""
-        for client in self.clients:
-            client.join(SERVER4, 8888, "DEFAULT", "guest", connections=connections, **modes)
-        self.names = [client.session_name() for client in self.clients]
-        granted = granted or connections
-        wait_for(f"{granted} connections each of {self.names}: {self.rows()}", lambda: all(
-            (row["MaxNumTcp_u32"], row["CurrentNumTcp_u32"]) == (granted, granted) for row in self.rows()),
-            granted + GROW_S, 0.2)
-        return self
-
-    def rows(self):
-        """What the server lists of the two sessions."""
-        return [row for row in self.lab.server.rpc("EnumSession", HubName_str="DEFAULT")["SessionList"]
-                if row["Name_str"] in self.names]
-
-    def connections(self, side=0):
-        """Names of the connections of one of the sessions, oldest first."""
-        return [c["name"] for c in self.lab.server.connections() if c["session"] == self.names[side]]
-
-    def close(self, *connections):
-        """An administrator closes them, orderly; wait until they are gone."""
-        for connection in connections:
-            self.lab.server.ctl("connection", "close", connection)
-        wait_for("them to be gone", lambda: not set(connections) & set(self.connections()), 10)
-
-    def status(self):
-        """What the server says of the first session."""
-        return self.lab.server.rpc("GetSessionStatus", HubName_str="DEFAULT", Name_str=self.names[0])
-
-    def dropped(self):
-        """Frames of the two sessions that the server dropped, whatever the reason."""
-        mine = [row for row in books.read(self.lab.server)
-                if row["level"] == "session" and row["name"] in self.names]
-        assert len(mine) == 2, [row["name"] for row in books.read(self.lab.server)]
-        return sum(sum(row["drop_in"].values()) + sum(row["drop_out"].values()) for row in mine)
-
-    def pings(self):
-        """Ordinary, full and smallest frames both ways. The server drops none of them.
-
-        The clients do, on a busy machine: one in some thousands between card and session.
-        """
-        before = self.dropped()
-        for here, there in (self.clients, self.clients[::-1]):
-            here.node.ip(f"neigh flush dev {NIC}")
-            for size in (56, 1472, 0):
-                got = here.ping(there.address, 20, size)[1]
-                assert got >= 19, f"payload {size}: {got} of 20"
-        assert self.dropped() == before
-
-    def carries(self, megabytes=4):
-        """Pings, and so much TCP each way."""
-        self.pings()
-        for options in ((), ("-R",)):
-            got = iperf(*self.clients, None, "-n", f"{megabytes}M", *options)
-            # What was still under way at the end is not in the receiver's sum.
-            assert got["sum_sent"]["bytes"] >= megabytes * 1e6 and got["sum_received"]["bytes"] > megabytes * 2.5e5
-
-    def reach(self):
-        """Wait until the two reach each other."""
-        wait_for("traffic", lambda: self.clients[0].ping(self.clients[1].address, 3)[1] == 3, 20)
-
 
 def mode(connections=1, granted=None, **modes):
     """A case: the modes are granted, both sides say so, and the sessions carry frames of all sizes."""
@@ -224,47 +136,6 @@ def fixture_outcomes(pairs):
 def test_mode(outcomes, name):
     """Each case of the plan."""
     outcomes[name].result(timeout=300)
-
-
-def test_stopped_client(lab, outcomes, pairs):
-    """A client that is stopped reads nothing and says nothing: the others do not notice.
-
-    Frames for it are dropped within its bounds, and when it goes on it is the same session still.
-    """
-    concurrent.futures.wait(outcomes.values(), 300)
-    (busy, idle) = pairs[:2]
-    for pair in (busy, idle):
-        pair.join()
-        pair.pings()
-    sender, stopped = idle.clients
-
-    def rate():
-        """TCP between the others while one more sends datagrams to the client in question."""
-        flood = sender.node.spawn("/usr/bin/python3", "-c", FLOOD, stopped.address)
-        bits = iperf(*busy.clients, 3)["sum_received"]["bits_per_second"]
-        flood.signal(signal.SIGTERM)
-        flood.wait(20)
-        return bits
-
-    sender.node.ip(f"neigh replace {stopped.address} lladdr {stopped.mac()} dev {NIC} nud permanent")
-    with_it = rate()
-    pids = [stopped.process.pid, *children(stopped.process.pid)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        without = rate()
-    finally:
-        for pid in reversed(pids):
-            os.kill(pid, signal.SIGCONT)
-    # It may not cost them anything; that the machine is busy with other things may.
-    assert without > with_it / 3, f"{without / 1e6:.0f} Mbit/s, {with_it / 1e6:.0f} before"
-    dropped = {name: n for row in books.read(lab.server) if row["name"] == idle.names[1]
-               for name, n in row["drop_out"].items() if n}
-    assert dropped and set(dropped) <= {"staging_full", "staging_age", "staging_flood"}, dropped
-    idle.reach()
-    assert stopped.session_name() == idle.names[1]
-    assert stopped.status()["Number of Established Sessions"] == "1 Times"
-    busy.pings()
 
 
 def test_books(lab, outcomes):

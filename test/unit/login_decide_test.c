@@ -21,7 +21,6 @@
 #include "controlplane/login.h"
 #include "controlplane/registry.h"
 #include "dataplane/lcore.h"
-#include "drivers/session/session_udp.h"
 #include "drivers/session/wire/sha0.h"
 
 static struct directory_hub *hub;
@@ -38,11 +37,6 @@ unsigned lcore_count(void)
 }
 
 uint32_t registry_worker_sessions(unsigned)
-{
-	return 0;
-}
-
-uint16_t session_udp_port(unsigned, unsigned)
 {
 	return 0;
 }
