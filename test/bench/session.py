@@ -49,7 +49,7 @@ class Row:
 ROWS = [
     Row("64", "--size 64", unit="cpu_s_per_million_frames", windows=WINDOWS),
     Row("512", "--size 512", windows=WINDOWS),
-    Row("1514", "--size 1514"),
+    Row("1514", "--size 1514", windows=WINDOWS),
     Row("mix", "--size mix", windows=WINDOWS),
     Row("1-session", "--sessions 1 --pattern sink", unit="cpu_s_per_wire_gb"),
     Row("16-sessions", "--sessions 16"),
@@ -67,7 +67,8 @@ ROWS = [
     Row("compress-plain", "--no-encrypt --compress", floor="plain", beside="--no-encrypt", windows=WINDOWS, full=True),
     Row("all-to-one", "--sessions 16 --pattern all-to-one", full=True),
     Row("one-to-all", "--sessions 16 --pattern one-to-all --rate 500", unit="cpu_s_per_million_frames", full=True),
-    Row("udp", "--udp 2 --size 1363", floor=None),
+    # A TCP segment of 1309 bytes in its frame; few at a time, because the original's socket holds no more.
+    Row("udp", "--udp 2 --size 1363 --window 32", floor=None),
     Row("logins", "--pattern idle --seconds 0.1 --sessions 200", floor=None, unit="login_ms", what="logins"),
     Row("memory", "--pattern idle --seconds 3 --sessions 2000", floor=None, unit="kib_per_session", what="memory",
         fresh=True, slow=True),
@@ -88,7 +89,7 @@ class Bed:
     """The two servers, each pinned to one CPU."""
 
     def __init__(self, progress):
-        self.progress, self.labs, self.broken = progress, {}, set()
+        self.progress, self.labs = progress, {}
 
     def lab(self, kind):
         """The running server of a kind."""
@@ -109,9 +110,12 @@ class Bed:
     def load(self, kind, options):
         """One run of patchbay-bench."""
         lab = self.lab(kind)
-        return run_json(["nsenter", f"--net=/proc/{lab.server.node.init_pid}/ns/net", "--", BENCH,
-                         "--server", f"127.0.0.1:{PORT}", "--cpu", LOAD_CPU, "--pid", lab.server.process.pid,
-                         "--quiet", "--json", *options.split()])
+        run = run_json(["nsenter", f"--net=/proc/{lab.server.node.init_pid}/ns/net", "--", BENCH,
+                        "--server", f"127.0.0.1:{PORT}", "--cpu", LOAD_CPU, "--pid", lab.server.process.pid,
+                        "--quiet", "--json", *options.split()])
+        if "--udp" in options and run["by_udp"] < run["frames"]:
+            raise LabError(f"{kind}: {run['by_udp']} of {run['frames']} frames came by UDP")
+        return run
 
 
 def value_of(row, run):
@@ -159,7 +163,7 @@ def measure_row(bed, row, args, rate):
     turns = max(args.turns, 5) if row.what == "rtt" else args.turns
     for turn in range(turns):
         for kind in KINDS:
-            if kind in bed.broken or (turn and row.slow and not args.full and kind == "softether"):
+            if turn and row.slow and not args.full and kind == "softether":
                 continue
             if row.fresh or row.what == "memory":
                 bed.close(kind)

@@ -67,6 +67,15 @@ def test_patterns(lab):
     assert (got["sent"], got["frames"], got["lost"]) == (300, 300, 0)
 
 
+@pytest.mark.skipif(not os.environ.get("PATCHBAY_LONG"), reason="12 s each; PATCHBAY_LONG=1")
+@pytest.mark.parametrize("modes", [("--udp", "2"), ("--udp", "1", "--compress"), ("--udp", "2", "--no-encrypt")], ids=" ".join)
+def test_udp_acceleration(lab, modes):
+    """Every frame goes by UDP, and arrives."""
+    got, _ = bench(lab, "--count", 100, "--window", 8, *modes)
+    assert (got["frames"], got["lost"]) == (200, 0)
+    assert got["by_udp"] >= 200
+
+
 def test_refused(lab):
     """A login that is refused is told, with the server's reason, and is the exit status."""
     got, words = bench(lab, "--hub", "NOWHERE", code=1)

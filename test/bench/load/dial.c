@@ -17,6 +17,7 @@
 #include "drivers/session/wire/sha0.h"
 #include "drivers/session/wire/wire_error.h"
 #include "test/bench/load/dial.h"
+#include "test/bench/load/udp.h"
 
 #define ANSWER_BYTES 65536u /* of hello and welcome, which are a few KiB */
 
@@ -92,6 +93,8 @@ static void request_fill(
 	}
 	snprintf(r->hubname, sizeof(r->hubname), "%s", opt->hub);
 	snprintf(r->username, sizeof(r->username), "%s", opt->user);
+	if (opt->udp != 0)
+		(void)udp_offer(l, d->peer, &r->udp); /* without a socket: found missing later */
 	if (opt->password != NULL) {
 		r->authtype = LOGIN_AUTH_PASSWORD;
 		r->has_secure_password = true;
@@ -148,6 +151,7 @@ static void welcome(struct load *l, struct dial *d, const struct pack *pack, siz
 		p->compress = w.use_compress;
 		memcpy(p->session_key, w.session_key, sizeof(p->session_key));
 		l->sessions++;
+		(void)udp_answer(l, p, &w.udp); /* refused: likewise */
 		if (l->cipher[0] == '\0')
 			snprintf(l->cipher, sizeof(l->cipher), "%s",
 				SSL_get_cipher(stream_ssl(d->stream)));

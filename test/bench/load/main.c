@@ -18,6 +18,7 @@
 
 #include "test/bench/load/dial.h"
 #include "test/bench/load/report.h"
+#include "test/bench/load/udp.h"
 #include "test/bench/load/zlib_alone.h"
 
 #define EVENTS_MAX     256
@@ -29,6 +30,7 @@
 #define LEARN_NS       60000000000u
 #define DRAIN_NS       500000000u /* without a frame: nothing comes any more */
 #define DRAIN_MAX_NS   10000000000u
+#define UDP_NS	       20000000000u /* ready after 10 to 11 s (wire.md 7.5) */
 #define SETTLE_NS      200000000u
 
 static uint64_t sweep_ns, progress_ns;
@@ -241,6 +243,27 @@ static void learn(struct load *l)
 	learn_first(l, l->sessions);
 }
 
+/* Until frames go by UDP in both directions: the server's answer is judged by what comes. */
+static void udp_wait(struct load *l)
+{
+	uint64_t end = load_clock_ns() + UDP_NS;
+	unsigned ready = 0;
+
+	while (!interrupted && ready < l->opt->sessions) {
+		turn(l);
+		progress(l, "waiting for UDP acceleration");
+		ready = 0;
+		for (unsigned i = 0; i < l->opt->sessions; i++)
+			ready += udp_ready(l, &l->peers[i]);
+		if (l->now_ns > end) {
+			load_failed(l, "UDP acceleration", "it did not come into use");
+			return;
+		}
+	}
+	turns(l, SETTLE_NS * 5,
+		"waiting for UDP acceleration"); /* the server's side may be later */
+}
+
 static void drain(struct load *l)
 {
 	uint64_t end, frames = l->traffic.sums.frames, moved;
@@ -302,7 +325,10 @@ static void run(struct load *l, struct report *r)
 	moment_take(l, &r->idle);
 	if (l->failed != 0 || l->opt->pattern == PATTERN_IDLE)
 		return;
-	learn(l);
+	if (l->opt->udp != 0)
+		udp_wait(l);
+	if (l->failed == 0)
+		learn(l);
 	if (l->failed == 0)
 		measure(l, r);
 }

@@ -7,6 +7,7 @@
 #include "test/bench/load/dial.h"
 #include "test/bench/load/member.h"
 #include "test/bench/load/peer.h"
+#include "test/bench/load/udp.h"
 
 void peer_ready(struct load *l, struct peer *p)
 {
@@ -36,6 +37,11 @@ void peer_flush(struct load *l, struct peer *p)
 
 	if (!traffic_waits(l, p))
 		return;
+	if (udp_ready(l, p)) {
+		if (udp_transmit(l, p) && traffic_waits(l, p))
+			peer_ready(l, p);
+		return;
+	}
 	m = choose(p);
 	if (m != NULL && member_transmit(l, m) && traffic_waits(l, p) && choose(p) != NULL)
 		peer_ready(l, p);
@@ -84,6 +90,7 @@ void peer_member_ended(struct load *l, struct member *m, const char *why)
 
 void peer_keepalive(struct load *l, struct peer *p)
 {
+	udp_keepalive(l, p);
 	for (unsigned i = 0; i < p->member_cnt;) {
 		struct member *m = p->members[i];
 
@@ -94,6 +101,7 @@ void peer_keepalive(struct load *l, struct peer *p)
 
 void peer_close(struct load *l, struct peer *p)
 {
+	udp_close(l, p);
 	while (p->member_cnt != 0)
 		member_destroy(l, p->members[--p->member_cnt]);
 }

@@ -15,7 +15,7 @@
 #define PEER_ECHOES_MAX	 4096u
 
 struct member;
-struct udp_path;
+struct udp_link;
 
 struct peer {
 	uint32_t index;
@@ -25,7 +25,7 @@ struct peer {
 	uint8_t session_key[LOGIN_SECRET_BYTES];
 	struct member *members[PEER_MEMBERS_MAX]; /* in order of joining */
 	unsigned member_cnt;
-	struct udp_path *udp; /* NULL: none */
+	struct udp_link *udp; /* NULL: none */
 	TAILQ_ENTRY(peer) entry;
 	bool queued;	       /* in load->ready */
 	uint64_t unblocked_ns; /* when a socket took bytes again after it did not */

@@ -226,6 +226,7 @@ void report_json(const struct load *l, const struct report *r)
 	       ", \"corrupt\": %" PRIu64 ", \"echo_full\": %" PRIu64 ", ",
 		l->traffic.sums.sent, r->lost, r->reordered, r->duplicated, l->traffic.foreign,
 		l->traffic.misrouted, l->traffic.corrupt, l->traffic.echo_full);
+	printf("\"by_udp\": %" PRIu64 ", ", l->traffic.by_udp);
 	printf("\"compressed_to\": %.4f, ",
 		per((double)l->traffic.sums.compressed_bytes,
 			(double)l->traffic.sums.uncompressed_bytes));

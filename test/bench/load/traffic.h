@@ -64,7 +64,8 @@ struct traffic {
 	unsigned announced; /* sessions of which session 0 has heard */
 	uint64_t foreign;   /* frames that are not ours */
 	uint64_t misrouted; /* frames for somebody else that are no flood of the beginning */
-	uint64_t corrupt;   /* blocks that do not inflate */
+	uint64_t corrupt;   /* blocks that do not inflate, datagrams that do not open */
+	uint64_t by_udp;    /* frames that came as datagrams */
 	uint64_t echo_full; /* frames not sent back because too many waited */
 	struct traffic_sums sums;
 	bool measuring;
