@@ -75,7 +75,7 @@
  * what a departed port has left. The worker does that itself and at once. But the slot of what gave way
  * comes back only with the sweeper, and slots are what a storm would eat next: so only a port with less
  * than half of what the other holds takes freely - that ends by itself -, while large ones replace
- * entries, each other's and their own, at most a sixteenth of the slots between two passes. What is
+ * entries, each other's and their own, at most a sixteenth of the slots a second. What is
  * refused is a new address of a large port, counted, and its replies are flooded until it has its turn.
  * Before the table has grown to its bound nothing gives way: growth is called for (fdb_call) and is there
  * in milliseconds.

@@ -99,7 +99,7 @@ bool fdb_evict(
 		fattest_held(fdb, best.port_idx, best.held);
 	/*
 	 * A slot that is given up cannot be used again before the sweeper has come by. What a port of less
-	 * than half the size takes soon makes it larger; between larger ones there is only so much a pass.
+	 * than half the size takes soon makes it larger; between larger ones there is only so much a second.
 	 */
 	if (held > best.held / 2 && !churn_take(fdb))
 		return false;

@@ -264,7 +264,10 @@ static void grow_prepare(struct fdb *fdb, struct fdb_table *t)
 	fdb->growth = FDB_ANNOUNCED;
 }
 
-/* The first slot with this key and no value that is not `mine`; `mine` if there is no other. */
+/*
+ * The first slot with this key and no value that is not `mine`; `mine` if there is no other; NULL if another
+ * has got its value meanwhile.
+ */
 static struct fdb_slot *half_of_others(
 	const struct fdb *fdb, const struct fdb_table *t, uint64_t key, struct fdb_slot *mine)
 {
@@ -273,8 +276,13 @@ static struct fdb_slot *half_of_others(
 	for (unsigned i = 0; i < 2 * FDB_BUCKET_SLOTS; i++) {
 		struct fdb_slot *s = probe_slot(&p, i);
 
-		if (s != mine && atomic_load(&s->key) == key && atomic_load(&s->value) == FDB_UNSET)
-			return s;
+		uint64_t v;
+
+		if (s == mine || atomic_load(&s->key) != key)
+			continue;
+		v = atomic_load(&s->value);
+		if (v == FDB_UNSET || v >= FDB_LIVE)
+			return v == FDB_UNSET ? s : NULL;
 	}
 	return mine;
 }
@@ -309,6 +317,8 @@ static bool carry(struct fdb *fdb, struct fdb_table *to, uint64_t key, uint64_t 
 		return true;
 	if (mine != NULL)
 		f.half = half_of_others(fdb, to, key, mine);
+	if (f.half == NULL)
+		return true;
 	(void)fdb_credit_take(fdb, fdb_own_stripe(fdb), true);
 	atomic_store_explicit(
 		&to->created[fdb_slot_index(to, f.half)], created_s, memory_order_relaxed);
@@ -417,13 +427,16 @@ static void note_pressure(struct fdb *fdb)
 	fdb->crowded_last = crowded;
 }
 
-/* Slots that were given up since the last pass are free by the next: as many as may be given up again. */
-static void pass_done(struct fdb *fdb, const struct fdb_table *t)
+/* What large ports may replace in this second; the usual sweep gives as many slots back in that time. */
+static void churn_refill(struct fdb *fdb, uint32_t now_s)
 {
+	const struct fdb_table *t = atomic_load(&fdb->cur);
+
+	if (fdb->churn_s == now_s)
+		return;
+	fdb->churn_s = now_s;
 	atomic_store_explicit(
 		&fdb->churn, (int64_t)(fdb_slots(t) / FDB_CHURN_SHARE), memory_order_relaxed);
-	/* The total may have got room meanwhile. */
-	fdb_grant(fdb, fdb_slots(t), false);
 }
 
 /* ---- the public part ---- */
@@ -436,6 +449,7 @@ unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
 	advance_epoch(fdb);
 	atomic_store_explicit(&fdb->exhausted, false, memory_order_relaxed);
 	note_pressure(fdb);
+	churn_refill(fdb, now_s);
 	if (grow(fdb, slots, now_s, &n))
 		return n;
 	t = atomic_load(&fdb->cur);
@@ -446,7 +460,8 @@ unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s)
 		if (++fdb->cursor == fdb_slots(t)) {
 			fdb->cursor = 0;
 			atomic_fetch_add_explicit(&fdb->passes, 1, memory_order_release);
-			pass_done(fdb, t);
+			/* The total may have got room meanwhile. */
+			fdb_grant(fdb, fdb_slots(t), false);
 			break;
 		}
 	}
@@ -463,6 +478,13 @@ bool fdb_growing(const struct fdb *fdb)
 
 bool fdb_call(struct fdb *fdb)
 {
+	struct fdb_stripe *own = fdb_own_stripe(fdb);
+	uint64_t crowded = atomic_load_explicit(&own->crowded, memory_order_relaxed);
+
+	/* Refused at the bound: nobody can do anything about that. */
+	if (crowded == atomic_load_explicit(&own->told, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&own->told, crowded, memory_order_relaxed);
 	if (atomic_load_explicit(&fdb->called, memory_order_relaxed))
 		return false;
 	return !atomic_exchange_explicit(&fdb->called, true, memory_order_relaxed);

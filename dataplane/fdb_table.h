@@ -54,6 +54,7 @@ struct fdb_stripe {
 	_Atomic uint64_t raced;
 	_Atomic uint64_t limited;
 	_Atomic uint64_t crowded; /* of `full`: the table was too small, not the bound reached */
+	_Atomic uint64_t told;	  /* crowded, when the thread last called for growth */
 	_Atomic uint64_t evicted;
 } __attribute__((aligned(FDB_LINE)));
 
@@ -90,7 +91,7 @@ struct fdb {
 	_Atomic bool called;  /* somebody was told that the sweeper should not wait (fdb_call) */
 	_Atomic uint32_t
 		fattest;       /* port that holds most, as far as anybody noticed (fdb_evict.c) */
-	_Atomic int64_t churn; /* entries that large ports may still replace until the next pass */
+	_Atomic int64_t churn; /* entries that large ports may still replace in this second */
 
 	/* Control thread only. */
 	uint32_t cursor __attribute__((aligned(FDB_LINE))); /* next slot to sweep (or to copy) */
@@ -100,6 +101,7 @@ struct fdb {
 	size_t touched_bytes;
 	uint64_t growth_token;
 	uint64_t crowded_seen; /* sum of stripe.crowded when growth was last decided */
+	uint32_t churn_s;      /* second for which churn was set */
 	uint64_t crowded_last; /* the same at the last call of fdb_sweep() */
 	uint64_t grow_again;   /* pass before which a failed allocation is not tried again */
 
@@ -136,9 +138,17 @@ struct fdb_probe {
  */
 static inline uint64_t fdb_hash(const struct fdb *fdb, uint64_t key)
 {
+#ifdef __x86_64__
+	/* Of the 128-bit product gcc makes a detour over the stack. */
+	uint64_t low = key ^ fdb->secret[0], high;
+
+	__asm__("mulq %2" : "+a"(low), "=d"(high) : "rm"(fdb->secret[1]) : "cc");
+	return low ^ high;
+#else
 	unsigned __int128 m = (unsigned __int128)(key ^ fdb->secret[0]) * fdb->secret[1];
 
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
+#endif
 }
 
 static inline uint64_t fdb_other_bucket(const struct fdb_table *t, uint64_t h)
