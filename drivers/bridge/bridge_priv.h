@@ -11,6 +11,7 @@
  *   ethdev.c          DPDK device: opening and closing
  *   ethdev_port.c     worker: mbufs from a device to the hub and back
  *   ethdev_pool.c     the memory that devices receive into
+ *   ethdev_preload.c  how much of it one kind of device keeps
  *   checksum.c        completing checksums that a kernel or a guest left to hardware
  */
 
@@ -135,6 +136,11 @@ void tap_fini(void);
 /* ---- ethdev_port.c ---- */
 extern const struct port_ops ethdev_port_ops;
 unsigned ethdev_poll(struct lcore *lc, struct lcore_poll *p);
+
+/* ---- ethdev_preload.c ---- */
+
+/* Buffers that the device of these devargs will not give back before it is closed. A thread that may wait. */
+unsigned ethdev_preload(const char *devargs);
 
 /* ---- ethdev_pool.c: threads that open and close, control thread ---- */
 

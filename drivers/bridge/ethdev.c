@@ -171,6 +171,7 @@ static int set_up_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 	if (rc != 0)
 		return rc;
 	mbufs = b->rx_cnt * (rxd + MBUFS_PER_RX) + b->tx_cnt * txd + b->workers * MBUFS_PER_WORKER;
+	mbufs += ethdev_preload(b->device);
 	b->pool = ethdev_pool_get(mbufs, socket);
 	if (b->pool == NULL)
 		return bridge_fail(b, -ENOMEM,
