@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-NAMES = ("interop", "rules", "session")
+NAMES = ("interop", "rules", "session", "switch")
 
 
 def progress(text):

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `scripts/bench switch` measures: Patchbay, testpmd and OVS-DPDK, started alike, each on the same CPU."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PATCHBAY_BUILD") or ROOT / "build")
+HUGEPAGES = "/proc/sys/vm/nr_hugepages"
+OVS = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+MBUF_BYTES = 2560  # a buffer of 2 KiB with its heads, and its part of the pool
+
+
+class BenchError(Exception):
+    """Something did not start or did not answer; its text says what."""
+
+
+def tsc_hz():
+    """Ticks of the clock in which cycles are given: what the kernel measured, else the nominal rate."""
+    with open("/proc/cpuinfo", encoding="ascii") as f:
+        text = f.read()
+    nominal = re.search(r"@ ([\d.]+)GHz", text)
+    done = subprocess.run(["dmesg"], capture_output=True, text=True, check=False).stdout
+    found = re.findall(r"(?:Refined TSC clocksource calibration|tsc: Detected): ([\d.]+) MHz", done)
+    if found:
+        return float(found[-1]) * 1e6
+    if nominal:
+        return float(nominal.group(1)) * 1e9
+    return float(re.search(r"cpu MHz\s*: ([\d.]+)", text).group(1)) * 1e6
+
+
+@contextlib.contextmanager
+def hugepages(mib):
+    """At least so many MiB in free pages of 2 MiB while it lasts; the old number afterwards."""
+    with open(HUGEPAGES, encoding="ascii") as f:
+        before = int(f.read())
+    with open("/proc/meminfo", encoding="ascii") as f:
+        free = int(re.search(r"HugePages_Free:\s+(\d+)", f.read()).group(1))
+    want = max(before, before - free + (mib + 1) // 2)
+    try:
+        with open(HUGEPAGES, "w", encoding="ascii") as f:
+            f.write(str(want))
+        with open(HUGEPAGES, encoding="ascii") as f:
+            got = int(f.read())
+        if got < want:
+            raise BenchError(f"{mib} MiB in hugepages wanted, {2 * (got - before + free)} are to be had: "
+                             "leave the largest number of MACs out (--macs), or free memory")
+        yield
+    finally:
+        with open(HUGEPAGES, "w", encoding="ascii") as f:
+            f.write(str(before))
+
+
+def wait_for(what, test, timeout_s=60.0, process=None, log=None):
+    """test() until it is true."""
+    end = time.monotonic() + timeout_s
+    while True:
+        got = test()
+        if got:
+            return got
+        dead = process is not None and process.poll() is not None
+        if dead or time.monotonic() > end:
+            tail = pathlib.Path(log).read_text("utf-8", "replace")[-1500:] if log else ""
+            raise BenchError(f"{what}: {'it ended' if dead else 'nothing after'} {timeout_s:.0f} s\n{tail}")
+        time.sleep(0.05)
+
+
+def end(process):
+    """Ask a program of ours to end, and see to it."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def pcap_devargs(name, files, tx=None):
+    """A device that receives these files for ever, one queue each."""
+    return ",".join([name, *(f"rx_pcap={f}" for f in files), *([f"tx_pcap={tx}"] if tx else ["infinite_rx=1"])])
+
+
+class Testpmd:
+    """Frames from port 0 to port 1 and back, untouched (io) or with addresses swapped (macswap)."""
+
+    def __init__(self, folder, devices, mode, cpus, frames, pci):
+        lcores = ",".join(["0@0", *(f"{i + 1}@{c}" for i, c in enumerate(cpus))])
+        queues = str(len(cpus))
+        self.log = f"{folder}/testpmd.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                ["dpdk-testpmd", f"--lcores={lcores}", "--in-memory", "--no-telemetry", f"--file-prefix=bench{os.getpid()}",
+                 *(["-a" + d for d in devices] if pci else ["--no-pci", *(f"--vdev={d}" for d in devices)]), "--",
+                 f"--forward-mode={mode}", f"--nb-cores={len(cpus)}", f"--rxq={queues}", f"--txq={queues}",
+                 f"--total-num-mbufs={frames + 32768}", "--burst=64", "--rxd=512", "--txd=512", "--auto-start",
+                 "--stats-period=1", "--no-lsc-interrupt"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+
+    def rates(self):
+        """Frames per second of both ports, one number for each second so far."""
+        text = pathlib.Path(self.log).read_text("utf-8", "replace")
+        pps = [int(n) for n in re.findall(r"Rx-pps:\s+(\d+)", text)]
+        return [sum(two) for two in zip(pps[::2], pps[1::2])]
+
+    def windows(self, count, seconds):
+        """Frames per second in each of `count` windows."""
+        warm = 2
+        need = warm + count * seconds
+        wait_for("testpmd", lambda: len(self.rates()) > need, 60 + need, self.process, self.log)
+        rates = self.rates()[warm + 1:]
+        return [sum(rates[i * seconds:(i + 1) * seconds]) / seconds for i in range(count)], {}
+
+    def close(self):
+        """End it."""
+        end(self.process)
+
+
+class Patchbay:
+    """patchbayd with one hub, as an operator has it; bridges are made as an operator makes them."""
+
+    HUB = "BENCH"
+
+    def __init__(self, folder, cpus, memory_mib, max_macs, pci=False):
+        self.folder = pathlib.Path(folder) / "patchbay"
+        self.folder.mkdir(exist_ok=True)
+        state = self.folder / "state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        self.log = f"{self.folder}/log"
+        self.socket = f"{state}/admin.sock"
+        options = f'options = "--in-memory --no-telemetry -m {memory_mib}{"" if pci else " --no-pci"}";'
+        (self.folder / "patchbay.cfg").write_text(
+            f"eal = {{ {options} }};\n"
+            f"lcores = {{ workers = {len(cpus)}; cpus = [{', '.join(map(str, cpus))}]; poll = \"always\"; }};\n"
+            f"listeners = ( {{ port = 48888; }} );\n", encoding="utf-8")
+        (state / "directory.cfg").write_text(
+            f'version = 1;\nhubs = ( {{ name = "{self.HUB}"; max_macs = {max_macs}; }} );\n', encoding="utf-8")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [BUILD / "controlplane/patchbayd", "--config", self.folder / "patchbay.cfg", "--state", state],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        wait_for("patchbayd", self.ready, 60, self.process, self.log)
+
+    def ctl(self, *argv, check=True):
+        """A command's JSON."""
+        done = subprocess.run([BUILD / "controlplane/patchbayctl", "--socket", self.socket, "--json", *map(str, argv)],
+                              capture_output=True, text=True, check=False)
+        if done.returncode and check:
+            raise BenchError(f"patchbayctl {' '.join(map(str, argv))}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout or "null") if not done.returncode else None
+
+    def ready(self):
+        """Whether it answers."""
+        return self.ctl("status", check=False) is not None
+
+    def bridge(self, name, devargs, tap=False):
+        """A bridge, up."""
+        self.ctl("bridge", "create", self.HUB, "--tap" if tap else "--dev", devargs, "--name", name)
+        wait_for(f"bridge {name}", lambda: self.bridges()[name]["PatchbayState_str"] == "up", 120, self.process, self.log)
+
+    def bridges(self):
+        """Rows of the bridges by name."""
+        return {r["PatchbayName_str"]: r for r in self.ctl("bridge", "list")["LocalBridgeList"]}
+
+    def hub(self):
+        """The hub and its MAC table."""
+        return self.ctl("hub", "show", self.HUB)
+
+    def books(self):
+        """(time, counters) of all workers together."""
+        before = time.monotonic()
+        stats = self.ctl("stats")
+        return (before + time.monotonic()) / 2, stats
+
+    def close(self):
+        """End it."""
+        end(self.process)
+
+
+class Ovs:
+    """ovs-vswitchd with DPDK, its own database and sockets; one bridge, the NORMAL action."""
+
+    def __init__(self, folder, cpu, memory_mib, macs, settings):
+        self.folder = pathlib.Path(folder) / "ovs"
+        self.folder.mkdir(exist_ok=True)
+        for old in self.folder.iterdir():
+            old.unlink()
+        self.env = {**os.environ, **{k: str(self.folder) for k in ("OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR")}}
+        self.log = f"{self.folder}/log"
+        database = self.folder / "conf.db"
+        self.run("ovsdb-tool", "create", database, OVS_SCHEMA)
+        with open(self.log, "wb") as log:
+            self.db = subprocess.Popen(["ovsdb-server", database, f"--remote=punix:{self.folder}/db.sock"],
+                                       env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            wait_for("ovsdb-server", (self.folder / "db.sock").exists, 20, self.db)
+            self.vsctl("--no-wait", "init")
+            self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+                       f"other_config:pmd-cpu-mask={1 << cpu:#x}", "other_config:dpdk-lcore-mask=0x1",
+                       f"other_config:dpdk-socket-mem={memory_mib}", "other_config:dpdk-extra=--no-pci --in-memory",
+                       "other_config:flow-limit=2000000", "other_config:max-idle=600000",
+                       *(f"other_config:{k}={v}" for k, v in settings.items()))
+            self.process = subprocess.Popen([OVS, f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/ctl"], env=self.env,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self.vsctl("--timeout=60", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev",
+                   f"other_config:mac-table-size={4 * macs + 1024}", "other_config:mac-aging-time=3600")
+
+    def run(self, *argv, check=True):
+        """A command in its world."""
+        done = subprocess.run([str(a) for a in argv], env=getattr(self, "env", None), capture_output=True, text=True,
+                              check=False)
+        if done.returncode and check:
+            raise BenchError(f"{' '.join(map(str, argv))}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def vsctl(self, *argv):
+        """ovs-vsctl"""
+        return self.run("ovs-vsctl", f"--db=unix:{self.folder}/db.sock", *argv)
+
+    def appctl(self, *argv):
+        """ovs-appctl"""
+        return self.run("ovs-appctl", "-t", f"{self.folder}/ctl", *argv)
+
+    def port(self, name, devargs):
+        """A port of the bridge."""
+        self.vsctl("--timeout=60", "add-port", "br0", name, "--", "set", "Interface", name, "type=dpdk",
+                   f"options:dpdk-devargs={devargs}")
+        wait_for(f"OVS port {name}", lambda: f" {name} " in self.appctl("dpif/show"), 60,
+                 self.process, self.log)
+
+    def counts(self):
+        """(time, frames received, frames that missed the datapath's tables)"""
+        before = time.monotonic()
+        text = self.appctl("dpif-netdev/pmd-stats-show").split("main thread")[0]
+        now = (before + time.monotonic()) / 2
+        def get(key):
+            return sum(int(n) for n in re.findall(rf"{key}:\s+(\d+)", text))
+        return now, get("packets received"), get("miss with success upcall") + get("miss with failed upcall"), {
+            "emc": get("emc hits"), "smc": get("smc hits"), "megaflow": get("megaflow hits")}
+
+    def flows(self):
+        """Flows of the datapath."""
+        found = re.findall(r"flows\s*:\s*\(current (\d+)\)", self.appctl("upcall/show"))
+        return int(found[0]) if found else 0
+
+    def warm(self, expected, timeout_s=90):
+        """Until no frame has missed for two seconds."""
+        deadline = time.monotonic() + timeout_s
+        last = self.counts()
+        while time.monotonic() < deadline:
+            time.sleep(1)
+            now = self.counts()
+            if now[2] == last[2] and self.flows() >= expected * 0.95:
+                return True
+            last = now
+        return False
+
+    def windows(self, count, seconds):
+        """Frames per second in each window, and what was hit."""
+        rates = []
+        first = last = self.counts()
+        for _ in range(count):
+            time.sleep(seconds)
+            now = self.counts()
+            rates.append((now[1] - last[1]) / (now[0] - last[0]))
+            last = now
+        total = max(1, last[1] - first[1])
+        hits = {k: (last[3][k] - first[3][k]) / total for k in last[3]}
+        return rates, {"flows": self.flows(), "upcalls": last[2] - first[2], "hits": hits}
+
+    def close(self):
+        """End both."""
+        if hasattr(self, "process"):
+            end_term(self.process)
+        end_term(self.db)
+
+
+def end_term(process):
+    """OVS ends by SIGTERM."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
