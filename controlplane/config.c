@@ -15,6 +15,7 @@
 #include "controlplane/config_reader.h"
 #include "controlplane/log.h"
 #include "dataplane/fdb.h"
+#include "drivers/session/session_udp.h"
 #include "drivers/session/staging.h"
 #include "drivers/session/wire/welcome.h"
 
@@ -112,6 +113,11 @@ static const struct key keys[] = {
 	UINT64("limits", "staging_bytes", staging_bytes, 65536, 67108864, 2560000),
 	UINT64("limits", "staging_pool_bytes", staging_pool_bytes, 1048576, 68719476736, 67108864),
 	UINT("limits", "staging_age_ms", staging_age_ms, 0, 60000, STAGING_AGE_MS_DEFAULT),
+
+	BOOL("udp_acceleration", "enabled", udp_enabled, true),
+	UINT("udp_acceleration", "first_port", udp_first_port, 1, 65535, SESSION_UDP_PORT_FIRST),
+	UINT("udp_acceleration", "min_version", udp_min_version, 1, 2, 1),
+	UINT("udp_acceleration", "max_version", udp_max_version, 1, 2, 2),
 
 	STRING("tls", "ciphers", tls_ciphers, ""),
 	STRING("tls", "ciphersuites", tls_ciphersuites, ""),
@@ -396,6 +402,10 @@ static void check_together(
 			"limits.staging_bytes is %llu, should not be above limits.staging_pool_bytes (%llu)",
 			(unsigned long long)config->staging_bytes,
 			(unsigned long long)config->staging_pool_bytes);
+	if (config->udp_min_version > config->udp_max_version)
+		config_reader_error(r, find(root, "udp_acceleration", "min_version"),
+			"udp_acceleration.min_version is %u, should not be above udp_acceleration.max_version (%u)",
+			config->udp_min_version, config->udp_max_version);
 	/* Fewer could not even fill the workers' caches and bursts. */
 	if (config->mbufs != 0 && config->mbufs < config->workers * CONFIG_MBUFS_PER_WORKER)
 		config_reader_error(r, find(root, "lcores", "mbufs"),

@@ -59,6 +59,12 @@ struct config {
 	uint64_t staging_pool_bytes;  /* per worker */
 	uint32_t staging_age_ms;      /* 0: no bound by age */
 
+	/* udp_acceleration (wire.md 7) */
+	bool udp_enabled;
+	unsigned udp_first_port;
+	unsigned udp_min_version;
+	unsigned udp_max_version;
+
 	/* tls */
 	char *tls_ciphers;	/* TLS 1.2 cipher list, "" = OpenSSL's default */
 	char *tls_ciphersuites; /* TLS 1.3, "" = OpenSSL's default */

@@ -191,6 +191,12 @@ static void next_head(struct dialogue *d)
 {
 	body_free(d);
 	http_parser_init(&d->http);
+	explicit_bzero(&d->api, sizeof(d->api));
+}
+
+void dialogue_next(struct dialogue *d)
+{
+	next_head(d);
 }
 
 /* An answer of the preamble that needs no more bytes. */
@@ -277,6 +283,8 @@ static enum dialogue_event body_done(struct dialogue *d)
 	d->in_body = false;
 	switch (d->phase) {
 	case DIALOGUE_PREAMBLE:
+		if (preamble_is_api(&d->http.head))
+			return DIALOGUE_API;
 		return preamble_event(d, preamble_body(&d->http.head, d->body, d->body_bytes));
 	case DIALOGUE_METHOD:
 		http_parser_init(&d->http);
@@ -287,6 +295,24 @@ static enum dialogue_event body_done(struct dialogue *d)
 	return DIALOGUE_DONE;
 }
 
+/* Headers matter to the JSON API alone, which is asked before the signature. */
+static enum http_event parse_head(
+	struct dialogue *d, const uint8_t *bytes, size_t len, size_t *consumed)
+{
+	enum http_event ev;
+	size_t n;
+
+	if (d->phase != DIALOGUE_PREAMBLE)
+		return http_parse_head(&d->http, bytes, len, consumed);
+	do {
+		ev = http_parse(&d->http, bytes + *consumed, len - *consumed, &n);
+		*consumed += n;
+		if (ev == HTTP_HEADER)
+			api_auth_header(&d->api, d->http.name, d->http.value);
+	} while (ev == HTTP_HEADER);
+	return ev;
+}
+
 enum dialogue_event dialogue_feed(
 	struct dialogue *d, const uint8_t *bytes, size_t len, size_t *consumed)
 {
@@ -295,7 +321,7 @@ enum dialogue_event dialogue_feed(
 
 	*consumed = 0;
 	if (!d->in_body) {
-		switch (http_parse_head(&d->http, bytes, len, consumed)) {
+		switch (parse_head(d, bytes, len, consumed)) {
 		case HTTP_HEAD_DONE:
 			break;
 		case HTTP_BAD:

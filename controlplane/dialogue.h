@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "controlplane/admin/api_auth.h"
 #include "drivers/session/wire/bytebuf.h"
 #include "drivers/session/wire/http.h"
 #include "drivers/session/wire/login.h"
@@ -30,6 +31,7 @@ enum dialogue_event {
 	DIALOGUE_UNRELATED, /* a request that is not ours was answered (answer in `out`) */
 	DIALOGUE_TOO_MANY,  /* one unrelated request too many: close */
 	DIALOGUE_MALFORMED, /* HTTP that no peer sends: close without answer */
+	DIALOGUE_API, /* a call of the JSON API: `api` and `body` are filled, dialogue_next() goes on */
 	DIALOGUE_HELLO,	    /* signature seen, hello in `out` */
 	DIALOGUE_NOOP,	    /* no-op, answered if it wants to be */
 	DIALOGUE_REQUEST,   /* `request` is filled: answer with one of dialogue_answer_*() */
@@ -53,6 +55,7 @@ struct dialogue {
 	bool in_body;
 	bool closes; /* after `out` was sent */
 	unsigned noops;
+	struct api_auth api; /* of the head under way, before the signature */
 	struct preamble preamble;
 	struct http_parser http;
 	uint8_t *body;
@@ -74,6 +77,9 @@ size_t dialogue_want(const struct dialogue *d);
  */
 enum dialogue_event dialogue_feed(
 	struct dialogue *d, const uint8_t *bytes, size_t len, size_t *consumed);
+
+/* DIALOGUE_API: forgets the call, whose answer is in `out`, and waits for the next request. */
+void dialogue_next(struct dialogue *d);
 
 /* True if the connection ends once `out` has been sent, without waiting for the peer. */
 bool dialogue_closes(const struct dialogue *d);

@@ -22,6 +22,7 @@
 #include "controlplane/directory.h"
 #include "controlplane/login.h"
 #include "controlplane/login_policy.h"
+#include "controlplane/login_udp.h"
 #include "controlplane/registry.h"
 #include "dataplane/lcore.h"
 #include "dataplane/port.h"
@@ -197,6 +198,7 @@ static void grant(
 	wish.use_encrypt |= v->hub->require_encryption;
 	welcome_grant(
 		&v->welcome, &wish, &v->policy, facts->connections_max, v->monitor_mode, true);
+	v->udp_allowed = v->hub->ext_options[HUB_EXT_DisableUdpAcceleration] == 0;
 	v->welcome.policy = v->policy;
 	v->welcome.vlan_id = v->policy.vlan_id;
 	v->welcome.suppress_update_notification =
@@ -308,6 +310,7 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 	struct vpn_session **out)
 {
 	struct vpn_session *vs = session_fill(v, r, c, ssl);
+	struct session_udp_conf udp = {0};
 	struct session_conf conf;
 	struct policy policy;
 	int err;
@@ -325,13 +328,17 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 		.half_duplex = vs->half_duplex,
 		.qos = vs->qos,
 		.compress = vs->compress,
+		.adjust_mss = r->adjust_mss <= UINT16_MAX ? (uint16_t)r->adjust_mss : 0,
 		.port_flags = PORT_F_FLOOD_QUOTA |
 			(vs->monitor_mode ? PORT_F_MIRROR | PORT_F_RECEIVE_ONLY : 0),
 		.policy = &policy,
 		.staging_bytes = config->staging_bytes,
 		.staging_age_ms = config->staging_age_ms,
 	};
+	if (v->udp_allowed && login_udp_grant(&v->welcome, r, c, config, vs->worker, &udp))
+		conf.udp = &udp;
 	err = registry_session_add(vs, &conf);
+	explicit_bzero(&udp, sizeof(udp));
 	if (err != 0) {
 		free(vs);
 		v->reason = err == -EAGAIN ? "worker_busy"

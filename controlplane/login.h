@@ -49,6 +49,7 @@ struct login_verdict {
 	struct policy_wire policy; /* the session's own copy, adjusted (policy.md 1) */
 	bool bridge_mode;
 	bool monitor_mode;
+	bool udp_allowed; /* by the hub: the answer to an offer comes with login_open() */
 	/* Granted: max_connection, timeout, modes. Names and keys come with login_open(). */
 	struct welcome welcome;
 };

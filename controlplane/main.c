@@ -34,6 +34,7 @@
 #include "dataplane/lcore.h"
 #include "drivers/bridge/bridge.h"
 #include "drivers/session/session.h"
+#include "drivers/session/session_udp.h"
 
 /* For a helper to come back at the end, behind what the sessions took (control.c). */
 #define STUCK_MS 300u
@@ -171,6 +172,20 @@ static int open_state(const struct config *config, bool *first_start)
 	return *first_start ? banner_first_start(config->state_dir) : rc;
 }
 
+/* Sessions work without it, so nothing ends here. */
+static void start_udp(const struct config *config)
+{
+	int rc = session_udp_open((uint16_t)config->udp_first_port);
+
+	if (rc < 0)
+		log_warning("session",
+			"no UDP acceleration: %s (udp_acceleration.first_port is %u)",
+			strerror(-rc), config->udp_first_port);
+	else
+		log_info("session", "UDP acceleration: the first worker's port is %u",
+			session_udp_port(0, AF_INET));
+}
+
 static int start_data_path(const struct config *config)
 {
 	const struct lcore_conf conf = {
@@ -185,6 +200,8 @@ static int start_data_path(const struct config *config)
 	fdb_set_total(config->mac_entries);
 	if (rc == 0)
 		rc = session_driver_init(config->staging_pool_bytes);
+	if (rc == 0 && config->udp_enabled)
+		start_udp(config);
 	if (rc == 0)
 		rc = bridge_driver_init();
 	if (rc == 0)
@@ -255,6 +272,7 @@ static void stop_all(void)
 	hubs_fini();
 	directory_stop();
 	grace_poll();
+	session_udp_close();
 	session_driver_fini();
 	lcore_fini();
 	bridge_driver_fini(); /* frames of devices may have stood in the workers' rings */

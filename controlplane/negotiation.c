@@ -361,6 +361,7 @@ static bool negotiation_event(struct negotiation *n, enum dialogue_event ev)
 		listener_counters.protocol_error++;
 		negotiation_farewell(n);
 		return false;
+	case DIALOGUE_API:
 	case DIALOGUE_REQUEST:
 		return negotiation_method(n);
 	case DIALOGUE_DONE:
@@ -395,6 +396,10 @@ static bool negotiation_feed(struct negotiation *n, const uint8_t *bytes, size_t
 			listener_counters.protocol_error++;
 			negotiation_refuse(n, WIRE_ERROR_PROTOCOL, false);
 			return false;
+		}
+		if (ev == DIALOGUE_API && len > 0) { /* the next one, before the answer */
+			negotiation_fail(n, &listener_counters.http_malformed);
+			return true;
 		}
 		if (negotiation_event(n, ev))
 			return true;

@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <openssl/ssl.h>
 
+#include "controlplane/admin/api_auth.h"
 #include "controlplane/admin/remote.h"
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
@@ -239,10 +241,90 @@ static void method_enum_hub(struct negotiation *n)
 	negotiation_farewell(n);
 }
 
+/* Answers a call of the JSON API that is not let in; the connection may try again, as often as others. */
+static bool api_refuse(struct negotiation *n, unsigned status)
+{
+	bytebuf_append_text(&n->dialogue->out, api_auth_answer(status));
+	dialogue_next(n->dialogue);
+	return false;
+}
+
+/* The stream becomes an administrator's, with the request that was read once more before it. */
+static bool api_hand_over(struct negotiation *n, const struct admin_who *who)
+{
+	const struct dialogue *d = n->dialogue;
+	struct connection *c = n->connection;
+	struct stream *stream = n->stream;
+	struct bytebuf first;
+	char head[API_REBUILD_MAX];
+
+	bytebuf_init(&first, API_REBUILD_MAX + API_BODY_MAX);
+	bytebuf_append(&first, head,
+		api_auth_rebuild(&d->api, strcasecmp(d->http.head.third, "HTTP/1.0") == 0,
+			d->body_bytes, head));
+	bytebuf_append(&first, d->body, d->body_bytes);
+	explicit_bzero(head, sizeof(head));
+	if (first.error != 0 || negotiation_park(n) != 0) {
+		bytebuf_free(&first);
+		negotiation_lost(n);
+		return true;
+	}
+	negotiation_watch(n, 0);
+	negotiation_free(n);
+	remote_start(c, stream, &remote_api, who, first.data, first.len);
+	bytebuf_free(&first);
+	return true;
+}
+
+/* True if the negotiation is no more. */
+static bool method_api(struct negotiation *n)
+{
+	static const struct product nobody = {.name = ""};
+	const struct api_auth *api = &n->dialogue->api;
+	char account[DIRECTORY_NAME_BYTES + 8];
+	enum wire_error error;
+	struct admin_who who;
+	const char *reason;
+	bool gone;
+
+	if (api->chunked)
+		return api_refuse(n, 411);
+	if (api_auth_foreign(api))
+		return api_refuse(n, 403);
+	if (!api->given) /* no guess: it asks what is wanted */
+		return api_refuse(n, 401);
+	snprintf(account, sizeof(account), "%s//admin", api->hub);
+	if (negotiation_hold(n, account) > 0)
+		return false;
+	error = admin_who_by_password(&who, api->hub, api->password, &reason);
+	if (api->wrong) {
+		error = WIRE_ERROR_ACCESS_DENIED;
+		reason = "unreadable";
+	}
+	negotiation_judged(n, account, error != WIRE_ERROR_OK);
+	if (error == WIRE_ERROR_OK && !remote_room(&who)) {
+		error = WIRE_ERROR_NOT_ACCEPTING;
+		reason = "too_many";
+	}
+	login_log_admin(n->connection, "api", api->hub, &nobody, error, reason);
+	if (error != WIRE_ERROR_OK) {
+		listener_counters.admin_failed++;
+		explicit_bzero(&who, sizeof(who));
+		return api_refuse(n, 401);
+	}
+	listener_counters.admin_ok++;
+	gone = api_hand_over(n, &who);
+	explicit_bzero(&who, sizeof(who));
+	return gone;
+}
+
 bool negotiation_method(struct negotiation *n)
 {
 	const struct login_request *r = &n->dialogue->request;
 	struct connection *c = n->connection;
+
+	if (n->dialogue->phase == DIALOGUE_PREAMBLE)
+		return method_api(n);
 
 	memcpy(c->client_product, r->client.name, sizeof(c->client_product));
 	c->client_version = r->client.version;

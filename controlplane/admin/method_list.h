@@ -52,6 +52,7 @@
 	X(patchbay_enum_lcore)            \
 	X(patchbay_enum_method)           \
 	X(patchbay_enum_policy)           \
+	X(patchbay_enum_udp)              \
 	X(patchbay_get_listener_counters) \
 	X(patchbay_get_stats)             \
 	X(patchbay_quiesce)               \

@@ -53,7 +53,8 @@ struct remote_protocol {
 #define REMOTE_MORE_INPUT (-100)
 #define REMOTE_CLOSE	  (-101)
 
-extern const struct remote_protocol remote_pack;
+extern const struct remote_protocol remote_pack; /* vpncmd */
+extern const struct remote_protocol remote_api;	 /* JSON over HTTPS */
 
 /* -ENOMEM. After linger_init(). */
 int remote_init(void);

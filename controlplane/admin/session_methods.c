@@ -13,9 +13,11 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/admin/policy_fields.h"
+#include "controlplane/admin/udp_fields.h"
 #include "controlplane/admin/walk.h"
 #include "controlplane/bridges.h"
 #include "dataplane/lcore.h"
+#include "drivers/session/session_udp.h"
 #include "drivers/session/wire/wire_error.h"
 
 #define SESSION_STATUS_ESTABLISHED 3u
@@ -77,6 +79,8 @@ static const struct admin_field enum_session_row[] = {
 	ADMIN_INT("PatchbayLcore", 0, 63, "index of the worker that owns the session"),
 	ADMIN_INT64("PatchbayQueuedFrames", "frames that wait for the client now"),
 	ADMIN_INT64("PatchbayQueuedBytes", "bytes that wait for the client now"),
+	ADMIN_STR("PatchbayUdp", 1, 7,
+		"UDP acceleration: no, ready (negotiated, frames go over TCP), v1 or v2 (in use)"),
 	ADMIN_END,
 };
 
@@ -89,6 +93,15 @@ static const struct admin_field enum_session_response[] = {
 static const char *mode_name(const struct vpn_session *vs)
 {
 	return vs->monitor_mode ? "monitor" : vs->bridge_mode ? "bridge" : "client";
+}
+
+static const char *udp_text(const struct vpn_session *vs)
+{
+	struct session_udp_view v;
+
+	if (vs->session == NULL || !session_udp_view(vs->session, &v))
+		return "no";
+	return !v.active ? "ready" : v.version == 1 ? "v1" : "v2";
 }
 
 static void put_session_row(struct admin_call *call, const struct vpn_session *vs)
@@ -126,6 +139,7 @@ static void put_session_row(struct admin_call *call, const struct vpn_session *v
 	admin_put_int(call, "PatchbayLcore", vs->worker);
 	admin_put_int64(call, "PatchbayQueuedFrames", c.queued_frames);
 	admin_put_int64(call, "PatchbayQueuedBytes", c.queued_bytes);
+	admin_put_str(call, "PatchbayUdp", udp_text(vs));
 	admin_row_end(call);
 }
 
@@ -163,6 +177,7 @@ static void put_bridge_row(struct admin_call *call, const struct local_bridge *l
 	admin_put_int(call, "PatchbayLcore", v.worker);
 	admin_put_int64(call, "PatchbayQueuedFrames", 0);
 	admin_put_int64(call, "PatchbayQueuedBytes", 0);
+	admin_put_str(call, "PatchbayUdp", "no");
 	admin_row_end(call);
 }
 
@@ -299,6 +314,7 @@ static const struct admin_field get_session_status_response[] = {
 	ADMIN_INT64("PatchbayKeepalivesOut", "keep-alives to the client"),
 	ADMIN_INT64("PatchbayQueuedFrames", "frames that wait for the client now"),
 	ADMIN_INT64("PatchbayQueuedBytes", "bytes that wait for the client now"),
+	ADMIN_SESSION_UDP,
 	ADMIN_END,
 };
 
@@ -407,6 +423,7 @@ static int get_session_status_step(struct admin_call *call)
 	admin_put_int64(call, "PatchbayKeepalivesOut", c.keepalives_out);
 	admin_put_int64(call, "PatchbayQueuedFrames", c.queued_frames);
 	admin_put_int64(call, "PatchbayQueuedBytes", c.queued_bytes);
+	put_session_udp(call, vs->session);
 	return ADMIN_DONE;
 }
 

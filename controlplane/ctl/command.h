@@ -14,7 +14,7 @@
 #define CTL_ARGUMENTS_MAX 3u
 #define CTL_REST_MAX	  64u /* words behind them, where a command takes any number */
 #define CTL_OPTIONS_MAX	  9u
-#define CTL_COLUMNS_MAX	  40u /* of a record; a table has TABLE_COLUMNS_MAX */
+#define CTL_COLUMNS_MAX	  80u /* of a record; a table has TABLE_COLUMNS_MAX */
 
 /* How a field of the answer is shown. */
 enum ctl_format {

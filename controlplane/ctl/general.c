@@ -72,6 +72,7 @@ static const struct ctl_column session_columns[] = {
 	{"FRAMES", "PacketNum_u64", CTL_NUMBER, "both directions"},
 	{"BYTES", "PacketSize_u64", CTL_NUMBER, "both directions"},
 	{"WAITING", "PatchbayQueuedBytes_u64", CTL_NUMBER, "bytes not sent yet"},
+	{"UDP", "PatchbayUdp_str", CTL_TEXT, "UDP acceleration: no, ready (but on TCP), v1 or v2"},
 	{"LOGIN (UTC)", "CreatedTime_dt", CTL_TIME, "start of the session"},
 	{"LAST HEARD (UTC)", "LastCommTime_dt", CTL_TIME, "last sign of life"},
 	{.title = NULL},

@@ -20,7 +20,9 @@
 #include <rte_common.h>
 
 #include "dataplane/hub.h"
+#include "dataplane/mss.h"
 #include "drivers/session/session_priv.h"
+#include "drivers/session/udp_priv.h"
 
 /* Chunks in one send(): what may be committed and unsent (architecture.md 3). */
 #define TRANSMIT_CHUNKS 2u
@@ -43,8 +45,20 @@ static void input_spans(
 		/* The hub never writes borrowed bytes (hub.h), so the cast takes nothing away. */
 		frames[i] = (struct frame){
 			.data = (uint8_t *)(uintptr_t)spans[i].data, .len = (uint16_t)spans[i].len};
+		/* They stand in the worker's own buffer. */
+		if (s->mss != 0)
+			(void)mss_clamp(frames[i].data, frames[i].len, s->mss);
 	}
 	hub_input(lc, &s->port, frames, n);
+}
+
+/* All that a keep-alive may say (wire.md 6.7). */
+static void keepalive_input(struct session *s, const struct block_span *payload)
+{
+	uint16_t port = s->udp != NULL ? block_keepalive_natt_port(payload) : 0;
+
+	if (port != 0)
+		udp_natt_port(s->udp, port);
 }
 
 /*
@@ -67,8 +81,10 @@ static ssize_t input_plain(
 			hub_count_drop_in(lc, &s->port, STATS_DROP_IN_SHORT, res.too_short);
 		if (res.too_long != 0)
 			hub_count_drop_in(lc, &s->port, STATS_DROP_IN_LONG, res.too_long);
-		if (res.keepalive.data != NULL)
+		if (res.keepalive.data != NULL) {
 			live_add(&s->live.keepalives_in, 1);
+			keepalive_input(s, &res.keepalive);
+		}
 		alive |= block_rx_alive(&res);
 		in += res.consumed;
 		len -= res.consumed;
@@ -225,9 +241,42 @@ int connection_send(struct lcore *lc, struct session_connection *c)
 	return blocked ? -EAGAIN : 0;
 }
 
+/*
+ * The same for a session that also has a UDP path: frames wait one by one, and some of the chunk may have gone
+ * that way. What is left becomes one group, whose count takes the place of what stood in front of it.
+ */
+static int transmit_frames(struct session_connection *c, enum connection_lane lane,
+	struct staging_chunk *chunk, struct stats_traffic *sent)
+{
+	struct session *s = c->session;
+	uint8_t *group = chunk->data + chunk->taken - BLOCK_GROUP_HEADER;
+	struct stats_traffic traffic = {0};
+	uint32_t at = chunk->taken, frames = 0, len;
+	int err;
+
+	for (; at < chunk->bytes && frames < STAGING_GROUP_FRAMES; at += BLOCK_HEADER + len) {
+		len = be32_get(chunk->data + at);
+		frames++;
+		if (chunk->data[at + BLOCK_HEADER] & 1) {
+			traffic.broadcast_frames++;
+			traffic.broadcast_bytes += len;
+		} else {
+			traffic.unicast_frames++;
+			traffic.unicast_bytes += len;
+		}
+	}
+	block_put_group(group, frames);
+	err = stream_write(c->stream, s->worker->io, group, (size_t)(chunk->data + at - group));
+	if (err != 0)
+		return err;
+	stats_traffic_add(sent, &traffic);
+	staging_take(&s->staging, &s->worker->pool, lane, at, frames);
+	return 0;
+}
+
 /* Encrypts the frames of one chunk, or those of its first that make a record compressed. */
 static int transmit_chunk(struct lcore *lc, struct session_connection *c, enum connection_lane lane,
-	const struct staging_chunk *chunk, struct stats_traffic *sent)
+	struct staging_chunk *chunk, struct stats_traffic *sent)
 {
 	struct session *s = c->session;
 	struct session_worker *w = s->worker;
@@ -236,6 +285,8 @@ static int transmit_chunk(struct lcore *lc, struct session_connection *c, enum c
 	size_t bytes;
 	int err;
 
+	if (!s->compress && s->udp != NULL)
+		return transmit_frames(c, lane, chunk, sent);
 	if (!s->compress) {
 		err = stream_write(c->stream, w->io, chunk->data, chunk->bytes);
 		if (err != 0)
@@ -341,6 +392,8 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 	connection_set_join(&s->set, &c->member);
 	connection_no_answer(c);
 	live_add(&s->live.connections_joined, 1);
+	if (s->udp != NULL)
+		udp_expect(s->udp, stream_fd(c->stream));
 	session_connections_changed(lc, s);
 	if (stream_unsent(c->stream) != 0 && connection_send(lc, c) == -EPIPE)
 		return; /* what was left of the welcome */

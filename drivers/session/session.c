@@ -20,6 +20,7 @@
 #include "dataplane/hub.h"
 #include "dataplane/port_rules.h"
 #include "drivers/session/session_priv.h"
+#include "drivers/session/udp_priv.h"
 
 #define MSGS_RESERVED 1u /* open */
 
@@ -79,6 +80,7 @@ static void session_free(struct session *s)
 		return;
 	free(s->port.stats[s->port.home]);
 	port_rules_free(&s->port);
+	udp_destroy(s->udp);
 	free(s->first);
 	free(s);
 }
@@ -107,10 +109,11 @@ int session_create(const struct session_conf *conf, struct session **out)
 	s->half_duplex = conf->half_duplex;
 	s->compress = conf->compress;
 	s->client = conf->client;
+	s->mss = s->adjust_mss = conf->adjust_mss;
 	s->cb = conf->cb;
 	s->ctx = conf->ctx;
 	staging_init(&s->staging, conf->staging_bytes, conf->staging_age_ms);
-	if (s->compress)
+	if (s->compress || conf->udp != NULL)
 		staging_by_frame(&s->staging);
 	s->resume.run = zip_resume;
 	s->flush.flush = session_flush;
@@ -127,6 +130,11 @@ int session_create(const struct session_conf *conf, struct session **out)
 		goto fail;
 	if (conf->policy != NULL && port_rules_set(&s->port, conf->policy) != 0)
 		goto fail;
+	if (conf->udp != NULL) {
+		s->udp = udp_create(conf->udp, s, conf->worker);
+		if (s->udp == NULL)
+			goto fail;
+	}
 	err = port_reserve(&s->port);
 	if (err != 0)
 		goto fail;

@@ -22,6 +22,7 @@ struct hub;
 struct policy;
 struct session;
 struct session_connection;
+struct session_udp_conf;
 struct stream;
 
 /* Why a connection or a session ended: name for lists and logs by session_end_name(). */
@@ -97,7 +98,9 @@ struct session_conf {
 	bool compress;		 /* every block is a zlib stream (wire.md 6.4) */
 	bool client;		 /* we dialled: directions mean the opposite */
 	uint32_t port_flags; /* PORT_F_*; monitoring mode: PORT_F_MIRROR | PORT_F_RECEIVE_ONLY */
-	const struct policy *policy; /* dataplane/policy.h; copied. NULL: no rule at all */
+	uint16_t adjust_mss; /* TCP inside is held to segments of so many bytes; 0: not */
+	const struct session_udp_conf *udp; /* session_udp.h; copied. NULL: no UDP acceleration */
+	const struct policy *policy;	    /* dataplane/policy.h; copied. NULL: no rule at all */
 	uint32_t
 		staging_bytes; /* hard bound of what waits for the peer; 0 = STAGING_HARD_DEFAULT */
 	uint32_t staging_age_ms; /* frames that waited for longer are dropped; 0 = none */

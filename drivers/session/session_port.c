@@ -5,12 +5,15 @@
  */
 
 #include <errno.h>
+#include <string.h>
 
 #include <rte_common.h>
 
 #include "dataplane/hub.h"
+#include "dataplane/mss.h"
 #include "drivers/session/priority.h"
 #include "drivers/session/session_priv.h"
+#include "drivers/session/udp_priv.h"
 
 static void queued_publish(struct session *s)
 {
@@ -29,20 +32,44 @@ static void expire(struct lcore *lc, struct session *s)
 		hub_count_drop_out(lc, &s->port, STATS_DROP_OUT_STAGING_AGE, dropped);
 }
 
+void session_mss_changed(struct session *s, uint16_t udp_mss)
+{
+	s->mss = s->adjust_mss;
+	if (udp_mss != 0 && (s->mss == 0 || udp_mss < s->mss))
+		s->mss = udp_mss;
+}
+
+/* Stages a TCP SYN with the MSS that the session's path has room for; the frame itself is everybody's. */
+static unsigned put_clamped(struct session *s, enum connection_lane lane, const struct frame *f,
+	bool connected, uint64_t now_ms)
+{
+	uint8_t copy[FRAME_MAX_BYTES];
+	struct frame clamped = *f;
+
+	memcpy(copy, f->data, f->len);
+	(void)mss_clamp(copy, f->len, s->mss);
+	clamped.data = copy;
+	return staging_put(&s->staging, &s->worker->pool, lane, &clamped, connected, now_ms);
+}
+
 static void session_tx_burst(
 	struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
 {
 	struct session *s = container_of(port, struct session, port);
 	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0}; /* the last one: taken */
-	bool connected = s->set.sender_cnt != 0;
+	bool connected = s->set.sender_cnt != 0 || (s->udp != NULL && udp_active(lc, s->udp));
+	uint64_t now_ms = lcore_now_ms(lc);
 
 	expire(lc, s); /* the old make room for the new */
 	for (unsigned i = 0; i < n; i++) {
 		enum connection_lane lane =
 			s->set.qos && frame_has_priority(frames[i]) ? LANE_PRIORITY : LANE_NORMAL;
 
-		counts[staging_put(&s->staging, &s->worker->pool, lane, frames[i], connected,
-			lcore_now_ms(lc))]++;
+		if (s->mss != 0 && mss_is_syn(frames[i]->data, frames[i]->len))
+			counts[put_clamped(s, lane, frames[i], connected, now_ms)]++;
+		else
+			counts[staging_put(&s->staging, &s->worker->pool, lane, frames[i],
+				connected, now_ms)]++;
 	}
 	hub_count_copies(lc, port, n);
 	if (counts[STAGING_TAKEN] != n) {
@@ -87,7 +114,9 @@ void session_flush(struct lcore *lc, struct lcore_flush *fl)
 	struct session *s = container_of(fl, struct session, flush);
 
 	expire(lc, s);
-	if (lane_flush(lc, s, LANE_PRIORITY))
+	if (s->udp != NULL && udp_active(lc, s->udp))
+		udp_transmit(lc, s->udp);
+	else if (lane_flush(lc, s, LANE_PRIORITY))
 		(void)lane_flush(lc, s, LANE_NORMAL);
 	queued_publish(s);
 }
@@ -120,6 +149,8 @@ void session_start(struct lcore *lc, struct session *s, struct session_connectio
 {
 	s->state = SESSION_LIVE;
 	hub_port_join(lc, &s->port);
+	if (s->udp != NULL)
+		udp_start(lc, s->udp);
 	connection_join(lc, s, c);
 	if (s->set.cnt == 0)
 		session_connections_changed(lc, s);
@@ -141,6 +172,8 @@ void session_stop(struct lcore *lc, struct session *s, enum session_end why)
 	lcore_flush_cancel(lc, &s->flush);
 	lcore_task_cancel(lc, &s->resume);
 	lcore_timer_cancel(lc, &s->alone);
+	if (s->udp != NULL)
+		udp_stop(lc, s->udp);
 	while (s->set.cnt != 0)
 		connection_end(lc, connection_of(s->set.members[s->set.cnt - 1]), why);
 }

@@ -11,6 +11,7 @@
  *   connection.c        worker: one TCP connection: bytes in -> frames, records out, its ends
  *   connection_timer.c  worker: keep-alives and time-outs
  *   session_zip.c       worker: compressed blocks in and out, and their share of a turn
+ *   udp*.c              worker: the second path of its frames (udp_priv.h)
  *   session_worker.c    what a worker has once for all its sessions
  *
  * Who touches what: every struct names it. A message and the event that answers it carry ownership, so
@@ -118,6 +119,8 @@ struct session {
 	bool half_duplex;
 	bool compress;
 	bool client;
+	uint16_t adjust_mss;
+	struct session_udp *udp; /* NULL: none was negotiated; its inside is the worker's */
 	const struct session_callbacks *cb;
 	void *ctx;
 
@@ -130,6 +133,7 @@ struct session {
 	/* ---- owner worker ---- */
 	enum session_state state __attribute__((aligned(64)));
 	enum session_end why;
+	uint16_t mss; /* what TCP inside is held to now, 0: nothing */
 	struct staging staging;
 	struct lcore_flush flush;
 	struct lcore_task resume; /* the rest of a flush that used up the turn's share */
@@ -168,6 +172,9 @@ void session_flush(struct lcore *lc, struct lcore_flush *fl);
 void session_connections_changed(struct lcore *lc, struct session *s);
 void session_alone_expire(struct lcore *lc, struct lcore_timer *t);
 
+/* The UDP path has room for TCP segments of so many bytes; 0: it carries no frames now. */
+void session_mss_changed(struct session *s, uint16_t udp_mss);
+
 /* ---- connection.c: owner worker ---- */
 
 /* Takes the connection into its session, or ends it at once (session over, too many, no memory). */
@@ -199,6 +206,8 @@ void zip_input(struct lcore *lc, struct session *s, const struct block_span *spa
  */
 size_t zip_group(struct lcore *lc, struct session_worker *w, const struct staging_chunk *chunk,
 	uint32_t *to, uint32_t *frames, struct stats_traffic *sent);
+/* Takes the time since `from` (TSC) off the turn's share. */
+void zip_spend(struct lcore *lc, struct session_worker *w, enum zip_way way, uint64_t from);
 /* lcore_task: the rest of a flush. */
 void zip_resume(struct lcore *lc, struct lcore_task *task);
 

@@ -18,6 +18,7 @@
 #include <rte_cycles.h>
 
 #include "dataplane/hub.h"
+#include "dataplane/mss.h"
 #include "drivers/session/session_priv.h"
 
 #define ZIP_SHARE_US 1000u
@@ -54,7 +55,7 @@ bool zip_has_share(const struct session_worker *w, enum zip_way way)
 	return w->zip_left[way] > 0;
 }
 
-static void zip_spend(struct lcore *lc, struct session_worker *w, enum zip_way way, uint64_t from)
+void zip_spend(struct lcore *lc, struct session_worker *w, enum zip_way way, uint64_t from)
 {
 	w->zip_left[way] -= (int64_t)(rte_rdtsc() - from);
 	lcore_task_add(lc, &w->zip_renew);
@@ -71,14 +72,17 @@ void zip_input(struct lcore *lc, struct session *s, const struct block_span *spa
 		uint8_t *out = w->inflated + (size_t)cnt * ZIP_FRAME_BYTES;
 		int len = zblock_inflate(w->z, spans[i].data, spans[i].len, out);
 
-		if (len >= BLOCK_FRAME_MIN)
+		if (len >= BLOCK_FRAME_MIN) {
+			if (s->mss != 0)
+				(void)mss_clamp(out, (uint32_t)len, s->mss);
 			frames[cnt++] = (struct frame){.data = out, .len = (uint16_t)len};
-		else if (len >= 0)
+		} else if (len >= 0) {
 			too_short++;
-		else if (len == -EMSGSIZE)
+		} else if (len == -EMSGSIZE) {
 			inflates++;
-		else
+		} else {
 			malformed++;
+		}
 	}
 	zip_spend(lc, w, ZIP_IN, from);
 	if (too_short != 0)

@@ -34,6 +34,10 @@ static bool ends(struct dialogue *d, enum dialogue_event ev)
 	case DIALOGUE_DONE:
 	case DIALOGUE_NO_MEMORY:
 		return true;
+	case DIALOGUE_API:
+		REQUIRE(d->body_bytes >= 1 && d->body_bytes <= API_BODY_MAX);
+		dialogue_next(d);
+		break;
 	case DIALOGUE_REQUEST:
 		REQUIRE(d->request.method != LOGIN_METHOD_UNKNOWN);
 		REQUIRE(dialogue_answer_error(d, WIRE_ERROR_AUTH_FAILED, false) == 0);

@@ -85,7 +85,7 @@ static void serve(const uint8_t *data, size_t size, size_t piece, struct transcr
 		check_head(&parser.head);
 		a = preamble_head(&p, &parser.head, &need);
 		if (a == PREAMBLE_NEED_BODY) {
-			REQUIRE(need >= 1 && need <= PREAMBLE_BODY_MAX);
+			REQUIRE(need >= 1 && need <= PREAMBLE_API_MAX);
 			if (size - t->consumed < need)
 				return;
 			a = preamble_body(&parser.head, data + t->consumed, need);

@@ -2,6 +2,7 @@
 /* The functions behind the administration's methods, over plain data. */
 
 #include "test/unit/admin_fakes.h"
+#include "drivers/session/session_udp.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -380,6 +381,20 @@ int registry_session_delete(const struct directory_hub *hub, const char *name)
 {
 	fakes.session_deletes++;
 	return registry_session_find(hub, name) == NULL ? -ENOENT : 0;
+}
+
+bool session_udp_view(const struct session *, struct session_udp_view *out)
+{
+	*out = (struct session_udp_view){
+		.version = 2, .active = true, .port = 40001, .frames_in = 5, .frames_out = 6};
+	return true;
+}
+
+bool session_udp_socket_view(unsigned worker, unsigned family, struct session_udp_socket_view *out)
+{
+	*out = (struct session_udp_socket_view){
+		.port = (uint16_t)(40000 + worker), .datagrams_in = 7, .foreign = 3};
+	return family == AF_INET;
 }
 
 void session_view(const struct session *s, struct session_counters *out)

@@ -25,6 +25,7 @@
 #include "controlplane/listener.h"
 #include "controlplane/registry.h"
 #include "dataplane/lcore.h"
+#include "drivers/session/session_udp.h"
 #include "drivers/session/stream.h"
 #include "drivers/session/wire/http.h"
 #include "drivers/session/wire/reply.h"
@@ -65,6 +66,11 @@ const char *session_end_name(enum session_end why)
 	};
 
 	return names[why];
+}
+
+uint16_t session_udp_port(unsigned worker, unsigned)
+{
+	return (uint16_t)(40000 + worker);
 }
 
 int session_create(const struct session_conf *conf, struct session **out)
@@ -167,6 +173,7 @@ unsigned fake_remotes;
 struct admin_who fake_remote_who;
 bool fake_remote_full;
 const struct remote_protocol remote_pack = {.kind = "rpc"};
+const struct remote_protocol remote_api = {.kind = "api"};
 
 int remote_init(void)
 {
@@ -186,7 +193,7 @@ bool remote_room(const struct admin_who *)
 void remote_start(struct connection *c, struct stream *stream,
 	const struct remote_protocol *protocol, const struct admin_who *who, const void *, size_t)
 {
-	assert_ptr_equal(protocol, &remote_pack);
+	assert_true(protocol == &remote_pack || protocol == &remote_api);
 	fake_remotes++;
 	fake_remote_who = *who;
 	c->state = CONNECTION_ADMIN;

@@ -21,6 +21,7 @@
 #include "controlplane/login.h"
 #include "controlplane/registry.h"
 #include "dataplane/lcore.h"
+#include "drivers/session/session_udp.h"
 #include "drivers/session/wire/sha0.h"
 
 static struct directory_hub *hub;
@@ -37,6 +38,11 @@ unsigned lcore_count(void)
 }
 
 uint32_t registry_worker_sessions(unsigned)
+{
+	return 0;
+}
+
+uint16_t session_udp_port(unsigned, unsigned)
 {
 	return 0;
 }

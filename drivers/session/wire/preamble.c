@@ -17,6 +17,17 @@ static bool is_signature_length(uint64_t n)
 	return n == PREAMBLE_SHORT_BYTES || (n >= PREAMBLE_MARK_BYTES && n <= PREAMBLE_BODY_MAX);
 }
 
+bool preamble_is_api(const struct http_head *h)
+{
+	const char *rest;
+
+	if (strcasecmp(h->first, "POST") || strncasecmp(h->second, "/api", 4))
+		return false;
+	rest = h->second + 4;
+	rest += *rest == '/';
+	return !*rest || *rest == '?';
+}
+
 /* The answer to anything that is not a POST, which no body changes. */
 static enum preamble_answer answer_other(const struct http_head *h)
 {
@@ -34,6 +45,10 @@ enum preamble_answer preamble_head(
 	if (p->requests >= PREAMBLE_REQUESTS_MAX)
 		return PREAMBLE_CLOSE;
 	p->requests++;
+	if (preamble_is_api(h) && h->content_length >= 1 && h->content_length <= PREAMBLE_API_MAX) {
+		*body_bytes = (uint32_t)h->content_length;
+		return PREAMBLE_NEED_BODY;
+	}
 	if (post && !is_signature_length(h->content_length))
 		return PREAMBLE_FORBIDDEN_CLOSE;
 	if (!h->content_length)
@@ -49,6 +64,8 @@ enum preamble_answer preamble_body(const struct http_head *h, const uint8_t *bod
 {
 	if (strcasecmp(h->first, "POST"))
 		return answer_other(h);
+	if (preamble_is_api(h))
+		return PREAMBLE_API;
 	if (strcasecmp(h->second, HTTP_TARGET_CONNECT))
 		return PREAMBLE_NOT_FOUND;
 	if (len == PREAMBLE_SHORT_BYTES && !memcmp(body, PREAMBLE_SHORT, len))
@@ -68,6 +85,7 @@ void preamble_reply(struct bytebuf *b, enum preamble_answer a, time_t date)
 	switch (a) {
 	case PREAMBLE_NEED_BODY:
 	case PREAMBLE_SIGNATURE:
+	case PREAMBLE_API:
 	case PREAMBLE_CLOSE:
 		return;
 	case PREAMBLE_PROBE_PAGE:
@@ -109,6 +127,7 @@ const char *preamble_answer_name(enum preamble_answer a)
 		[PREAMBLE_FORBIDDEN_CLOSE] = "forbidden-close",
 		[PREAMBLE_NOT_FOUND] = "not-found",
 		[PREAMBLE_NOT_IMPLEMENTED] = "not-implemented",
+		[PREAMBLE_API] = "api",
 		[PREAMBLE_CLOSE] = "close",
 	};
 

@@ -4,7 +4,7 @@
  * probe of racing clients, the signature itself, and browsers and scanners.
  *
  * Use: parse a head with http.h; ask preamble_head. It either decides at once or says how many body
- * bytes (at most 3411) to gather for preamble_body, which then decides. Then append the reply of
+ * bytes (at most 3411, or 65536 of a call) to gather for preamble_body, which then decides. Then append the reply of
  * preamble_reply and do what preamble_closes says. One `struct preamble` per connection counts the
  * requests: 18 others are answered, the signature is still accepted as the 19th, the 20th request
  * closes.
@@ -30,6 +30,9 @@
 /* A page whose first 1023 bytes contain this tells a client that the port speaks the protocol (1.4). */
 #define PREAMBLE_TAG "9C37197CA7C2428388C2E6E59B829B30"
 
+/* Bytes of a call's body, and where calls go to (1.6). */
+#define PREAMBLE_API_MAX 65536
+
 enum preamble_answer {
 	PREAMBLE_NEED_BODY,	  /* gather the body, then preamble_body */
 	PREAMBLE_SIGNATURE,	  /* a VPN peer: send the hello */
@@ -38,6 +41,7 @@ enum preamble_answer {
 	PREAMBLE_FORBIDDEN_CLOSE, /* 403, then close */
 	PREAMBLE_NOT_FOUND,	  /* 404; stays open */
 	PREAMBLE_NOT_IMPLEMENTED, /* 501; stays open */
+	PREAMBLE_API,		  /* a call of the JSON API, for the caller to answer; stays open */
 	PREAMBLE_CLOSE,		  /* close without reply */
 };
 
@@ -55,6 +59,9 @@ enum preamble_answer preamble_head(
 /** Judge the request whose head gave PREAMBLE_NEED_BODY, with its whole body. Never returns
  * PREAMBLE_NEED_BODY. */
 enum preamble_answer preamble_body(const struct http_head *h, const uint8_t *body, uint32_t len);
+
+/** True for POST to /api or /api/, whatever stands behind a question mark. */
+bool preamble_is_api(const struct http_head *h);
 
 /** True if the connection ends after the answer was sent. */
 bool preamble_closes(enum preamble_answer a);

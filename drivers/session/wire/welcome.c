@@ -39,6 +39,56 @@ void welcome_grant(struct welcome *w, const struct login_request *r,
 	w->max_connection = n;
 }
 
+static void udp_pack(const struct welcome_udp *u, struct pack_writer *pw)
+{
+	if (!u->use)
+		return;
+	pack_add_bool(pw, "use_udp_acceleration", true);
+	pack_add_int(pw, "udp_acceleration_version", u->version);
+	pack_add_ip(pw, "udp_acceleration_server_ip", &u->server_ip);
+	pack_add_int(pw, "udp_acceleration_server_port", u->server_port);
+	pack_add_data(pw, "udp_acceleration_server_key", u->server_key, sizeof(u->server_key));
+	pack_add_data(
+		pw, "udp_acceleration_server_key_v2", u->server_key_v2, sizeof(u->server_key_v2));
+	pack_add_int(pw, "udp_acceleration_server_cookie", u->server_cookie);
+	pack_add_int(pw, "udp_acceleration_client_cookie", u->client_cookie);
+	pack_add_bool(pw, "udp_acceleration_use_encryption", u->use_encryption);
+	pack_add_bool(pw, "use_hmac_on_udp_acceleration", u->hmac);
+	pack_add_bool(pw, "udp_accel_fast_disconnect_detect", u->fast_detect);
+}
+
+/* What a client could not use counts as a refusal (7.2, last paragraph). */
+static void udp_unpack(struct welcome_udp *u, const struct pack *p)
+{
+	bool usable = pack_get_bool(p, "use_udp_acceleration");
+
+	u->version = pack_get_int(p, "udp_acceleration_version");
+	if (u->version == 0)
+		u->version = 1;
+	/* Absent is 0.0.0.0: where the TCP connection goes to. */
+	pack_get_ip(p, "udp_acceleration_server_ip", &u->server_ip);
+	u->server_port = pack_get_int(p, "udp_acceleration_server_port");
+	u->server_cookie = pack_get_int(p, "udp_acceleration_server_cookie");
+	u->client_cookie = pack_get_int(p, "udp_acceleration_client_cookie");
+	u->use_encryption = pack_get_bool(p, "udp_acceleration_use_encryption");
+	u->hmac = pack_get_bool(p, "use_hmac_on_udp_acceleration");
+	u->fast_detect = pack_get_bool(p, "udp_accel_fast_disconnect_detect");
+	usable &= u->server_port != 0 && u->server_port <= UINT16_MAX && u->version <= 2 &&
+		u->server_cookie != 0 && u->client_cookie != 0;
+	/* Both keys are there, but a version needs only its own. */
+	if (pack_copy_data(
+		    p, "udp_acceleration_server_key", u->server_key, sizeof(u->server_key)) &&
+		u->version == 1 && u->use_encryption)
+		usable = false;
+	if (pack_copy_data(p, "udp_acceleration_server_key_v2", u->server_key_v2,
+		    sizeof(u->server_key_v2)) &&
+		u->version == 2 && u->use_encryption)
+		usable = false;
+	u->use = usable;
+	if (!usable)
+		*u = (struct welcome_udp){0};
+}
+
 void welcome_pack(const struct welcome *w, struct pack_writer *pw)
 {
 	pack_add_str(pw, "connection_name", w->connection_name);
@@ -57,6 +107,7 @@ void welcome_pack(const struct welcome *w, struct pack_writer *pw)
 	pack_add_bool(pw, "enable_udp_recovery", false);
 	pack_add_bool(pw, "suppress_client_update_notification", w->suppress_update_notification);
 	pack_add_data(pw, "Msg", w->msg.data, w->msg.len);
+	udp_pack(&w->udp, pw);
 }
 
 void redirect_pack(const struct redirect *r, struct pack_writer *pw)
@@ -93,6 +144,7 @@ static bool welcome_unpack(struct welcome *w, const struct pack *p)
 	w->no_save_password_hint = w->policy.no_save_password;
 	w->vlan_id = pack_get_int(p, "vlan_id");
 	w->msg = pack_get_data(p, "Msg");
+	udp_unpack(&w->udp, p);
 	return true;
 }
 

@@ -20,6 +20,20 @@
 #define WELCOME_TIMEOUT_STD_MS	20000
 #define REDIRECT_PORTS_MAX	128 /* wire.md 4.5 */
 
+/* The server's answer to an offer of UDP acceleration (wire.md 7.2); use false: refused, the rest is zero. */
+struct welcome_udp {
+	bool use;
+	bool use_encryption; /* as the session */
+	bool hmac, fast_detect;
+	uint32_t version; /* 1 or 2 */
+	struct pack_ip server_ip;
+	uint32_t server_port;	/* not 0 */
+	uint32_t server_cookie; /* in the client's datagrams; not 0 */
+	uint32_t client_cookie; /* in the server's; neither 0 nor the other */
+	uint8_t server_key[20];
+	uint8_t server_key_v2[128];
+};
+
 struct welcome {
 	char session_name[LOGIN_NAME_LEN + 1];
 	char connection_name[LOGIN_NAME_LEN + 1];
@@ -32,6 +46,7 @@ struct welcome {
 	uint32_t vlan_id;	    /* 0 none */
 	bool no_save_password_hint; /* client side: policy.NoSavePassword or the error PACK's flag */
 	bool suppress_update_notification; /* clients tell nobody of newer versions */
+	struct welcome_udp udp;
 	struct pack_span msg; /* UTF-8 message for the user; points elsewhere, may be empty */
 };
 
@@ -56,7 +71,7 @@ void welcome_grant(struct welcome *w, const struct login_request *r,
 	const struct policy_wire *policy, uint32_t connections_cap, bool monitor,
 	bool hub_allows_qos);
 
-/** Server: add the welcome's elements. The caller may add more (UDP acceleration) and the padding. */
+/** Server: add the welcome's elements. The caller adds the padding. */
 void welcome_pack(const struct welcome *w, struct pack_writer *pw);
 
 /** Server (cluster controller): add the redirect's elements. */

@@ -4,9 +4,11 @@
 Ours are written from admin-rpc.md alone, as wireclient.py is from wire.md.
 """
 
+import base64
 import csv
 import dataclasses
 import io
+import json
 import re
 import struct
 
@@ -102,6 +104,62 @@ class Rpc:
         except Ended:
             return self.conn.end == "close_notify"
         return False
+
+    def close(self):
+        """Leave."""
+        self.conn.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Api:
+    """JSON-RPC 2.0 over HTTPS, on one connection that is kept."""
+
+    def __init__(self, node, host, port=8888, hub="", password=ADMIN_PASSWORD, basic=False):
+        self.conn = connect(node, host, port)
+        self.headers = {"Content-Type": "application/json", "Host": f"{host}:{port}"}
+        if password is None:
+            pass
+        elif basic:
+            self.headers["Authorization"] = "Basic " + base64.b64encode(f"{hub}:{password}".encode()).decode()
+        else:
+            self.headers["X-VPNADMIN-PASSWORD"] = password
+            if hub:
+                self.headers["X-VPNADMIN-HUBNAME"] = hub
+        self.chunks = 0  # of the last answer
+
+    def post(self, body, target="/api/", headers=None, version="HTTP/1.1"):
+        """Send a body; (status, body)."""
+        self.conn.send_http("POST", target, body, {**self.headers, **(headers or {})}, version)
+        status = int(self.conn.read_line().split(" ")[1])
+        got = {}
+        while line := self.conn.read_line():
+            name, _, value = line.partition(":")
+            got[name.strip().lower()] = value.strip()
+        self.chunks = 0
+        if got.get("transfer-encoding") != "chunked":
+            return status, self.conn.recv_exactly(int(got["content-length"]))
+        out = b""
+        while size := int(self.conn.read_line(), 16):
+            out += self.conn.recv_exactly(size)
+            assert self.conn.read_line() == ""
+            self.chunks += 1
+        assert self.conn.read_line() == ""
+        return status, out
+
+    def call(self, method, **params):
+        """A method's result; RpcError if it was refused."""
+        status, body = self.post(json.dumps({"jsonrpc": "2.0", "id": "1", "method": method, "params": params}).encode())
+        if status != 200:
+            raise RpcError(status, "HTTP")
+        answer = json.loads(body)
+        if "error" in answer:
+            raise RpcError(answer["error"]["code"], answer["error"]["message"])
+        return answer["result"]
 
     def close(self):
         """Leave."""

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Security policies and hub filters as frames meet them: reference/policy.md 2 to 4, hub.md 3 to 9.
+
+For each rule a frame that must pass and one that must not, the latter sent first: frames of one sender keep
+their order, so that the arrival of the one says that the other was dropped. On one worker and, for Patchbay,
+again with sender and receiver on different ones; with --server=softether the original is asked the same.
+"""
+
+import itertools
+
+import pytest
+from scapy.layers.dhcp import BOOTP, DHCP
+from scapy.layers.dhcp6 import DHCP6_Advertise, DHCP6_Solicit
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_RS, IPv6
+from scapy.layers.l2 import ARP, Ether
+
+from lab import SERVER4, Hub, User, frames
+from lab.wireclient import Session, connect
+
+BRIDGE = {"require_bridge_routing_mode": 1}
+GROUPS = itertools.count(0x40)
+IN4 = {"src": "10.9.0.1", "dst": "10.9.0.2"}
+IN6 = {"src": "fe80::901", "dst": "ff02::1"}
+OF_DHCP = {"src": "0.0.0.0", "dst": "255.255.255.255"}
+
+KINDS = {
+    "syn": IP(**IN4) / TCP(sport=4000, dport=80, flags="S"),
+    "answer": IP(**IN4) / TCP(sport=80, dport=4000, flags="SA"),
+    "answer6": IPv6(**IN6) / TCP(sport=80, dport=4000, flags="SA"),
+    "udp": IP(**IN4) / UDP(sport=4000, dport=4001) / b"udp4",
+    "udp6": IPv6(**IN6) / UDP(sport=4000, dport=4001) / b"udp6",
+    "icmp": IP(**IN4) / ICMP(),
+    "arp": ARP(psrc="10.9.0.1", pdst="10.9.0.2"),
+    "discover": IP(**OF_DHCP) / UDP(sport=68, dport=67) / BOOTP(op=1, chaddr=b"\2\0\0\0\0\1") / DHCP(
+        options=[("message-type", "discover"), "end"]),
+    "offer": IP(src="10.9.0.1", dst="255.255.255.255") / UDP(sport=67, dport=68) / BOOTP(
+        op=2, yiaddr="10.9.0.7", chaddr=b"\2\0\0\0\0\1") / DHCP(options=[("message-type", "offer"), "end"]),
+    "solicit": IPv6(**IN6) / UDP(sport=546, dport=547) / DHCP6_Solicit(trid=1),
+    "advertise": IPv6(**IN6) / UDP(sport=547, dport=546) / DHCP6_Advertise(trid=1),
+    "rs": IPv6(**IN6) / ICMPv6ND_RS(),
+    "ra": IPv6(**IN6) / ICMPv6ND_RA(routerlifetime=1800),
+    "ns": IPv6(**IN6) / ICMPv6ND_NS(tgt="fe80::902"),
+    "na": IPv6(**IN6) / ICMPv6ND_NA(tgt="fe80::901"),
+    "ospf": IP(**IN4, proto=89) / bytes(24),
+}
+RAW = {"ipx": 0x8137, "pppoe": 0x8864, "other": frames.TEST_TYPE}
+
+
+def make(kind, dst, src):
+    """A frame of one of the kinds."""
+    if kind == "bpdu":
+        return b"\1\x80\xc2\0\0\0" + src + b"\0\x26\x42\x42\x03" + bytes(22) + b"\x80\0" + src + bytes(5)
+    if kind in RAW:
+        return frames.frame(dst, src, 60, ethertype=RAW[kind])
+    body = KINDS[kind].copy()
+    if kind == "arp":
+        body.hwsrc = ":".join(f"{b:02x}" for b in src)
+    return bytes(Ether(dst=":".join(f"{b:02x}" for b in dst), src=":".join(f"{b:02x}" for b in src)) / body)
+
+
+# key, side, kind that is dropped, kind that passes (to everybody).
+IN, OUT = "in", "out"
+ROWS = [
+    ("NoServer", IN, "answer", "syn"), ("NoServer", IN, "answer", "answer6"),
+    ("NoServerV6", IN, "answer6", "answer"),
+    ("ArpDhcpOnly", IN, "udp", "arp"), ("ArpDhcpOnly", IN, "other", "discover"),
+    ("ArpDhcpOnly", IN, "answer6", "ns"), ("ArpDhcpOnly", OUT, "udp", "arp"),
+    ("FilterIPv4", IN, "udp", "udp6"), ("FilterIPv4", IN, "arp", "other"), ("FilterIPv4", OUT, "arp", "udp6"),
+    ("FilterIPv6", IN, "udp6", "udp"), ("FilterIPv6", OUT, "ns", "udp"),
+    ("FilterNonIP", IN, "ipx", "arp"), ("FilterNonIP", OUT, "other", "udp6"),
+    ("DHCPFilter", IN, "discover", "udp"), ("DHCPFilter", OUT, "offer", "udp"),
+    ("DHCPv6Filter", IN, "solicit", "udp6"), ("DHCPv6Filter", OUT, "advertise", "udp6"),
+    ("DHCPNoServer", IN, "offer", "discover"), ("DHCPv6NoServer", IN, "advertise", "solicit"),
+    ("RSandRAFilter", IN, "rs", "ns"), ("RSandRAFilter", IN, "ra", "na"), ("RSandRAFilter", OUT, "ra", "ns"),
+    ("RAFilter", IN, "ra", "rs"),
+]
+HUB_ROWS = [
+    ("FilterPPPoE", "pppoe", "ipx"), ("FilterOSPF", "ospf", "udp"), ("FilterIPv4", "udp", "udp6"),
+    ("FilterIPv4", "arp", "other"), ("FilterIPv6", "udp6", "udp"), ("FilterNonIP", "ipx", "arp"),
+    ("FilterBPDU", "bpdu", "ipx"),
+]
+OTHER = {
+    "limited": {"MaxMac": 1, "MaxIP": 2}, "private": {"PrivacyFilter": True}, "checkmac": {"CheckMac": True},
+    "checkip": {"CheckIP": True}, "tag7": {"VLanId": 7}, "norouter": {"NoIPv6DefaultRouterInRA": True},
+    "leased": {"DHCPForce": True}, "watcher": {"MonitorPort": True}, "guest": {},
+}
+
+
+@pytest.fixture(scope="module", name="lab", params=[1, 2], ids=["one worker", "two workers"])
+def fixture_lab(request, make_lab, kind):
+    """A user for each key and a hub for each option."""
+    if kind != "patchbay" and request.param > 1:
+        pytest.skip("only Patchbay has workers")
+    users = [User(key.lower(), "pw", policy={key: True}) for key in dict.fromkeys(row[0] for row in ROWS)]
+    users += [User(name, "pw", policy=policy or None) for name, policy in OTHER.items()]
+    hubs = [Hub("DEFAULT", users)]
+    hubs += [Hub(option, [User("guest", "pw")], options={option: True})
+             for option in dict.fromkeys(row[0] for row in HUB_ROWS)]
+    lab = make_lab(hubs=hubs, **({"settings": {"lcores": {"workers": request.param}}} if kind == "patchbay" else {}))
+    lab.server.start()
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(name="join")
+def fixture_join(lab, balanced):  # pylint: disable=unused-argument
+    """join(user, hub): a session in bridge/router mode."""
+    joined = []
+
+    def join(user="guest", hub="DEFAULT", **options):
+        session = Session(connect(lab.nodes["wire"], SERVER4, 8888))
+        joined.append(session.login(hub, user, "pw", **(options or BRIDGE)))
+        return session.wait_ready()
+
+    yield join
+    for session in joined:
+        session.close()
+
+
+@pytest.fixture(name="mac")
+def fixture_mac():
+    """mac(n): addresses that no other test uses."""
+    group = next(GROUPS) % 256
+    return lambda n: frames.mac(n, group)
+
+
+def drops(sender, receiver, blocked, passes):
+    """Of two frames sent one after the other only the second arrives."""
+    sender.send(blocked, passes)
+    before = []
+
+    def arrived(frame):
+        before.append(frame)
+        return frame == passes
+
+    assert receiver.wait_frame(arrived), "what must pass did not"
+    assert blocked not in before + receiver.take_all(), "what must not pass did"
+
+
+@pytest.mark.parametrize("key, side, blocked, passes", ROWS, ids=["-".join(row) for row in ROWS])
+def test_key(join, mac, key, side, blocked, passes):
+    """A policy drops what it names and nothing else, on the side that it names."""
+    one, other = join(key.lower()), join()
+    sender, receiver = (one, other) if side == IN else (other, one)
+    drops(sender, receiver, make(blocked, frames.BROADCAST, mac(1)), make(passes, frames.BROADCAST, mac(1)))
+
+
+@pytest.mark.parametrize("option, blocked, passes", HUB_ROWS, ids=["-".join(row) for row in HUB_ROWS])
+def test_hub_option(join, mac, option, blocked, passes):
+    """A filter of a hub holds for everybody in it."""
+    sender, receiver = join(hub=option), join(hub=option)
+    drops(sender, receiver, make(blocked, frames.BROADCAST, mac(1)), make(passes, frames.BROADCAST, mac(1)))
+
+
+def test_limits(join, mac):
+    """MaxMac 1 is 3 and MaxIP 2 is 4 (policy.md 15, 16)."""
+    sender, receiver = join("limited"), join()
+    for n in range(1, 4):
+        sender.send(make("other", frames.BROADCAST, mac(n)))
+    drops(sender, receiver, make("other", frames.BROADCAST, mac(4)), make("other", frames.BROADCAST, mac(2)))
+    arps = [frames.arp_request(mac(1), f"10.9.1.{n}", "10.9.1.99") for n in range(1, 6)]
+    sender.send(*arps[:4])
+    drops(sender, receiver, arps[4], frames.arp_request(mac(1), "10.9.1.3", "10.9.1.98"))
+
+
+@pytest.mark.parametrize("user, mode", [("guest", {"require_bridge_routing_mode": 0}), ("guest", BRIDGE)],
+                         ids=["client", "bridge"])
+def test_modes(join, mac, user, mode):
+    """Client mode loses the 4th MAC and the 5th address, bridge mode nothing (hub.md 6)."""
+    sender, receiver = join(user, **mode), join()
+    sent = [make("other", frames.BROADCAST, mac(n)) for n in range(1, 7)]
+    sent += [frames.arp_request(mac(1), f"10.9.2.{n}", "10.9.2.99") for n in range(1, 7)]
+    sent.append(make("other", frames.BROADCAST, mac(1)))
+    sender.send(*sent)
+    got = []
+    assert receiver.wait_frame(lambda f: got.append(f) or f == sent[-1])
+    lost = [n for n, f in enumerate(sent) if f not in got]
+    assert lost == ([3, 4, 5, 10, 11] if mode != BRIDGE else [])
+
+
+@pytest.mark.parametrize("user, blocked", [("checkmac", "other"), ("checkip", "arp")])
+def test_duplicates(join, mac, user, blocked):
+    """An address that somebody else used within 13 s."""
+    owner, thief = join(), join(user)
+    owner.send(make(blocked, frames.BROADCAST, mac(1)))
+    assert thief.wait_frame(lambda f: f[6:12] == mac(1))
+    source = mac(1) if user == "checkmac" else mac(2)
+    drops(thief, owner, make(blocked, frames.BROADCAST, source), make("ipx", frames.BROADCAST, mac(2)))
+
+
+def test_privacy(join, mac):
+    """Both have the filter: nothing passes between them, broadcasts and ARP included; others see all."""
+    one, two, other = join("private"), join("private"), join()
+    one.send(make("arp", frames.BROADCAST, mac(1)), make("udp", frames.BROADCAST, mac(1)))
+    assert other.wait_frame(lambda f: f[12:14] == b"\x08\0")
+    other.send(make("other", frames.BROADCAST, mac(3)))
+    assert two.wait_frame(lambda f: f[6:12] == mac(3))
+    two.send(make("other", mac(1), mac(2)), make("other", mac(3), mac(2)))
+    assert other.wait_frame(lambda f: f[6:12] == mac(2))
+    other.send(make("ipx", frames.BROADCAST, mac(3)))
+    for private in (one, two):
+        got = []
+        assert private.wait_frame(lambda f, got=got: got.append(f) or f[12:14] == b"\x81\x37")
+        assert not [f for f in got if f[6:12] in (mac(1), mac(2))]
+
+
+def test_vlan(join, mac):
+    """Tagged on the way in, untagged on the way out, and nothing without the tag."""
+    one, two, trunk = join("tag7"), join("tag7"), join()
+    plain = make("other", frames.BROADCAST, mac(1))
+    one.send(plain)
+    assert two.wait_frame(lambda f: f == plain)
+    assert trunk.wait_frame(lambda f: f == plain[:12] + b"\x81\0\0\7" + plain[12:])
+    untagged = make("other", frames.BROADCAST, mac(2))
+    wrong = untagged[:12] + b"\x81\0\0\x08" + untagged[12:]
+    right = untagged[:12] + b"\x81\0\0\7" + untagged[12:]
+    trunk.send(untagged, wrong, right)
+    got = []
+    assert two.wait_frame(lambda f: got.append(f) or f == untagged)
+    assert got == [untagged] and not two.take_all()
+
+
+@pytest.mark.patchbay
+def test_router_advertisement(join, mac):
+    """Router lifetime 0 for the one, as it was for the other; the checksum is right.
+
+    The original edits the frame that others get too (policy.md 4), so it is not asked.
+    """
+    sender, edited, other = join(), join("norouter"), join()
+    sent = make("ra", frames.BROADCAST, mac(1))
+    sender.send(sent)
+    assert other.wait_frame(lambda f: f == sent)
+    got = []
+    assert edited.wait_frame(lambda f: f[6:12] == mac(1) and not got.append(f))
+    want = Ether(sent)
+    want[ICMPv6ND_RA].routerlifetime = 0
+    del want[ICMPv6ND_RA].cksum
+    assert got[0] == bytes(want)
+
+
+def test_dhcp_force(join, mac):
+    """A source address is good once a server assigned it to this session."""
+    client, server = join("leased"), join()
+    of = KINDS["udp"].copy()
+    of[IP].src = "10.9.3.7"
+    to = {"dst": ":".join(f"{b:02x}" for b in mac(9)), "src": ":".join(f"{b:02x}" for b in mac(1))}
+    udp = bytes(Ether(**to) / of)
+    server.send(make("other", frames.BROADCAST, mac(9)))
+    assert client.wait_frame(lambda f: f[6:12] == mac(9))
+    drops(client, server, udp, make("discover", frames.BROADCAST, mac(1)))
+    ack = (Ether(src=to["dst"], dst=to["src"]) / IP(src="10.9.3.1", dst="10.9.3.7") / UDP(sport=67, dport=68)
+           / BOOTP(op=2, yiaddr="10.9.3.7", chaddr=mac(1)) / DHCP(options=[("message-type", "ack"), "end"]))
+    server.send(bytes(ack))
+    assert client.wait_frame(lambda f: f == bytes(ack))
+    client.send(udp)
+    assert server.wait_frame(lambda f: f == udp)
+
+
+def test_monitor(join, mac):
+    """A monitoring session sees each frame once, in order, and injects nothing."""
+    one, two = join(), join()
+    two.send(make("other", frames.BROADCAST, mac(2)))
+    assert one.wait_frame(lambda f: f[6:12] == mac(2))
+    monitor = join("watcher", require_monitor_mode=1)
+    monitor.send(make("other", frames.BROADCAST, mac(3)))
+    sent = [frames.frame(dst, mac(1)) for _ in range(5) for dst in (mac(2), frames.BROADCAST, mac(2))]
+    one.send(*sent)
+    assert two.wait_frame(lambda f: f == sent[-1])
+    got = []
+    assert monitor.wait_frame(lambda f: got.append(f) or f == sent[-1])
+    assert [f for f in got if f[6:12] == mac(1)] == sent
+    assert not [f for f in two.take_all() + one.take_all() if f[6:12] == mac(3)]

@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# long
+# sanitize
+"""UDP acceleration (wire.md section 7): stock clients, one of them behind a router that blocks and renumbers,
+and our own client for what stock clients never do.
+
+       server 10.77.0.1 ---- wan0 ---- a (stock)     b is behind: 10.77.0.x  mid  10.78.0.1 ---- 10.78.0.2  b (stock)
+
+The tests of a lab build on each other and stand in an order: a path needs 10 s to be ready, which is waited for
+as seldom as possible, and once behind the tests that stand between.
+PATCHBAY_LONG=1 adds the other modes, each with a wait of its own.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lab import SERVER4, SERVER6, frames, pack, wait_for
+from lab.netns import LabError
+from lab.server import default_hubs
+from lab.client import StockClient
+from lab.traffic import all_sizes, both_ways, iperf, join
+from lab.udpclient import UdpPath
+from lab.wireclient import Session, connect
+
+pytestmark = pytest.mark.patchbay
+LONG = bool(os.environ.get("PATCHBAY_LONG"))
+PORT = 40000
+
+
+def behind(lab):
+    """A router on the server's network, and a node behind it."""
+    mid = lab.host("mid")
+    node = lab.node("b", binds=StockClient.binds(lab.folder / "b"))
+    subprocess.run(["nsenter", f"--net=/proc/{mid.init_pid}/ns/net", "ip", "link", "add", "in0", "type", "veth",
+                    "peer", "name", "eth0", "netns", str(node.init_pid)], check=True)
+    mid.ip("addr add 10.78.0.1/24 dev in0")
+    mid.ip("link set in0 up")
+    node.ip("addr add 10.78.0.2/24 dev eth0")
+    node.ip("link set eth0 up")
+    node.ip("route add default via 10.78.0.1")
+    mid.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    # The server's machine knows no way to 10.78: TCP is masqueraded, UDP renumbered without memory.
+    nft(mid, "add table ip mid", "add chain ip mid post { type nat hook postrouting priority 100; }",
+        "add rule ip mid post oifname eth0 meta l4proto tcp masquerade",
+        "add chain ip mid raw { type filter hook prerouting priority -300; }",
+        "add rule ip mid raw meta l4proto udp notrack",
+        "add chain ip mid out { type filter hook postrouting priority 0; }",
+        "add chain ip mid in { type filter hook prerouting priority -150; }",
+        "add chain ip mid block { type filter hook forward priority 0; }")
+    return mid, node
+
+
+def nft(node, *commands):
+    """Commands of nft(8)."""
+    node.run("nft", "; ".join(commands))
+
+
+def renumber(mid, port):
+    """From now on the client's UDP port looks like this one; what goes to another is lost."""
+    outside = mid.ip("-4 -o addr show eth0").stdout.split()[3].split("/")[0]
+    inside = inner_port(mid)
+    nft(mid, "flush chain ip mid out", "flush chain ip mid in",
+        f"add rule ip mid out oifname eth0 udp dport {PORT} ip saddr set {outside} udp sport set {port}",
+        f"add rule ip mid in iifname eth0 udp dport {port} ip daddr set 10.78.0.2 udp dport set {inside}")
+
+
+def inner_port(mid):
+    """The stock client's UDP port, as it sends from it."""
+    if not hasattr(mid, "inner_port"):
+        with mid.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as sock:
+            sock.bind(("in0", 0x0800))
+            sock.settimeout(10)
+            while True:
+                packet = sock.recv(2048)
+                if packet[23] == 17 and packet[30:34] == socket.inet_aton(SERVER4):
+                    mid.inner_port = int.from_bytes(packet[34:36], "big")
+                    break
+    return mid.inner_port
+
+
+def status(lab, name):
+    """What the server says of a session."""
+    return lab.server.rpc("GetSessionStatus", HubName_str="DEFAULT", Name_str=name)
+
+
+def sockets(lab):
+    """Sums over the server's UDP sockets."""
+    rows = lab.server.rpc("PatchbayEnumUdp")["UdpList"]
+    return {k.rpartition("_")[0]: sum(r[k] for r in rows) for k in rows[0]}
+
+
+def active(lab, *clients):
+    """Whether the server sends to all of them over UDP."""
+    return all(status(lab, c.session_name())["IsUsingUdpAcceleration_bool"] for c in clients)
+
+
+def wait_active(lab, *clients, timeout_s=20):
+    """Until it does; seconds that took."""
+    began = time.monotonic()
+    wait_for("UDP in use", lambda: active(lab, *clients), timeout_s)
+    return time.monotonic() - began
+
+
+def over_udp(lab, one, other):
+    """Frames between the two, and where they went: over UDP both, TCP hardly used."""
+    before = [status(lab, c.session_name()) for c in (one, other)]
+    all_sizes(one, other)
+    for was, client in zip(before, (one, other)):
+        now = status(lab, client.session_name())
+        for way in ("In", "Out"):
+            assert now[f"PatchbayUdpFrames{way}_u64"] - was[f"PatchbayUdpFrames{way}_u64"] >= 120, (way, was, now)
+        for size in ("TotalSendSizeReal_u64", "TotalRecvSizeReal_u64"):
+            assert now[size] - was[size] < 5000, (size, was, now)
+
+
+@pytest.fixture(scope="module", name="lab")
+def fixture_lab(make_lab):
+    """Server, a, and b behind mid; nobody connected."""
+    lab = make_lab()
+    lab.server.start()
+    lab.client("a", "192.168.50.1")
+    lab.mid, node = behind(lab)
+    lab.clients["b"] = StockClient(node, "192.168.50.2").start()
+    return lab
+
+
+@pytest.fixture(scope="module", name="own")
+def fixture_own(lab):
+    """Our own client with version 1 over UDP, and another session that listens."""
+    udp = UdpPath(lab.nodes["wire"])
+    session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest", **udp.offer())
+    udp.start(session, SERVER4)
+    other = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest").wait_ready()
+    yield session, udp, other
+    udp.close()
+    session.close()
+    other.close()
+
+
+@pytest.fixture(scope="module", name="pair")
+def fixture_pair(lab, own):  # pylint: disable=unused-argument
+    """Both stock clients with UDP in use, b behind the renumbering router."""
+    a, b = lab.clients["a"], lab.clients["b"]
+    join(b, udp=True)
+    renumber(lab.mid, 50001)
+    began = time.monotonic()
+    join(a, udp=True)
+    wait_for("UDP in use by a", lambda: active(lab, a), 25)
+    lab.took = time.monotonic() - began
+    wait_active(lab, a, b)
+    yield a, b
+    for client in (a, b):
+        if client.account:
+            client.leave()
+
+
+def test_in_use(lab, pair, balanced):  # pylint: disable=unused-argument
+    """10 to 11 s after login (a loaded machine is given more); both sides say so; frames go there."""
+    a, b = pair
+    assert 9.5 < lab.took < 15, lab.took
+    for client in pair:
+        got = status(lab, client.session_name())
+        assert got["PatchbayUdpVersion_u32"] == 2 and got["IsUdpAccelerationEnabled_bool"] and got["PatchbayUdpFastDetect_bool"]
+        wait_for("the client to say so", lambda c=client: c.status()["UDP Acceleration is Active"] == "Yes", 5)
+    listed = {r["Name_str"]: r["PatchbayUdp_str"] for r in lab.server.rpc("EnumSession", HubName_str="DEFAULT")["SessionList"]}
+    assert {listed[c.session_name()] for c in pair} == {"v2"}
+    over_udp(lab, a, b)
+    both_ways(a, b, 1)
+    rows = lab.server.ctl_run("udp", "list", as_json=False).stdout.splitlines()
+    assert rows[0].split()[:4] == ["LCORE", "IP", "PORT", "SESSIONS"] and rows[1].split()[:4] == ["0", "4", str(PORT), "3"]
+
+
+def test_segment_size(pair):
+    """TCP inside is told how much fits: 1309 bytes, 12 of them for time stamps (7.6)."""
+    a, b = pair
+    daemon = b.node.spawn("iperf3", "-s", "-1", "-B", b.address, log="iperf3.log")
+    wait_for("iperf3 server", lambda: b.node.run("ss", "-Hltn", "sport = :5201").stdout)
+    got = json.loads(a.node.run("iperf3", "-c", b.address, "-J", "-n", "20M", timeout_s=60).stdout)
+    daemon.wait()
+    assert got["start"]["tcp_mss_default"] in (1297, 1309), got["start"]
+
+
+def test_port_changes(lab, pair, balanced):  # pylint: disable=unused-argument
+    """A NAT that gives b another port: followed at once, without ten seconds on TCP, and no ping is lost for long."""
+    a, b = pair
+    before = status(lab, b.session_name())
+    renumber(lab.mid, 50002)
+    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"], 10)
+    assert wait_active(lab, b) < 6
+    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3, 15)
+    over_udp(lab, a, b)
+
+
+def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
+    """Without UDP both sides are back on TCP within 2.5 s."""
+    a, b = pair
+    nft(lab.mid, "add rule ip mid block meta l4proto udp counter drop")
+    began = time.monotonic()
+    wait_for("TCP", lambda: not active(lab, b), 10, 0.02)
+    took = time.monotonic() - began
+    assert took < 4, took  # 2.1 s and a keep-alive's way; a loaded machine is given more
+    wait_for("the client on TCP as well", lambda: a.ping(b.address, 3)[1] == 3, 10)
+    assert active(lab, a) and not active(lab, b)
+    all_sizes(a, b)
+    nft(lab.mid, "flush chain ip mid block")
+    lab.again = []
+    name, began = b.session_name(), time.monotonic()
+
+    def watch():
+        wait_for("UDP again", lambda: status(lab, name)["IsUsingUdpAcceleration_bool"], 25)
+        lab.again.append(time.monotonic() - began)
+    lab.watcher = threading.Thread(target=watch)  # test_unblocked() asks it
+    lab.watcher.start()
+
+
+def test_version_1(lab, own, balanced):  # pylint: disable=unused-argument
+    """What peers before 2019 speak, both ways, compressed and not."""
+    session, udp, other = own
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    assert status(lab, session.name)["PatchbayUdpVersion_u32"] == 1
+    src = frames.mac(1, 0x60)
+    for size in (14, 60, 1363, 1514, 1600):
+        for compress in (False, True):
+            sent = frames.frame(frames.BROADCAST, src, size)
+            udp.send(sent, compress)
+            assert other.wait_frame(lambda f, sent=sent: f == sent), (size, compress)
+        back = frames.frame(frames.BROADCAST, frames.mac(2, 0x60), size)
+        other.send(back)
+        got = udp.wait_frame(lambda f, back=back: f == back)
+        assert got == (back, False), size
+    assert udp.bad == 0
+
+
+def test_forged_repeated_foreign(lab, own, balanced):  # pylint: disable=unused-argument
+    """Each costs a counter, and none of them a frame or the session."""
+    session, udp, other = own
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    before, socket_before = status(lab, session.name), sockets(lab)
+    sent = frames.frame(frames.BROADCAST, frames.mac(3, 0x60))
+    udp.send(sent)
+    assert other.wait_frame(lambda f: f == sent)
+    for _ in range(20):
+        udp.sock.sendto(udp.last, udp.server)  # once more
+        udp.sock.sendto(os.urandom(90), udp.server)  # from our address, with nobody's key
+        udp.sock.sendto(udp.build(sent, cookie=1), udp.server)
+        udp.sock.sendto(udp.build(sent, tick=1 if udp.now() > 40000 else udp.now()), udp.server)
+    with lab.nodes["wire"].socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for i in range(300):
+            stranger.sendto(os.urandom(60 + i), udp.server)
+        for _ in range(5):
+            stranger.sendto(udp.last, udp.server)  # stolen: opens, but is old
+            stranger.sendto(os.urandom(3000), udp.server)
+            stranger.sendto(b"", udp.server)
+
+    def counted():
+        now, sums = status(lab, session.name), sockets(lab)
+        return (now["PatchbayUdpRepeated_u64"] - before["PatchbayUdpRepeated_u64"] >= 25
+                and now["PatchbayUdpForged_u64"] - before["PatchbayUdpForged_u64"] >= 20
+                and now["PatchbayUdpMalformed_u64"] - before["PatchbayUdpMalformed_u64"] >= 20
+                and sums["Truncated"] - socket_before["Truncated"] == 5
+                and sums["Foreign"] + sums["OverBudget"] - socket_before["Foreign"] - socket_before["OverBudget"] >= 305)
+    try:
+        wait_for("all counted", counted, 10)
+    except LabError:
+        raise AssertionError((before, status(lab, session.name), socket_before, sockets(lab))) from None
+    time.sleep(0.2)
+    assert sum(f == sent for f in other.take_all()) <= 20  # those with an old tick, where the clock is young
+    assert status(lab, session.name)["PatchbayUdpMoves_u64"] == before["PatchbayUdpMoves_u64"]
+    assert status(lab, session.name)["IsUsingUdpAcceleration_bool"]
+
+
+def test_own_port_changes(lab, own, balanced):  # pylint: disable=unused-argument
+    """Found by its key at another port; frames wait for an answer from there, and no ten seconds."""
+    session, udp, other = own
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    moves = status(lab, session.name)["PatchbayUdpMoves_u64"]
+    udp.rebind(lab.nodes["wire"])
+    wait_for("the move", lambda: status(lab, session.name)["PatchbayUdpMoves_u64"] == moves + 1, 10)
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 6)
+    back = frames.frame(frames.BROADCAST, frames.mac(4, 0x60))
+    other.send(back)
+    assert udp.wait_frame(lambda f: f == back)
+
+
+def test_no_answer_no_frames(lab, balanced):  # pylint: disable=unused-argument
+    """An address that says nothing gets keep-alives at their interval, whoever asked for it, and not one frame."""
+    victim = UdpPath(lab.nodes["mid"])
+    address = lab.nodes["mid"].ip("-4 -o addr show eth0").stdout.split()[3].split("/")[0]
+    udp = UdpPath(lab.nodes["wire"])
+    session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(
+        "DEFAULT", "guest", **udp.offer(ip=address, port=victim.sock.getsockname()[1]))
+    other = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest").wait_ready()
+    victim.key, victim.encrypted = udp.key, True
+    victim.start(session, SERVER4, speak=False)
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        other.send(*(frames.frame(frames.BROADCAST, frames.mac(5, 0x60)) for _ in range(10)))
+        time.sleep(0.1)
+    came = list(victim.came)
+    assert 3 <= len(came) <= 10, came
+    assert not any(frame for _, frame, _ in came)
+    gaps = [b[0] - a[0] for a, b in zip(came, came[1:])]
+    assert sum(gaps) / len(gaps) > 0.45, gaps
+    for end in (udp, victim):
+        end.close()
+    session.close()
+    other.close()
+
+
+def test_unblocked(lab, pair, balanced):  # pylint: disable=unused-argument
+    """On UDP 10 to 13 s after it went again (a loaded machine is given more), both ways."""
+    a, b = pair
+    lab.watcher.join()
+    assert lab.again and 9.5 < lab.again[0] < 17, lab.again
+    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3, 15)
+    over_udp(lab, a, b)
+    assert status(lab, b.session_name())["PatchbayUdpFallbacks_u64"] >= 1
+
+
+def test_refused(make_lab):
+    """By the hub's option, by the configuration; and a version that is too old."""
+    hubs = default_hubs()
+    hubs[0].options = {"DisableUdpAcceleration": True}
+    lab = make_lab(hubs=hubs, settings={"udp_acceleration": {"min_version": 2}})
+    lab.server.start()
+    for hub, version, granted in (("DEFAULT", 2, 0), ("SECOND", 1, 0), ("SECOND", 2, 2)):
+        udp = UdpPath(lab.nodes["wire"])
+        session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, "guest", **udp.offer(version))
+        assert pack.first(session.welcome, "udp_acceleration_version", 0) == granted, (hub, version)
+        assert session.wait_ready()
+        session.close()
+        udp.close()
+
+
+@pytest.mark.skipif(not LONG, reason="PATCHBAY_LONG=1")
+@pytest.mark.parametrize("settings, options, family", [
+    ({"max_version": 1}, {}, 4), ({}, {"compress": True}, 4), ({}, {"encrypt": False}, 4),
+    ({}, {"encrypt": False, "compress": True}, 4), ({}, {"connections": 4}, 4), ({}, {"connections": 3, "half": True}, 4),
+    ({"first_port": 51000}, {}, 4)])
+def test_modes(make_lab, settings, options, family):  # pylint: disable=unused-argument
+    """The stock client with every other mode of its session."""
+    lab = make_lab(settings={"udp_acceleration": settings} if settings else {})
+    lab.server.start()
+    a, b = lab.client("a", "192.168.50.1"), lab.client("b", "192.168.50.2")
+    for client in (a, b):
+        join(client, udp=True, **options)
+    wait_active(lab, a, b)
+    wait_for("the clients as well", lambda: all(c.status()["UDP Acceleration is Active"] == "Yes" for c in (a, b)), 10)
+    got = status(lab, a.session_name())
+    assert got["PatchbayUdpVersion_u32"] == settings.get("max_version", 2)
+    assert got["PatchbayUdpPort_u32"] == settings.get("first_port", PORT)
+    over_udp(lab, a, b)
+    both_ways(a, b)
+    lab.close()
+
+
+@pytest.mark.skipif(not LONG, reason="PATCHBAY_LONG=1")
+def test_ip6(lab):
+    """Over IPv6, where stock clients do not go: version 1, ready, frames both ways."""
+    udp = UdpPath(lab.nodes["wire"], socket.AF_INET6)
+    session = Session(connect(lab.nodes["wire"], SERVER6, 8888)).login("DEFAULT", "guest", **udp.offer())
+    udp.start(session, SERVER6)
+    other = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest").wait_ready()
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    sent, back = (frames.frame(frames.BROADCAST, frames.mac(n, 0x61), 1343) for n in (1, 2))
+    udp.send(sent)
+    assert other.wait_frame(lambda f: f == sent)
+    other.send(back)
+    assert udp.wait_frame(lambda f: f == back)
+    udp.close()
+    session.close()
+    other.close()
+
+
+@pytest.mark.skipif(not LONG, reason="PATCHBAY_LONG=1")
+def test_under_load(lab, pair, balanced):  # pylint: disable=unused-argument
+    """iperf3 for a while, the port changed and UDP blocked and unblocked under it: it never breaks."""
+    a, b = pair
+    out = b.node.folder / "iperf3.log"
+    daemon = b.node.spawn("iperf3", "-s", "-1", "-B", b.address, log="iperf3.log")
+    wait_for("iperf3 server", lambda: b.node.run("ss", "-Hltn", "sport = :5201").stdout)
+    client = a.node.spawn("iperf3", "-c", b.address, "-t", "45", log="iperf3.client.log")
+    time.sleep(4)
+    renumber(lab.mid, 50003)
+    time.sleep(6)
+    nft(lab.mid, "add rule ip mid block meta l4proto udp counter drop")
+    time.sleep(8)
+    nft(lab.mid, "flush chain ip mid block")
+    assert client.wait(60) == 0, out.read_text()
+    daemon.wait()
+    assert iperf(a, b, 1)["sum_received"]["bytes"] > 0
