@@ -67,7 +67,6 @@ static uint32_t arp(uint8_t *p, const struct probe_target *t, uint64_t self)
 	memcpy(a, request, sizeof(request));
 	mac_put(a + 8, self);
 	memcpy(a + 14, from, 4);
-	memset(a + 18, 0, 6);
 	memcpy(a + 24, t->addr + 12, 4);
 	return at + 28;
 }
@@ -89,7 +88,6 @@ static uint32_t solicitation(uint8_t *p, const struct probe_target *t, uint64_t 
 	uint8_t *a = p + at;
 	uint16_t sum;
 
-	memset(a, 0, 72);
 	a[0] = 0x60;
 	a[5] = 32;
 	a[6] = 58;
@@ -133,7 +131,7 @@ void hub_probe_ip6(uint64_t mac, uint8_t ip6[16])
 static void probe_send(struct lcore *lc, struct hub *hub, const struct probe_target *t)
 {
 	struct port *port = port_get(t->port_idx, t->port_gen);
-	uint8_t bytes[PROBE_BYTES];
+	uint8_t bytes[PROBE_BYTES] = {0}; /* what arp() and solicitation() leave out is zero */
 	struct frame f = {.data = bytes};
 	struct burst b;
 
