@@ -216,6 +216,7 @@ void hub_port_join(struct lcore *lc, struct port *port)
 		return;
 	port->joined = true;
 	port->joined_ms = lc->now_ms;
+	port->last_in_s = lc->now_s;
 	atomic_store_explicit(&port->blocked_until_s, 0, memory_order_relaxed);
 	atomic_store_explicit(&port->ip_cnt[0], 0, memory_order_relaxed);
 	atomic_store_explicit(&port->ip_cnt[1], 0, memory_order_relaxed);

@@ -129,6 +129,30 @@ static void flood_member(struct burst *b, struct flood_view *v, struct port *por
 	burst_tx(b, port, vec, at, n, oversize, no_mbuf);
 }
 
+/* A session that was silent for longer than the hub's option allows gets no floods (hub.md 3 step 23). */
+static bool is_dormant(const struct burst *b, const struct port *port)
+{
+	uint32_t limit_s = b->options->options.dormant_s;
+
+	return unlikely(limit_s != 0) && (port->flags & PORT_F_FLOOD_QUOTA) != 0 &&
+		b->lc->now_s - port->last_in_s > limit_s;
+}
+
+static void flood_dormant(
+	struct burst *b, struct flood_view *v, struct port *port, uint64_t unicast)
+{
+	uint64_t flood = v->mask;
+	unsigned n = (unsigned)__builtin_popcountll(flood);
+
+	hub_count_copies(b->lc, port, n);
+	hub_count_drop_out(b->lc, port, STATS_DROP_OUT_DORMANT, n);
+	if (unicast == 0)
+		return;
+	v->mask = 0;
+	flood_member(b, v, port, unicast);
+	v->mask = flood;
+}
+
 void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, uint32_t skip_idx,
 	struct rte_mbuf **hold)
 {
@@ -170,7 +194,10 @@ void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, u
 			unicast = g->mask;
 			g->mask = 0;
 		}
-		flood_member(b, &v, port, unicast);
+		if (is_dormant(b, port))
+			flood_dormant(b, &v, port, unicast);
+		else
+			flood_member(b, &v, port, unicast);
 	}
 	b->local->walk_next = NULL;
 }

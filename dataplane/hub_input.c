@@ -485,6 +485,8 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	memset(in.drop, 0, sizeof(in.drop));
 	memset(&in.in, 0, sizeof(in.in));
 
+	if (unlikely(b->options->options.dormant_s != 0) && lc->index == port->home)
+		port->last_in_s = lc->now_s;
 	admit(&in, frames, n);
 	if (unlikely((port->flags & PORT_F_RECEIVE_ONLY) != 0))
 		drop_all(&in, STATS_DROP_IN_RECEIVE_ONLY);
@@ -507,8 +509,11 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 			flood = classify(&in, live);
 		if (unlikely(input_has_ip(&in)))
 			flood &= ~input_ip(&in, flood | input_grouped(&in));
-		if (unlikely(flood != 0))
+		if (unlikely(flood != 0)) {
 			flood &= ~input_storm(&in, flood);
+			if (b->options->options.loop_guard != HUB_LOOP_OFF)
+				input_loop(&in, flood);
+		}
 	}
 	entered = n - in.dropped;
 	flooded = (unsigned)__builtin_popcountll(flood);

@@ -81,6 +81,12 @@ uint64_t input_ip(struct input *in, uint64_t live);
 /* Which frames of `flood` may not be flooded: they are dropped here (hub.md 3 step 20). */
 uint64_t input_storm(struct input *in, uint64_t flood);
 
+/*
+ * The loop guard: remembers the frames in `flood`, and counts those that another port sent a moment ago. At a
+ * rate it tells, and by option blocks the younger of the two ports for a time.
+ */
+void input_loop(struct input *in, uint64_t flood);
+
 /* ---- hub_mirror.c ---- */
 
 /* Copies of the frames in `flood` and in the groups for every mirror of the hub. Consumes nothing. */

@@ -23,6 +23,23 @@ struct probe_batch;
 
 TAILQ_HEAD(port_list, port);
 
+#define HUB_LOOP_RECORDS 64u
+
+/* A frame that was flooded a moment ago, and whose it was. */
+struct loop_record {
+	uint64_t mark; /* fingerprint of the frame, its source MAC included */
+	uint32_t port_idx;
+	uint32_t at_ms;
+};
+
+/* The loop guard (hub_flood.c). Every worker sees every flood of the hub, so each has its own. */
+struct loop_guard {
+	struct loop_record record[HUB_LOOP_RECORDS];
+	uint32_t since_ms; /* of this count */
+	uint32_t returned; /* frames that came back */
+	bool told;
+};
+
 /* One worker's part of a hub: written by that worker alone. */
 struct hub_local {
 	struct stats_block stats;
@@ -30,7 +47,8 @@ struct hub_local {
 	struct port_list mirrors; /* PORT_F_MIRROR: no floods (hub.md 8) */
 	struct port *walk_next;	  /* where a flood under way goes on; moved by hub_port_leave() */
 	unsigned devices;	  /* members with PORT_F_MBUF */
-	_Atomic uint32_t joined;  /* members and mirrors; worker writes, control reads */
+	struct loop_guard loop;
+	_Atomic uint32_t joined; /* members and mirrors; worker writes, control reads */
 } __attribute__((aligned(64)));
 
 /* Indices of ports that have left, until the MAC table is swept of them. Control thread (port.c). */
@@ -237,6 +255,11 @@ void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, u
  */
 void burst_tx(struct burst *b, struct port *port, struct frame **frames, const uint8_t *at,
 	unsigned n, unsigned oversize, unsigned no_mbuf);
+
+/* ---- hub_flood.c ---- */
+
+/* The frames in `flood` came from another worker's port `idx`: the loop guard remembers them. */
+void burst_flooded(struct burst *b, uint64_t flood, uint32_t idx);
 
 /* ---- hub_probe.c ---- */
 

@@ -53,6 +53,7 @@ void hub_relay_flood(
 	burst_from_relay(&b, lc, hub, frames, m, n);
 	for (unsigned i = 0; i < n; i++)
 		frames[i].source = source_idx;
+	burst_flooded(&b, burst_all(&b), source_idx);
 	burst_flood(&b, burst_all(&b), NULL, source_idx, hold);
 	rte_pktmbuf_free_bulk(hold, n);
 }

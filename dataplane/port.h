@@ -88,6 +88,7 @@ struct port {
 	/* ---- home worker only ---- */
 	TAILQ_ENTRY(port) member __attribute__((aligned(64))); /* the worker's list in the hub */
 	bool joined;
+	uint32_t last_in_s; /* when it last sent something, while the hub asks (dormant_s) */
 };
 
 /*
