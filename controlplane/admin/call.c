@@ -367,19 +367,32 @@ const char *admin_row_str(
 	return row_value(call, list, row, name, &v) ? v.bytes : "";
 }
 
+static void to_address(const struct admin_value *v, struct sockaddr_storage *out)
+{
+	out->ss_family = v->family;
+	if (v->family == AF_INET)
+		memcpy(&((struct sockaddr_in *)out)->sin_addr, v->address, 4);
+	else if (v->family == AF_INET6)
+		memcpy(&((struct sockaddr_in6 *)out)->sin6_addr, v->address, 16);
+}
+
+void admin_get_ip(const struct admin_call *call, const char *name, struct sockaddr_storage *out)
+{
+	const struct admin_value *v = arg(call, name, 1u << ADMIN_TYPE_IP);
+
+	memset(out, 0, sizeof(*out));
+	if (v != NULL)
+		to_address(v, out);
+}
+
 void admin_row_ip(const struct admin_call *call, const char *list, uint32_t row, const char *name,
 	struct sockaddr_storage *out)
 {
 	struct admin_value v;
 
 	memset(out, 0, sizeof(*out));
-	if (!row_value(call, list, row, name, &v))
-		return;
-	out->ss_family = v.family;
-	if (v.family == AF_INET)
-		memcpy(&((struct sockaddr_in *)out)->sin_addr, v.address, 4);
-	else if (v.family == AF_INET6)
-		memcpy(&((struct sockaddr_in6 *)out)->sin6_addr, v.address, 16);
+	if (row_value(call, list, row, name, &v))
+		to_address(&v, out);
 }
 
 bool admin_sees_hub(const struct admin_call *call, const char *hub_name)

@@ -162,6 +162,8 @@ bool admin_get_bool(const struct admin_call *call, const char *name);
 const char *admin_get_str(const struct admin_call *call, const char *name);
 const void *admin_get_data(const struct admin_call *call, const char *name, size_t *size);
 int64_t admin_get_time(const struct admin_call *call, const char *name);
+/* AF_UNSPEC if absent. */
+void admin_get_ip(const struct admin_call *call, const char *name, struct sockaddr_storage *out);
 
 /* Records of a list in the request, checked as all arguments are. row < admin_row_cnt(). */
 uint32_t admin_row_cnt(const struct admin_call *call, const char *list);

@@ -31,6 +31,7 @@ static const struct admin_field enum_hub_row[] = {
 	ADMIN_INT("NumUsers", 0, UINT32_MAX, "users defined"),
 	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups defined"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in the MAC table"),
+	ADMIN_INT("NumIpTables", 0, UINT32_MAX, "entries in the IP table"),
 	ADMIN_TIME("CreatedTime", "when the hub was created"),
 	ADMIN_BOOL("IsTrafficFilled", "the Ex. fields are filled in"),
 	ADMIN_TRAFFIC("Ex.", "frames and bytes since start; Recv = into the hub, Send = out of it"),
@@ -56,6 +57,7 @@ static void put_enum_hub_row(struct admin_call *call, struct directory_hub *hub)
 	admin_put_int(call, "NumUsers", hub->user_cnt);
 	admin_put_int(call, "NumGroups", hub->group_cnt);
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
+	admin_put_int(call, "NumIpTables", iptable_count(hub_iptable(hub->hub)));
 	admin_put_time(call, "CreatedTime", hub->created_ms);
 	admin_put_bool(call, "IsTrafficFilled", true);
 	admin_put_traffic(call, "Ex.", &stats.in, &stats.out);
@@ -110,6 +112,7 @@ static const struct admin_field get_hub_status_response[] = {
 	ADMIN_INT("NumUsers", 0, UINT32_MAX, "users defined"),
 	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups defined"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in the MAC table"),
+	ADMIN_INT("NumIpTables", 0, UINT32_MAX, "entries in the IP table"),
 	ADMIN_TRAFFIC("", "frames and bytes since start; Recv = into the hub, Send = out of it"),
 	ADMIN_TIME("CreatedTime", "when the hub was created"),
 	ADMIN_INT("PatchbayMaxMacTables", 0, UINT32_MAX, "bound of the MAC table"),
@@ -169,6 +172,7 @@ static int get_hub_status_step(struct admin_call *call)
 	admin_put_int(call, "NumUsers", hub->user_cnt);
 	admin_put_int(call, "NumGroups", hub->group_cnt);
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
+	admin_put_int(call, "NumIpTables", iptable_count(hub_iptable(hub->hub)));
 	admin_put_traffic(call, "", &stats.in, &stats.out);
 	admin_put_time(call, "CreatedTime", hub->created_ms);
 	put_mac_counters(call, hub_fdb(hub->hub));

@@ -18,6 +18,7 @@
 	X(create_user)                    \
 	X(delete_group)                   \
 	X(delete_hub)                     \
+	X(delete_ip_table)                \
 	X(delete_listener)                \
 	X(delete_local_bridge)            \
 	X(delete_mac_table)               \
@@ -28,6 +29,7 @@
 	X(enum_connection)                \
 	X(enum_group)                     \
 	X(enum_hub)                       \
+	X(enum_ip_table)                  \
 	X(enum_listener)                  \
 	X(enum_local_bridge)              \
 	X(enum_mac_table)                 \

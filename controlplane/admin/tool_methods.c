@@ -35,6 +35,18 @@ static const struct admin_field no_request[] = {ADMIN_END};
 	X(i_max_bridges, UINT32_MAX, "bridge licences")                                  \
 	X(i_max_users_per_hub, DIRECTORY_USERS_MAX, "users of a hub")                    \
 	X(i_max_mac_tables, DIRECTORY_MACS_MAX, "entries of a hub's MAC table, at most") \
+	X(i_max_groups_per_hub, DIRECTORY_GROUPS_MAX, "groups of a hub")                 \
+	X(i_max_ip_tables, 65536, "entries of a hub's IP table")                         \
+	X(b_support_policy_ver_3, 1, "all keys of a security policy")                    \
+	X(b_support_limit_multilogin, 1, "policy MultiLogins")                           \
+	X(b_support_qos, 1, "policy NoQoS")                                              \
+	X(b_support_vlan, 1, "policy VLanId")                                            \
+	X(b_support_hub_admin_option, 1, "admin options of hubs")                        \
+	X(b_support_hub_ext_options, 1, "extended options of hubs")                      \
+	X(b_support_ac, 1, "source address lists")                                       \
+	X(b_support_ipv6_ac, 1, "IPv6 in source address lists")                          \
+	X(b_support_hide_hub, 1, "hubs that are not listed to clients")                  \
+	X(b_support_config_hub, 1, "hubs can be configured")                             \
 	X(b_standalone, 1, "is a standalone server")                                     \
 	X(b_bridge, 0, "is a bridge only")                                               \
 	X(b_cluster_controller, 0, "is a cluster's controller")                          \

@@ -386,6 +386,34 @@ static void fenced_in(void **)
 	assert_int_equal(call("CreateUser", "\"HubName_str\":\"H\",\"Name_str\":\"b\""), 0);
 }
 
+static void ip_table(void **)
+{
+	char params[128];
+	json_int_t key;
+
+	fake_session(directory_hub_find("H"), "SID-U-1", "u");
+	assert_int_equal(call("EnumIpTable", "\"HubName_str\":\"H\""), 0);
+	assert_int_equal(json_array_size(result("IpTable")), 3);
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(result("IpTable"), 1), "IpAddress_ip")),
+		"192.0.2.2");
+	assert_true(json_is_true(
+		json_object_get(json_array_get(result("IpTable"), 1), "DhcpAllocated_bool")));
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(result("IpTable"), 2), "IpAddress_ip")),
+		"fd00::1");
+	key = json_integer_value(json_object_get(json_array_get(result("IpTable"), 2), "Key_u32"));
+	snprintf(params, sizeof(params), "\"HubName_str\":\"H\",\"Key_u32\":%lld", (long long)key);
+	assert_int_equal(call("DeleteIpTable", params), 0);
+	assert_int_equal(fakes.deleted_ip[0], 0xfd);
+	assert_int_equal(
+		call("DeleteIpTable", "\"HubName_str\":\"H\",\"PatchbayIp_ip\":\"192.0.2.2\""), 0);
+	assert_int_equal(fakes.deleted_ip[15], 2);
+	assert_int_equal(
+		call("DeleteIpTable", "\"HubName_str\":\"H\",\"PatchbayIp_ip\":\"192.0.2.3\""), 29);
+	assert_int_equal(call("DeleteIpTable", "\"HubName_str\":\"H\""), 38);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hub_settings, setup, teardown),
 		cmocka_unit_test_setup_teardown(sources_and_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(fenced_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(ip_table, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -456,6 +456,45 @@ struct fdb *hub_fdb(struct hub *hub)
 	return (struct fdb *)hub;
 }
 
+const struct iptable *hub_iptable(const struct hub *)
+{
+	return NULL;
+}
+
+uint32_t iptable_count(const struct iptable *)
+{
+	return 3;
+}
+
+/* Three addresses: 192.0.2.1, .2 and fd00::1. */
+size_t hub_ip_list(const struct hub *, uint64_t *cursor, struct iptable_entry *out, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < max && *cursor < 3; (*cursor)++, n++) {
+		out[n] = (struct iptable_entry){.port_idx = 1,
+			.mac = 7,
+			.leased = *cursor == 1,
+			.created_s = 40,
+			.updated_s = 90};
+		if (*cursor < 2)
+			memcpy(out[n].addr,
+				(uint8_t[16]){[10] = 255, 255, 192, 0, 2, (uint8_t)(*cursor + 1)},
+				16);
+		else
+			memcpy(out[n].addr, (uint8_t[16]){0xfd, [15] = 1}, 16);
+	}
+	if (*cursor >= 3)
+		*cursor = UINT64_MAX;
+	return n;
+}
+
+int hub_ip_delete(struct hub *, const uint8_t addr[16], uint16_t vlan)
+{
+	memcpy(fakes.deleted_ip, addr, 16);
+	return addr[15] <= 2 && vlan == 0 ? 0 : -ENOENT;
+}
+
 int hub_mac_delete(struct hub *hub, uint64_t mac, uint16_t vlan)
 {
 	if (mac < UINT64_C(0x020000000000) || mac >= UINT64_C(0x020000000000) + hub->mac_cnt)

@@ -37,6 +37,7 @@ struct admin_fakes {
 	unsigned session_deletes;
 	unsigned connection_closes;
 	int connection_close_result;
+	uint8_t deleted_ip[16];
 	unsigned saves;
 	int save_error;	  /* what the disk answers */
 	unsigned applied; /* settings put into force */

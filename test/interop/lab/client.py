@@ -47,7 +47,8 @@ class StockClient:
         return vpncmd(self.node, "localhost", "/CLIENT", *(["/CSV"] if csv_out else []), commands=commands)
 
     def create(self, account, host, port, hub, user, password=None, tcp_only=True, connections=1,
-               retry_s=5, half=False, encrypt=True, compress=False, life_s=0, qos=False, udp=False):
+               retry_s=5, half=False, encrypt=True, compress=False, life_s=0, qos=False, udp=False,
+               bridge=False, monitor=False):
         """Make an account. tcp_only appends /tcp to the host: no probe, and a way back after a crash."""
         name = f"{host}/tcp" if tcp_only else host
         self.control(
@@ -56,8 +57,8 @@ class StockClient:
             else f"AccountAnonymousSet {account}",
             f"AccountRetrySet {account} /NUM:999 /INTERVAL:{retry_s}",
             f"AccountDetailSet {account} /MAXTCP:{connections} /INTERVAL:1 /TTL:{life_s} "
-            f"/HALF:{'yes' if half else 'no'} /BRIDGE:no "
-            f"/MONITOR:no /NOTRACK:yes /NOQOS:{'no' if qos else 'yes'} /DISABLEUDP:{'no' if udp else 'yes'}",
+            f"/HALF:{'yes' if half else 'no'} /BRIDGE:{'yes' if bridge else 'no'} "
+            f"/MONITOR:{'yes' if monitor else 'no'} /NOTRACK:yes /NOQOS:{'no' if qos else 'yes'} /DISABLEUDP:{'no' if udp else 'yes'}",
             f"AccountEncrypt{'Enable' if encrypt else 'Disable'} {account}",
             f"AccountCompress{'Enable' if compress else 'Disable'} {account}")
 
