@@ -106,6 +106,8 @@ static void came_up(struct local_bridge *lb)
 	bridge_view(lb->bridge, &v);
 	log_notice("bridge", "hub %s: %s is up as %s (%s, %u receive and %u transmit queues)",
 		lb->conf.hub, lb->conf.name, lb->session_name, v.driver, v.rx_queues, v.tx_queues);
+	if (v.note[0] != '\0')
+		log_warning("bridge", "hub %s, bridge %s: %s", lb->conf.hub, lb->conf.name, v.note);
 }
 
 static void opened(struct local_bridge *lb)
@@ -191,7 +193,11 @@ static int make(struct local_bridge *lb)
 		.device = device,
 		.hub = lb->hub->hub,
 		/* The 13-second rule also breaks loops through the LAN (bridge-cascade.md A.1). */
-		.port_flags = PORT_F_CHECK_MAC | (lb->conf.monitor ? PORT_F_RECEIVE_ONLY : 0),
+		.port_flags = PORT_F_CHECK_LAN |
+			(lb->conf.monitor ? PORT_F_RECEIVE_ONLY | PORT_F_MIRROR : 0),
+		.max_frame = lb->conf.max_frame,
+		.limit_storms = lb->conf.limit_broadcast,
+		.keep_offloads = lb->conf.keep_offloads,
 		.cb = &callbacks,
 		.ctx = lb,
 	};

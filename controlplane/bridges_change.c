@@ -91,6 +91,8 @@ int bridges_add(const struct directory_bridge *wanted, struct bridges_change **o
 	}
 	entry->limit_broadcast = wanted->limit_broadcast;
 	entry->monitor = wanted->monitor;
+	entry->keep_offloads = wanted->keep_offloads;
+	entry->max_frame = wanted->max_frame;
 	c->adds = true;
 	*out = begin(c, entry);
 	return 0;

@@ -41,6 +41,8 @@ struct sockaddr_storage;
 #define DIRECTORY_BRIDGES_MAX	    256u
 #define DIRECTORY_BRIDGE_NAME_BYTES 64u
 #define DIRECTORY_DEVICE_BYTES	    512u
+#define DIRECTORY_FRAME_MIN	    1600u /* max_frame: what always passes (wire.md 6.1) */
+#define DIRECTORY_FRAME_MAX	    9216u
 #define DIRECTORY_TAP_MAX	    11u /* with tap_ in front 15, what an interface may have */
 
 struct hub;
@@ -147,7 +149,9 @@ struct directory_bridge {
 	char device[DIRECTORY_DEVICE_BYTES]; /* TAP: without tap_; else PCI address or devargs */
 	bool tap;
 	bool limit_broadcast; /* the storm limiter is on */
-	bool monitor;	      /* receives only */
+	bool monitor;	      /* receives only, and a copy of everything */
+	bool keep_offloads;   /* a kernel interface behind the device stays as it is */
+	uint32_t max_frame;   /* longest frame, bytes */
 	TAILQ_ENTRY(directory_bridge) entry;
 };
 

@@ -84,6 +84,7 @@ int directory_bridge_add(struct directory *d, const char *hub, const char *devic
 	strcpy(b->device, device);
 	strcpy(b->name, name);
 	b->tap = tap;
+	b->max_frame = DIRECTORY_FRAME_MIN;
 	TAILQ_INSERT_TAIL(&d->bridges, b, entry);
 	d->bridge_cnt++;
 	*out = b;

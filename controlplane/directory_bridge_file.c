@@ -9,11 +9,12 @@
 
 static int read_bridge(struct config_reader *r, const config_setting_t *group, struct directory *d)
 {
-	static const char *const names[] = {
-		"name", "hub", "tap", "device", "limit_broadcast", "monitor", NULL};
+	static const char *const names[] = {"name", "hub", "tap", "device", "limit_broadcast",
+		"monitor", "keep_offloads", "max_frame", NULL};
 	const char *name = NULL, *hub = NULL, *tap = NULL, *device = NULL, *what;
 	char default_name[DIRECTORY_BRIDGE_NAME_BYTES];
-	bool limit_broadcast = false, monitor = false;
+	bool limit_broadcast = false, monitor = false, keep_offloads = false;
+	int64_t max_frame = DIRECTORY_FRAME_MIN;
 	struct directory_bridge *b;
 	int rc;
 
@@ -29,6 +30,9 @@ static int read_bridge(struct config_reader *r, const config_setting_t *group, s
 	config_reader_string(r, group, "device", &device);
 	config_reader_bool(r, group, "limit_broadcast", &limit_broadcast);
 	config_reader_bool(r, group, "monitor", &monitor);
+	config_reader_bool(r, group, "keep_offloads", &keep_offloads);
+	config_reader_int(
+		r, group, "max_frame", DIRECTORY_FRAME_MIN, DIRECTORY_FRAME_MAX, &max_frame);
 	if (hub == NULL || (tap == NULL) == (device == NULL)) {
 		config_reader_error(r, group, "should have hub, and either tap or device");
 		return 0;
@@ -58,6 +62,8 @@ static int read_bridge(struct config_reader *r, const config_setting_t *group, s
 		return rc;
 	b->limit_broadcast = limit_broadcast;
 	b->monitor = monitor;
+	b->keep_offloads = keep_offloads;
+	b->max_frame = (uint32_t)max_frame;
 	return 0;
 }
 
@@ -94,8 +100,10 @@ void directory_bridges_write(FILE *f)
 		directory_put_string(f, b->hub);
 		fprintf(f, ";\n\t\t%s = ", b->tap ? "tap" : "device");
 		directory_put_string(f, b->device);
-		fprintf(f, ";\n\t\tlimit_broadcast = %s;\n\t\tmonitor = %s;\n\t}",
+		fprintf(f, ";\n\t\tlimit_broadcast = %s;\n\t\tmonitor = %s;\n",
 			b->limit_broadcast ? "true" : "false", b->monitor ? "true" : "false");
+		fprintf(f, "\t\tkeep_offloads = %s;\n\t\tmax_frame = %u;\n\t}",
+			b->keep_offloads ? "true" : "false", b->max_frame);
 		separator = ",\n";
 	}
 	if (!TAILQ_EMPTY(directory_bridges()))

@@ -20,6 +20,7 @@ struct rte_mbuf;
 
 #define FRAME_MIN_BYTES 14u   /* destination, source, EtherType (reference/hub.md 2) */
 #define FRAME_MAX_BYTES 1600u /* towards and from a session (wire.md 6.1) */
+#define FRAME_JUMBO_MAX 9216u /* what other ports may be configured for at most (port.h, max_len) */
 #define FRAME_BURST	64u   /* most frames in one call */
 
 struct frame {

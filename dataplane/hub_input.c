@@ -110,6 +110,7 @@ static void count_in(struct input *in, unsigned n, uint64_t bytes)
 static void admit(struct input *in, struct frame *frames, unsigned n)
 {
 	struct burst *b = &in->b;
+	const uint32_t span = in->port->max_len - FRAME_MIN_BYTES;
 	uint64_t broadcast = 0, bytes = 0;
 	unsigned k = 0, borrowed = 0;
 	uint32_t max_len = 0;
@@ -122,8 +123,8 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 		if (i + PREFETCH_DISTANCE < n)
 			rte_prefetch0(frames[i + PREFETCH_DISTANCE].data);
 		/* One compare for both ends: below the minimum wraps to a large number. */
-		if (unlikely(len - FRAME_MIN_BYTES > FRAME_MAX_BYTES - FRAME_MIN_BYTES)) {
-			reject(in, f, len > FRAME_MAX_BYTES && frame_is_broadcast(f),
+		if (unlikely(len - FRAME_MIN_BYTES > span)) {
+			reject(in, f, len >= FRAME_MIN_BYTES && frame_is_broadcast(f),
 				len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT : STATS_DROP_IN_LONG);
 			bytes += len;
 			continue;
@@ -198,6 +199,13 @@ static bool conflicts(const struct port *port, uint64_t seen, uint32_t now_s)
 		fdb_value_updated_s(seen) + MAC_EXCLUSIVE_S > now_s;
 }
 
+static bool checks_mac(const struct burst *b, const struct port *port)
+{
+	return (port->flags & PORT_F_CHECK_MAC) != 0 ||
+		((port->flags & PORT_F_CHECK_LAN) != 0 &&
+			!b->options->options.disable_check_mac_on_local_bridge);
+}
+
 /* The hub's own address, from which and to which nothing passes (hub.md 3 steps 16, 22). */
 static bool is_probe(const struct hub *hub, uint64_t key)
 {
@@ -229,7 +237,7 @@ static uint64_t learn(struct input *in)
 			refused |= UINT64_C(1) << j;
 			continue;
 		}
-		if ((port->flags & PORT_F_CHECK_MAC) != 0 && conflicts(port, seen, now_s)) {
+		if (checks_mac(&in->b, port) && conflicts(port, seen, now_s)) {
 			refuse(in, j, STATS_DROP_IN_MAC_CONFLICT);
 			refused |= UINT64_C(1) << j;
 			continue;

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_cpuflags.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -27,6 +28,7 @@
 /* Per worker besides its cache: one burst in each place of the pipeline, one receive burst. */
 #define POOL_FLIGHT 512u
 #define POOL_MIN    16383u
+#define JUMBO_MBUFS 2047u
 
 RTE_LOG_REGISTER(lcore_logtype, patchbay.lcore, NOTICE);
 #define LCORE_LOG(level, ...) rte_log(RTE_LOG_##level, lcore_logtype, "lcore: " __VA_ARGS__)
@@ -38,6 +40,8 @@ static struct rte_mempool *pools[RTE_MAX_NUMA_NODES + 1]; /* by socket, last: an
 static uint64_t clock_start_tsc;
 static uint64_t clock_ms_mult; /* ms per cycle, 32.32 of 2^32: see lcore_tsc_to_ms() */
 static bool running;
+/* For what a usual buffer has no room for; all workers'. */
+static _Atomic(struct rte_mempool *) jumbo_pool;
 
 /* ---- clock ------------------------------------------------------------------------------------ */
 
@@ -297,6 +301,7 @@ void lcore_fini(void)
 		lcore_table[i] = NULL;
 	}
 	lcore_cnt = 0;
+	rte_mempool_free(atomic_exchange_explicit(&jumbo_pool, NULL, memory_order_relaxed));
 	for (unsigned i = 0; i < RTE_DIM(pools); i++) {
 		rte_mempool_free(pools[i]);
 		pools[i] = NULL;
@@ -332,11 +337,33 @@ struct stats_block *lcore_stats(struct lcore *lc)
 	return &lc->stats;
 }
 
+int lcore_jumbo_prepare(void)
+{
+	struct rte_mempool *pool = atomic_load_explicit(&jumbo_pool, memory_order_relaxed);
+
+	if (pool != NULL)
+		return 0;
+	pool = rte_pktmbuf_pool_create("patchbay_jumbo", JUMBO_MBUFS, POOL_CACHE / 8, 0,
+		RTE_PKTMBUF_HEADROOM + FRAME_JUMBO_MAX, SOCKET_ID_ANY);
+	if (pool == NULL)
+		return -ENOMEM;
+	/* Release pairs with lcore_mbuf_copy(): who sees the pool sees it made. */
+	atomic_store_explicit(&jumbo_pool, pool, memory_order_release);
+	return 0;
+}
+
 struct rte_mbuf *lcore_mbuf_copy(struct lcore *lc, const struct frame *f)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(lc->pool);
+	struct rte_mempool *pool = lc->pool;
+	struct rte_mbuf *m;
 	char *to;
 
+	if (unlikely(f->len > RTE_MBUF_DEFAULT_DATAROOM)) {
+		pool = atomic_load_explicit(&jumbo_pool, memory_order_acquire);
+		if (pool == NULL)
+			return NULL;
+	}
+	m = rte_pktmbuf_alloc(pool);
 	if (m == NULL)
 		return NULL;
 	to = rte_pktmbuf_append(m, f->len);
@@ -391,6 +418,16 @@ void lcore_view(unsigned index, struct lcore_view *out)
 		out->idle_cycles += rte_rdtsc() - mark_tsc;
 	stats_fold(&out->stats, &lc->stats);
 #undef SEEN
+}
+
+unsigned lcore_mbufs_in_use(void)
+{
+	struct rte_mempool *jumbo = atomic_load_explicit(&jumbo_pool, memory_order_acquire);
+	unsigned n = jumbo != NULL ? rte_mempool_in_use_count(jumbo) : 0;
+
+	for (unsigned i = 0; i < RTE_DIM(pools); i++)
+		n += pools[i] != NULL ? rte_mempool_in_use_count(pools[i]) : 0;
+	return n;
 }
 
 unsigned lcore_watchdog(void)

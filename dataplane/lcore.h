@@ -141,6 +141,11 @@ struct stats_block *lcore_stats(struct lcore *lc);
 
 /* The bytes of a frame, copied into a fresh mbuf; NULL (counted by the caller) if there is none. */
 struct rte_mbuf *lcore_mbuf_copy(struct lcore *lc, const struct frame *f);
+/*
+ * Makes, once, the pool that such copies come from when the frame is longer than a usual buffer: before any port
+ * with a max_len above FRAME_MAX_BYTES joins. A thread that may wait, one at a time. -ENOMEM.
+ */
+int lcore_jumbo_prepare(void);
 
 /* ---- life and view: control thread ----------------------------------------------------------- */
 
@@ -191,6 +196,11 @@ struct lcore_view {
 	struct stats_block stats;
 };
 void lcore_view(unsigned index, struct lcore_view *out);
+/*
+ * Frame buffers of the workers' own pools that are not free: 0 when nothing is under way (a device may keep some
+ * until it sends again). A moment's truth. (Devices receive into pools of their own.)
+ */
+unsigned lcore_mbufs_in_use(void);
 /* Checks the workers' reports (call about once a second): counts and returns silent online workers. */
 unsigned lcore_watchdog(void);
 

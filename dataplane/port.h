@@ -43,6 +43,7 @@ struct port_rules;
 #define PORT_F_FLOOD_QUOTA  (1u << 2) /* floods to it count against the flood quota */
 #define PORT_F_CHECK_MAC    (1u << 3) /* refuse a MAC seen elsewhere within 13 s (hub.md 4) */
 #define PORT_F_MBUF	    (1u << 4) /* a device: wants mbufs, see tx_burst */
+#define PORT_F_CHECK_LAN    (1u << 5) /* so, unless DisableCheckMacOnLocalBridge */
 
 struct port_ops {
 	const char *kind; /* "session", "bridge", ... in lists */
@@ -67,11 +68,12 @@ struct port_ops {
 struct port {
 	const struct port_ops *ops;
 	struct hub *hub;
-	uint32_t idx;	  /* 1 .. PORT_MAX-1 */
-	uint16_t gen;	  /* generation under which this port was reserved */
-	uint16_t home;	  /* worker index: owner, and the one that fans floods out to it */
-	uint32_t flags;	  /* PORT_F_* */
-	uint32_t max_len; /* longest frame it takes, bytes; FRAME_MAX_BYTES for sessions */
+	uint32_t idx;	/* 1 .. PORT_MAX-1 */
+	uint16_t gen;	/* generation under which this port was reserved */
+	uint16_t home;	/* worker index: owner, and the one that fans floods out to it */
+	uint32_t flags; /* PORT_F_* */
+	/* Longest frame in and out, bytes: FRAME_MAX_BYTES for sessions, else .. FRAME_JUMBO_MAX. */
+	uint32_t max_len;
 	/* MAC addresses that may stand behind it; frames of further ones are dropped. 0 = any number. */
 	uint32_t max_macs;
 	/* For each worker: the worker that can transmit on this port for it (itself, or by ring). */

@@ -61,7 +61,9 @@
 	X(HUB_IPV4, "hub_filter_ipv4", "hub option FilterIPv4")                                   \
 	X(HUB_IPV6, "hub_filter_ipv6", "hub option FilterIPv6")                                   \
 	X(HUB_NON_IP, "hub_filter_non_ip", "hub option FilterNonIP")                              \
-	X(HUB_BPDU, "hub_filter_bpdu", "hub option FilterBPDU")
+	X(HUB_BPDU, "hub_filter_bpdu", "hub option FilterBPDU")                                   \
+	X(SUPER, "super_frame",                                                                   \
+		"longer than that: segments a kernel merged or did not cut (GRO, TSO)")
 
 /* Why a copy did not leave: the same columns. */
 #define STATS_DROP_OUT_LIST(X)                                                                \

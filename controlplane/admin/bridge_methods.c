@@ -26,7 +26,11 @@ static const struct admin_field add_request[] = {
 	ADMIN_STR("PatchbayName", 0, DIRECTORY_BRIDGE_NAME_BYTES - 1,
 		"short name (default: DeviceName up to its first comma)"),
 	ADMIN_BOOL("PatchbayLimitBroadcast", "the storm limiter is on for what comes from there"),
-	ADMIN_BOOL("PatchbayMonitor", "receives only"),
+	ADMIN_BOOL("PatchbayMonitor", "receives only, and a copy of everything"),
+	ADMIN_BOOL("PatchbayKeepOffloads",
+		"leave GRO, TSO and the like of a kernel interface behind the device on"),
+	ADMIN_INT("PatchbayMaxFrame", 0, DIRECTORY_FRAME_MAX,
+		"longest frame in bytes, 0 or 1600 .. 9216 (0 = 1600)"),
 	ADMIN_END,
 };
 
@@ -47,6 +51,8 @@ static int add_begin(struct admin_call *call, struct change *st)
 		.tap = admin_get_bool(call, "TapMode"),
 		.limit_broadcast = admin_get_bool(call, "PatchbayLimitBroadcast"),
 		.monitor = admin_get_bool(call, "PatchbayMonitor"),
+		.keep_offloads = admin_get_bool(call, "PatchbayKeepOffloads"),
+		.max_frame = admin_get_int(call, "PatchbayMaxFrame"),
 	};
 	const char *name = admin_get_str(call, "PatchbayName");
 	const char *what;
@@ -63,6 +69,12 @@ static int add_begin(struct admin_call *call, struct change *st)
 	what = directory_bridge_wrong(wanted.device, wanted.tap, wanted.name);
 	if (what != NULL)
 		return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER, "%s", what);
+	if (wanted.max_frame == 0)
+		wanted.max_frame = DIRECTORY_FRAME_MIN;
+	if (wanted.max_frame < DIRECTORY_FRAME_MIN)
+		return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER,
+			"the longest frame should have %u to %u bytes", DIRECTORY_FRAME_MIN,
+			DIRECTORY_FRAME_MAX);
 	rc = bridges_add(&wanted, &st->change);
 	switch (rc) {
 	case 0:
@@ -198,7 +210,15 @@ static const struct admin_field enum_row[] = {
 	ADMIN_INT("PatchbayTxQueues", 0, UINT32_MAX, "transmit queues"),
 	ADMIN_INT("PatchbayLcore", 0, LCORE_MAX - 1, "worker that floods to it"),
 	ADMIN_BOOL("PatchbayLimitBroadcast", "the storm limiter is on"),
-	ADMIN_BOOL("PatchbayMonitor", "receives only"),
+	ADMIN_BOOL("PatchbayMonitor", "receives only, and a copy of everything"),
+	ADMIN_BOOL("PatchbayKeepOffloads", "offloads of a kernel interface behind it stay on"),
+	ADMIN_INT("PatchbayMaxFrame", DIRECTORY_FRAME_MIN, DIRECTORY_FRAME_MAX,
+		"longest frame, bytes"),
+	ADMIN_STR("PatchbayNote", 0, BRIDGE_NOTE_BYTES - 1, "what is less than it should be"),
+	ADMIN_INT64(
+		"PatchbayMissed", "frames the device itself dropped, its receive queue being full"),
+	ADMIN_INT64("PatchbayFaults",
+		"frames the device received badly, had no buffer for, or took and did not send"),
 	ADMIN_TIME("PatchbayUpTime", "when it came up, 0 = is not"),
 	ADMIN_TRAFFIC("Patchbay.", "Recv = from the device into the hub, Send = out to it"),
 	ADMIN_END,
@@ -238,6 +258,11 @@ static void put_row(struct admin_call *call, const struct local_bridge *lb)
 	admin_put_int(call, "PatchbayLcore", v.worker);
 	admin_put_bool(call, "PatchbayLimitBroadcast", lb->conf.limit_broadcast);
 	admin_put_bool(call, "PatchbayMonitor", lb->conf.monitor);
+	admin_put_bool(call, "PatchbayKeepOffloads", lb->conf.keep_offloads);
+	admin_put_int(call, "PatchbayMaxFrame", lb->conf.max_frame);
+	admin_put_str(call, "PatchbayNote", v.note);
+	admin_put_int64(call, "PatchbayMissed", v.missed);
+	admin_put_int64(call, "PatchbayFaults", v.faults);
 	admin_put_time(call, "PatchbayUpTime", up ? lb->up_ms : 0);
 	admin_put_traffic(call, "Patchbay.", &v.port.in, &v.port.out);
 	admin_row_end(call);

@@ -126,6 +126,8 @@ static const struct admin_field quiesce_response[] = {
 	ADMIN_BOOL("Quiet", "nothing is under way and no counter moved over three looks"),
 	ADMIN_INT64("QueuedFrames", "frames that wait in sessions at the last look"),
 	ADMIN_INT64("QueuedBytes", "their bytes"),
+	ADMIN_INT("FrameBuffers", 0, UINT32_MAX,
+		"buffers of the workers that are in use; a device may keep some until it sends again"),
 	ADMIN_END,
 };
 
@@ -208,6 +210,7 @@ static int quiesce_step(struct admin_call *call)
 	admin_put_bool(call, "Quiet", st->quiet_looks >= QUIESCE_LOOKS);
 	admin_put_int64(call, "QueuedFrames", st->queued_frames);
 	admin_put_int64(call, "QueuedBytes", st->queued_bytes);
+	admin_put_int(call, "FrameBuffers", lcore_mbufs_in_use());
 	return ADMIN_DONE;
 }
 

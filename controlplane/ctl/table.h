@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define TABLE_COLUMNS_MAX 16u
+#define TABLE_COLUMNS_MAX 20u
 #define TABLE_HELD_ROWS	  200u
 
 struct table_cell {

@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
+#include <rte_eal.h>
+#include <rte_malloc.h>
 
 #include "dataplane/hub.h"
+#include "dataplane/port_rules.h"
 #include "drivers/bridge/bridge_priv.h"
 
 /* Receive queues of devices per worker. The opener's thread: one at a time. */
@@ -71,19 +73,36 @@ void bridge_unload(struct bridge *b)
 
 /* ---- object ---------------------------------------------------------------------------------- */
 
-static void *zalloc_lines(size_t bytes)
+void *bridge_zalloc(size_t bytes, int socket)
 {
-	size_t size = (bytes + 63) / 64 * 64;
-	void *p = aligned_alloc(64, size);
+	return rte_zmalloc_socket("bridge", (bytes + 63) / 64 * 64, 64,
+		rte_eal_has_hugepages() ? socket : SOCKET_ID_ANY);
+}
 
-	if (p != NULL)
-		memset(p, 0, size);
-	return p;
+int bridge_rx_near(struct bridge *b, int socket)
+{
+	struct bridge_rx *rx = bridge_zalloc(BRIDGE_RX_QUEUES_MAX * sizeof(*rx), socket);
+
+	if (rx == NULL)
+		return bridge_fail(b, -ENOMEM,
+			"device %s: no memory for its queues (eal.memory_mb)", b->device);
+	rte_free(b->rx);
+	b->rx = rx;
+	return 0;
+}
+
+/* The stats block of a worker stands where the worker is. */
+static int worker_socket(unsigned index)
+{
+	struct lcore_view v;
+
+	lcore_view(index, &v);
+	return v.socket;
 }
 
 int bridge_create(const struct bridge_conf *conf, struct bridge **out)
 {
-	struct bridge *b = zalloc_lines(sizeof(*b));
+	struct bridge *b = bridge_zalloc(sizeof(*b), SOCKET_ID_ANY);
 	bool whole;
 
 	if (b == NULL)
@@ -96,14 +115,16 @@ int bridge_create(const struct bridge_conf *conf, struct bridge **out)
 	b->port.ops = b->ops->port;
 	b->port.hub = conf->hub;
 	b->port.flags = conf->port_flags | (conf->kind == BRIDGE_DEVICE ? PORT_F_MBUF : 0);
-	b->port.max_len = FRAME_MAX_BYTES;
-	b->rx = zalloc_lines(BRIDGE_RX_QUEUES_MAX * sizeof(*b->rx));
-	b->local = zalloc_lines(b->workers * sizeof(*b->local));
+	b->port.max_len = conf->max_frame;
+	b->keep_offloads = conf->keep_offloads;
+	b->limit_storms = conf->limit_storms;
+	b->rx = bridge_zalloc(BRIDGE_RX_QUEUES_MAX * sizeof(*b->rx), SOCKET_ID_ANY);
+	b->local = bridge_zalloc(b->workers * sizeof(*b->local), SOCKET_ID_ANY);
 	whole = b->rx != NULL && b->local != NULL;
 	for (unsigned i = 0; i < b->workers && whole; i++) {
 		b->local[i].bridge = b;
 		b->local[i].lfd.fd = -1;
-		b->port.stats[i] = zalloc_lines(sizeof(struct stats_block));
+		b->port.stats[i] = bridge_zalloc(sizeof(struct stats_block), worker_socket(i));
 		whole = b->port.stats[i] != NULL;
 	}
 	if (!whole) {
@@ -123,20 +144,27 @@ void bridge_free(struct bridge *b)
 		return;
 	if (b->plugged)
 		bridge_link_unwatch(b);
+	port_rules_free(&b->port);
 	for (unsigned i = 0; i < b->workers; i++)
-		free(b->port.stats[i]);
-	free(b->rx);
-	free(b->local);
-	free(b);
+		rte_free(b->port.stats[i]);
+	rte_free(b->rx);
+	rte_free(b->local);
+	rte_free(b);
 }
 
 int bridge_open(struct bridge *b)
 {
 	int rc;
 
-	b->error[0] = '\0';
+	b->error[0] = b->note[0] = '\0';
 	atomic_store_explicit(&b->gone, false, memory_order_relaxed);
-	rc = b->ops->open(b);
+	rc = 0;
+	if (b->port.max_len > FRAME_MAX_BYTES && lcore_jumbo_prepare() != 0)
+		rc = bridge_fail(b, -ENOMEM,
+			"device %s: no memory for frames of %u bytes (eal.memory_mb)", b->device,
+			b->port.max_len);
+	if (rc == 0)
+		rc = b->ops->open(b);
 	b->open = rc == 0;
 	if (rc == 0)
 		bridge_load(b);
@@ -233,11 +261,26 @@ static void attach_post(struct bridge *b, unsigned worker)
 		&(struct lcore_msg){.fn = msg_attach, .arg = b, .u = {b->link_up}});
 }
 
+/* The default policy has no rule but the storm limiter, and that is off for bridges unless asked for. */
+static int set_rules(struct bridge *b)
+{
+	const struct policy_input nothing = {0};
+	struct policy policy;
+
+	if (!b->limit_storms)
+		return 0;
+	policy_compile(&nothing, &policy);
+	return port_rules_set(&b->port, &policy);
+}
+
 int bridge_plug(struct bridge *b)
 {
 	bool gone = false;
-	int rc = port_reserve(&b->port);
+	int rc = set_rules(b);
 
+	if (rc != 0)
+		return rc;
+	rc = port_reserve(&b->port);
 	if (rc != 0)
 		return rc;
 	rc = reserve_all(b);
@@ -325,6 +368,9 @@ void bridge_view(const struct bridge *b, struct bridge_view *out)
 	out->rx_queues = b->rx_cnt;
 	out->tx_queues = b->tx_cnt;
 	out->worker = b->port.home;
+	out->missed = b->missed;
+	out->faults = b->faults;
+	snprintf(out->note, sizeof(out->note), "%s", b->note);
 }
 
 uint32_t bridge_port_idx(const struct bridge *b)

@@ -33,6 +33,7 @@
 
 #define BRIDGE_DEVICE_BYTES 512u /* devargs with NUL */
 #define BRIDGE_ERROR_BYTES  384u
+#define BRIDGE_NOTE_BYTES   160u
 
 struct bridge;
 struct hub;
@@ -54,7 +55,10 @@ struct bridge_conf {
 	enum bridge_kind kind;
 	const char *device; /* copied; shorter than BRIDGE_DEVICE_BYTES */
 	struct hub *hub;
-	uint32_t port_flags; /* PORT_F_RECEIVE_ONLY, PORT_F_CHECK_MAC, ... but not PORT_F_MBUF */
+	uint32_t port_flags; /* PORT_F_RECEIVE_ONLY, PORT_F_CHECK_LAN, ... but not PORT_F_MBUF */
+	uint32_t max_frame;  /* longest frame in and out, FRAME_MAX_BYTES .. FRAME_JUMBO_MAX */
+	bool limit_storms;   /* the storm limiter is on for what comes from there */
+	bool keep_offloads;  /* a borrowed kernel interface stays as it is (netdev.h) */
 	const struct bridge_callbacks *cb;
 	void *ctx;
 };
@@ -86,7 +90,7 @@ void bridge_close(struct bridge *b);
 /* Why bridge_open() failed; "" if it did not. Not while bridge_open() runs. */
 const char *bridge_error(const struct bridge *b);
 
-/* -EAGAIN (a worker's message ring is full: try later), -ENOSPC (no port index). Control thread. */
+/* -EAGAIN (a worker's message ring is full: try later), -ENOSPC (no port index), -ENOMEM. Control thread. */
 int bridge_plug(struct bridge *b);
 /* Of a plugged bridge. Never fails, idempotent; unplugged() follows. Control thread. */
 void bridge_unplug(struct bridge *b);
@@ -98,7 +102,10 @@ struct bridge_view {
 	bool link_up;
 	char mac[18]; /* of the device, "" = unknown */
 	char driver[32];
-	uint64_t missed; /* frames the device had to drop before anybody looked (its own count) */
+	/* The device's own count of frames that nobody ever saw, of a second ago at most. */
+	uint64_t missed; /* received and dropped, because its queue was full */
+	uint64_t faults; /* received badly or without a buffer, or taken and not sent */
+	char note[BRIDGE_NOTE_BYTES]; /* what is less than it should be; "" = nothing */
 	unsigned rx_queues;
 	unsigned tx_queues;
 	unsigned worker; /* home: the one that fans floods out to it */

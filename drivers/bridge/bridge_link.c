@@ -90,6 +90,8 @@ static void look(struct bridge *b)
 		}
 		return;
 	}
+	if (b->ops->count != NULL)
+		b->ops->count(b);
 	/* No room: the next look, at most a second away, sees the same difference. */
 	if (up == b->link_up || lcore_msg_reserve(lcore_get(b->port.home), 1) != 0)
 		return;

@@ -12,9 +12,11 @@
  *   ethdev_port.c     worker: mbufs from a device to the hub and back
  *   ethdev_pool.c     the memory that devices receive into
  *   ethdev_preload.c  how much of it one kind of device keeps
+ *   netdev.c          the kernel interface behind some devices
  *   checksum.c        completing checksums that a kernel or a guest left to hardware
  */
 
+#include <net/if.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,6 +61,8 @@ struct bridge_ops {
 	void (*detach)(struct lcore *lc, struct bridge *b);
 	/* Control thread, plugged: false = link down. Sets *gone if the device is no more. */
 	bool (*link)(struct bridge *b, bool *gone);
+	/* Control thread, plugged: reads the device's own counters into b. NULL = it has none. */
+	void (*count)(struct bridge *b);
 };
 
 struct bridge {
@@ -67,11 +71,14 @@ struct bridge {
 	/* ---- written by create and open, then read by all ---- */
 	const struct bridge_ops *ops;
 	uint16_t device_id; /* ethdev */
-	bool repair;	    /* its frames may carry unfinished checksums */
+	bool repair;	    /* a kernel or guest behind it: unfinished checksums, unsegmented TCP */
+	bool copies;	    /* what it receives goes on as a copy: its buffers are nowhere else */
+	bool keep_offloads;
+	bool limit_storms;
 	unsigned workers;
 	unsigned rx_cnt;
 	unsigned tx_cnt;
-	struct bridge_rx *rx;	    /* [BRIDGE_RX_QUEUES_MAX] */
+	struct bridge_rx *rx;	    /* [BRIDGE_RX_QUEUES_MAX], near the device */
 	struct bridge_local *local; /* [workers] */
 
 	/* ---- who opens and closes: one thread at a time ---- */
@@ -79,6 +86,9 @@ struct bridge {
 	char error[BRIDGE_ERROR_BYTES];
 	char mac[18];
 	char driver[32];
+	char note[BRIDGE_NOTE_BYTES];
+	char netdev[IFNAMSIZ]; /* kernel interface behind the device, "" = none */
+	bool netdev_changed;   /* its offloads are off */
 	bool open;
 	bool hotplugged; /* probed by us: removed with the bridge */
 	bool lsc;	 /* the device tells link changes itself */
@@ -94,8 +104,9 @@ struct bridge {
 	bool unplugging;
 	bool lost_told;
 	bool link_up;
-	unsigned waiting;     /* workers that have not said yet that they let go */
-	uint64_t detach_left; /* workers that the message has still to go to */
+	uint64_t missed, faults; /* bridge_view */
+	unsigned waiting;	 /* workers that have not said yet that they let go */
+	uint64_t detach_left;	 /* workers that the message has still to go to */
 	const struct bridge_callbacks *cb;
 	void *ctx;
 	struct grace_node grace;
@@ -108,6 +119,11 @@ extern const struct bridge_ops ethdev_ops;
 /* Sets b->error, returns err. */
 int bridge_fail(struct bridge *b, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* `bytes` of zeros near `socket` (-1: anywhere), on cache lines of their own, for rte_free(); NULL. */
+void *bridge_zalloc(size_t bytes, int socket);
+/* Of the thread that opens: rx[] anew, near the device. -ENOMEM. */
+int bridge_rx_near(struct bridge *b, int socket);
 
 /* Worker: the device has gone; the control thread hears it once. */
 void bridge_lose(struct lcore *lc, struct bridge *b);
@@ -144,10 +160,10 @@ unsigned ethdev_preload(const char *devargs);
 
 /* ---- ethdev_pool.c: threads that open and close, control thread ---- */
 
-/* At least `mbufs` buffers near `socket`; one that a closed device has left behind, if it fits. NULL. */
-struct rte_mempool *ethdev_pool_get(unsigned mbufs, int socket);
-/* The device is closed; frames of it may still be anywhere. */
-void ethdev_pool_put(struct rte_mempool *pool);
+/* At least `mbufs` buffers for frames of max_len near `socket`; a closed device's, if it fits. NULL. */
+struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, int socket);
+/* The device is closed; frames of it may still be anywhere, unless all are known to be `home`. */
+void ethdev_pool_put(struct rte_mempool *pool, bool home);
 /* Frees what is left behind and complete. Control thread. */
 void ethdev_pool_reap(void);
 /* All of it, workers having stopped. */
@@ -161,5 +177,11 @@ void ethdev_pool_fini(void);
  * checksums stay as they are. `frame` has `len` bytes and is ours alone. True if something was written.
  */
 bool checksum_complete(uint8_t *frame, uint32_t len);
+
+/*
+ * Whether a frame that is too long is one that a kernel made from several, or left to be cut into several: TCP
+ * or UDP over IP, behind at most one VLAN tag, also if its end is missing.
+ */
+bool checksum_is_super(const uint8_t *frame, uint32_t len);
 
 #endif

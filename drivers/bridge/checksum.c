@@ -91,17 +91,39 @@ static bool complete_ip6(uint8_t *ip, uint32_t len)
 	return complete_l4(ip + 40, payload, ip[6], sum(ip + 8, 32));
 }
 
-bool checksum_complete(uint8_t *frame, uint32_t len)
+/* EtherType behind at most one tag, and where what it speaks of begins; 0: no frame. */
+static uint32_t payload_type(const uint8_t *frame, uint32_t len, uint32_t *at)
 {
-	uint32_t at = 14, type;
+	uint32_t type;
 
-	if (len < at)
-		return false;
+	*at = 14;
+	if (len < *at)
+		return 0;
 	type = load16(frame + 12);
 	if (type == ETHERTYPE_VLAN && len >= 18) {
 		type = load16(frame + 16);
-		at = 18;
+		*at = 18;
 	}
+	return type;
+}
+
+bool checksum_is_super(const uint8_t *frame, uint32_t len)
+{
+	uint32_t at, type = payload_type(frame, len, &at), proto;
+
+	if (type == ETHERTYPE_IP4 && len >= at + 20)
+		proto = frame[at + 9];
+	else if (type == ETHERTYPE_IP6 && len >= at + 40)
+		proto = frame[at + 6];
+	else
+		return false;
+	return proto == PROTO_TCP || proto == PROTO_UDP;
+}
+
+bool checksum_complete(uint8_t *frame, uint32_t len)
+{
+	uint32_t at, type = payload_type(frame, len, &at);
+
 	if (type == ETHERTYPE_IP4)
 		return complete_ip4(frame + at, len - at);
 	return type == ETHERTYPE_IP6 && complete_ip6(frame + at, len - at);

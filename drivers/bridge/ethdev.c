@@ -19,6 +19,7 @@
 
 #include "dataplane/hub.h"
 #include "drivers/bridge/bridge_priv.h"
+#include "drivers/bridge/netdev.h"
 
 #define DESCRIPTORS 512u /* per queue, as far as the device allows */
 #define MBUFS_PER_RX \
@@ -30,16 +31,17 @@ static const struct {
 	const char *driver;
 	bool all_queues; /* its devargs say how many there are, and its peer may use any of them */
 	bool unfinished; /* its peer, a kernel or a guest, may leave checksums to hardware */
+	bool keeps;	 /* does not give its buffers back when it is closed */
 } known[] = {
-	{"net_vhost", true, true},
-	{"net_ring", false, false},
-	{"net_pcap", true, false},
-	{"net_af_packet", true, true},
-	{"net_af_xdp", true, true},
-	{"net_virtio", false, true},
-	{"net_virtio_user", false, true},
-	{"net_memif", false, true},
-	{"net_tap", false, true},
+	{"net_vhost", true, true, false},
+	{"net_ring", false, false, false},
+	{"net_pcap", true, false, false},
+	{"net_af_packet", true, true, false},
+	{"net_af_xdp", true, true, true},
+	{"net_virtio", false, true, false},
+	{"net_virtio_user", false, true, false},
+	{"net_memif", false, true, false},
+	{"net_tap", false, true, false},
 };
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -71,6 +73,20 @@ static int own(struct bridge *b)
 	return 0;
 }
 
+/* What the drivers return says little, and most of them say -1 for everything. */
+static void say_why(struct bridge *b, int err, const char *name)
+{
+	char netdev[IFNAMSIZ];
+
+	if (netdev_name(name, b->device, netdev) && netdev_state(netdev) == NETDEV_GONE)
+		bridge_fail(b, err, "device %s: there is no interface %s", b->device, netdev);
+	else
+		bridge_fail(b, err,
+			"device %s: %s (missing, in use by another program, or wrong options; "
+			"a PCI device needs eal.options without --no-pci)",
+			b->device, err == -EPERM ? "its driver refused it" : strerror(-err));
+}
+
 static int find_or_probe(struct bridge *b, struct rte_eth_dev_info *info)
 {
 	struct rte_devargs args = {0};
@@ -91,10 +107,7 @@ static int find_or_probe(struct bridge *b, struct rte_eth_dev_info *info)
 		id = rc == 0 ? find_port(args.name, info) : rc;
 	}
 	if (id < 0)
-		bridge_fail(b, id,
-			"device %s: %s (missing, in use by another program, or wrong options; "
-			"a PCI device needs eal.options without --no-pci)",
-			b->device, strerror(-id));
+		say_why(b, id, args.name);
 	free(args.data);
 	if (id < 0)
 		return id;
@@ -144,12 +157,13 @@ static int count_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 {
 	bool all = false;
 
-	b->repair = false;
+	b->repair = b->copies = false;
 	for (unsigned i = 0; i < RTE_DIM(known); i++) {
 		if (strcmp(info->driver_name, known[i].driver) != 0)
 			continue;
 		all = known[i].all_queues;
 		b->repair = known[i].unfinished;
+		b->copies = known[i].keeps;
 	}
 	b->rx_cnt = at_most(all ? BRIDGE_RX_QUEUES_MAX : b->workers, info->max_rx_queues);
 	b->tx_cnt = at_most(b->workers, info->max_tx_queues);
@@ -157,6 +171,14 @@ static int count_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 		return bridge_fail(b, -EINVAL, "device %s has %u receive and %u transmit queues",
 			b->device, info->max_rx_queues, info->max_tx_queues);
 	return 0;
+}
+
+/* The packet ring's driver wants buffers that hold a whole slot. */
+static uint32_t buffer_len(const struct bridge *b, const struct rte_eth_dev_info *info)
+{
+	uint32_t slot = netdev_frame_limit(info->driver_name, b->device);
+
+	return slot != UINT32_MAX && slot > b->port.max_len ? slot : b->port.max_len;
 }
 
 static int set_up_queues(struct bridge *b, const struct rte_eth_dev_info *info)
@@ -172,7 +194,7 @@ static int set_up_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 		return rc;
 	mbufs = b->rx_cnt * (rxd + MBUFS_PER_RX) + b->tx_cnt * txd + b->workers * MBUFS_PER_WORKER;
 	mbufs += ethdev_preload(b->device);
-	b->pool = ethdev_pool_get(mbufs, socket);
+	b->pool = ethdev_pool_get(mbufs, buffer_len(b, info), socket);
 	if (b->pool == NULL)
 		return bridge_fail(b, -ENOMEM,
 			"device %s: no memory for %u frame buffers (eal.memory_mb)", b->device,
@@ -200,12 +222,55 @@ static int ethdev_event(uint16_t, enum rte_eth_event_type type, void *arg, void 
 	return 0;
 }
 
+static bool is_virtual(const struct rte_eth_dev_info *info)
+{
+	const struct rte_bus *bus = rte_bus_find_by_device(info->device);
+
+	return bus != NULL && strcmp(rte_bus_name(bus), "vdev") == 0;
+}
+
+/*
+ * Jumbo frames. The MTU of a NIC is what it receives at most, and nobody but us could set it; without max_frame it
+ * stays as it is. Virtual devices do not look at theirs and say too little, but two have limits of their own:
+ * what is longer than a slot of the packet ring would arrive cut off, and a frame of AF_XDP fits a page.
+ */
+static int set_length(struct bridge *b, const struct rte_eth_dev_info *info, uint16_t *mtu)
+{
+	uint32_t need = b->port.max_len - RTE_ETHER_HDR_LEN;
+	uint32_t slot = netdev_frame_limit(info->driver_name, b->device);
+
+	if (b->port.max_len > slot)
+		return bridge_fail(b, -EINVAL,
+			"device %s: its packet ring holds frames of %u bytes, not %u: give it "
+			"framesz=%u,blocksz=%u",
+			b->device, slot, b->port.max_len, rte_align32pow2(b->port.max_len * 5 / 4),
+			rte_align32pow2(b->port.max_len * 5 / 4) * 4);
+	if (rte_eth_dev_get_mtu(b->device_id, mtu) != 0 || is_virtual(info)) {
+		*mtu = 0;
+		slot = strcmp(info->driver_name, "net_af_xdp") == 0 ? info->max_rx_pktlen
+								    : UINT32_MAX;
+	} else if (b->port.max_len > FRAME_MAX_BYTES) {
+		slot = (uint32_t)info->max_mtu + RTE_ETHER_HDR_LEN;
+		*mtu = (uint16_t)(need > *mtu ? need : *mtu);
+	}
+	if (b->port.max_len > slot)
+		return bridge_fail(b, -EINVAL,
+			"device %s cannot carry frames of %u bytes, only of %u (max_frame)",
+			b->device, b->port.max_len, slot);
+	return 0;
+}
+
 static int configure(struct bridge *b, const struct rte_eth_dev_info *info)
 {
 	struct rte_eth_conf conf = {0};
+	uint16_t mtu;
+	int rc = set_length(b, info, &mtu);
 	uint64_t rss =
 		(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
 
+	if (rc != 0)
+		return rc;
+	conf.rxmode.mtu = mtu;
 	b->lsc = info->dev_flags != NULL && (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	conf.intr_conf.lsc = b->lsc;
 	if (b->rx_cnt > 1 && rss != 0) {
@@ -247,18 +312,42 @@ static void unregister(struct bridge *b, enum rte_eth_event_type type)
 		usleep(1000);
 }
 
+/* The kernel interface behind it, if it borrows one. */
+static void take_netdev(struct bridge *b, const struct rte_eth_dev_info *info)
+{
+	/* A program of its own, or frames longer than one may see on a veth. */
+	bool taken =
+		strcmp(info->driver_name, "net_af_xdp") == 0 || b->port.max_len > FRAME_MAX_BYTES;
+	int rc;
+
+	b->netdev_changed = false;
+	if (!netdev_name(info->driver_name, b->device, b->netdev))
+		b->netdev[0] = '\0';
+	if (b->netdev[0] == '\0' || b->keep_offloads)
+		return;
+	b->netdev_changed = true;
+	rc = netdev_offloads_off(b->netdev, !taken);
+	if (rc != 0)
+		snprintf(b->note, sizeof(b->note),
+			"offloads of %s stay on (%s); super_frame counts what that costs",
+			b->netdev, strerror(-rc));
+}
+
 /* From any state behind find_or_probe(). */
 static void let_go(struct bridge *b)
 {
 	struct rte_eth_dev_info info;
 
+	if (b->netdev_changed)
+		netdev_offloads_back(b->netdev);
+	b->netdev_changed = false;
 	unregister(b, RTE_ETH_EVENT_INTR_LSC);
 	unregister(b, RTE_ETH_EVENT_INTR_RMV);
 	rte_eth_dev_stop(b->device_id);
 	rte_eth_dev_owner_unset(b->device_id, b->owner);
 	if (b->hotplugged && rte_eth_dev_info_get(b->device_id, &info) == 0)
 		rte_dev_remove(info.device);
-	ethdev_pool_put(b->pool);
+	ethdev_pool_put(b->pool, b->copies);
 	b->pool = NULL;
 }
 
@@ -271,7 +360,11 @@ static int ethdev_open(struct bridge *b)
 		return rc;
 	rc = count_queues(b, &info);
 	if (rc == 0)
+		rc = bridge_rx_near(b, rte_eth_dev_socket_id(b->device_id));
+	if (rc == 0)
 		rc = configure(b, &info);
+	if (rc == 0)
+		take_netdev(b, &info);
 	if (rc == 0)
 		rc = set_up_queues(b, &info);
 	if (rc == 0) {
@@ -322,8 +415,24 @@ static bool ethdev_link(struct bridge *b, bool *gone)
 
 	if (rte_eth_dev_is_removed(b->device_id) > 0)
 		*gone = true;
+	if (b->netdev[0] != '\0') {
+		enum netdev_state state = netdev_state(b->netdev);
+
+		*gone = *gone || state == NETDEV_GONE;
+		return state == NETDEV_UP;
+	}
 	/* A device that cannot tell has none to lose. */
 	return rc != 0 || link.link_status == RTE_ETH_LINK_UP;
+}
+
+static void ethdev_count(struct bridge *b)
+{
+	struct rte_eth_stats s;
+
+	if (rte_eth_stats_get(b->device_id, &s) != 0)
+		return;
+	b->missed = s.imissed;
+	b->faults = s.ierrors + s.rx_nombuf + s.oerrors;
 }
 
 const struct bridge_ops ethdev_ops = {
@@ -333,4 +442,5 @@ const struct bridge_ops ethdev_ops = {
 	.attach = ethdev_attach,
 	.detach = ethdev_detach,
 	.link = ethdev_link,
+	.count = ethdev_count,
 };

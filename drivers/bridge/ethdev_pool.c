@@ -23,6 +23,7 @@
 struct resting {
 	struct rte_mempool *pool;
 	int socket;
+	uint16_t room;
 	bool complete;
 	uint64_t token; /* of the grace period since it was seen complete */
 	LIST_ENTRY(resting) entry;
@@ -34,14 +35,15 @@ static struct {
 	unsigned serial;
 } pools = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static struct rte_mempool *take(unsigned mbufs, int socket)
+static struct rte_mempool *take(unsigned mbufs, uint16_t room, int socket)
 {
 	struct rte_mempool *pool = NULL;
 	struct resting *r;
 
 	pthread_mutex_lock(&pools.lock);
 	LIST_FOREACH (r, &pools.list, entry) {
-		if (r->pool->size == mbufs && (r->socket == socket || socket < 0))
+		if (r->pool->size == mbufs && r->room == room &&
+			(r->socket == socket || socket < 0))
 			break;
 	}
 	if (r != NULL) {
@@ -53,7 +55,15 @@ static struct rte_mempool *take(unsigned mbufs, int socket)
 	return pool;
 }
 
-struct rte_mempool *ethdev_pool_get(unsigned mbufs, int socket)
+/* Room for the longest frame and the tag that a driver took out of it; the usual size if that will do. */
+static uint16_t data_room(uint32_t max_len)
+{
+	uint32_t room = RTE_PKTMBUF_HEADROOM + (max_len + 4 + 63) / 64 * 64;
+
+	return (uint16_t)(room > RTE_MBUF_DEFAULT_BUF_SIZE ? room : RTE_MBUF_DEFAULT_BUF_SIZE);
+}
+
+struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, int socket)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
@@ -62,17 +72,22 @@ struct rte_mempool *ethdev_pool_get(unsigned mbufs, int socket)
 	mbufs = (unsigned)rte_align32pow2(mbufs + 1) - 1;
 	if (!rte_eal_has_hugepages())
 		socket = SOCKET_ID_ANY;
-	pool = take(mbufs, socket);
+	pool = take(mbufs, data_room(max_len), socket);
 	if (pool != NULL)
 		return pool;
 	snprintf(name, sizeof(name), "patchbay_dev_%u", pools.serial++);
-	return rte_pktmbuf_pool_create(name, mbufs, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+	return rte_pktmbuf_pool_create(name, mbufs, CACHE, 0, data_room(max_len), socket);
 }
 
-void ethdev_pool_put(struct rte_mempool *pool)
+void ethdev_pool_put(struct rte_mempool *pool, bool home)
 {
-	struct resting *r = calloc(1, sizeof(*r));
+	struct resting *r;
 
+	if (home) {
+		rte_mempool_free(pool);
+		return;
+	}
+	r = calloc(1, sizeof(*r));
 	/* Without these few bytes the pool stays for the life of the process: better than one freed early. */
 	if (pool == NULL || r == NULL) {
 		free(r);
@@ -80,6 +95,7 @@ void ethdev_pool_put(struct rte_mempool *pool)
 	}
 	r->pool = pool;
 	r->socket = pool->socket_id;
+	r->room = rte_pktmbuf_data_room_size(pool);
 	pthread_mutex_lock(&pools.lock);
 	LIST_INSERT_HEAD(&pools.list, r, entry);
 	pthread_mutex_unlock(&pools.lock);

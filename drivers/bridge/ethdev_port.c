@@ -29,12 +29,16 @@ static bool is_private(const struct rte_mbuf *m)
 
 /*
  * Makes it one segment, puts a stripped VLAN tag back, completes checksums. NULL if that cannot be done: it is
- * freed, and counted as too long, which is what keeps a chain from becoming one segment.
+ * freed, and counted as too long, which is what keeps a chain from becoming one segment, or as what it is.
  */
 static struct rte_mbuf *reshape(struct lcore *lc, struct bridge *b, struct rte_mbuf *m)
 {
-	if (!is_private(m)) {
-		struct rte_mbuf *copy = rte_pktmbuf_copy(m, lcore_pool(lc), 0, UINT32_MAX);
+	enum stats_drop_in reason;
+
+	if (b->copies || !is_private(m)) {
+		const struct frame f = {.data = rte_pktmbuf_mtod(m, uint8_t *), .len = m->data_len};
+		struct rte_mbuf *copy = b->copies ? lcore_mbuf_copy(lc, &f)
+						  : rte_pktmbuf_copy(m, b->pool, 0, UINT32_MAX);
 
 		rte_pktmbuf_free(m);
 		if (copy == NULL) {
@@ -48,12 +52,18 @@ static struct rte_mbuf *reshape(struct lcore *lc, struct bridge *b, struct rte_m
 	if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 && rte_vlan_insert(&m) != 0)
 		goto too_long;
 	m->ol_flags &= ~ODD_FLAGS;
-	if (b->repair)
-		checksum_complete(rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	if (!b->repair)
+		return m;
+	if (unlikely(m->data_len > b->port.max_len))
+		goto too_long;
+	checksum_complete(rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
 	return m;
 
 too_long:
-	hub_count_drop_in(lc, &b->port, STATS_DROP_IN_LONG, 1);
+	reason = b->repair && checksum_is_super(rte_pktmbuf_mtod(m, uint8_t *), m->data_len)
+		? STATS_DROP_IN_SUPER
+		: STATS_DROP_IN_LONG;
+	hub_count_drop_in(lc, &b->port, reason, 1);
 	rte_pktmbuf_free(m);
 	return NULL;
 }

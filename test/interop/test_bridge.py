@@ -22,8 +22,7 @@ def fixture_lab(request, make_lab):
     lab.workers = request.param
     lab.one, lab.two = TapHost(lab, "one", "192.168.60.1"), TapHost(lab, "two", "192.168.60.2")
     yield lab
-    assert lab.server.stop() == 0
-    lab.close()
+    bridges.end(lab)
 
 
 def test_it_is_a_session(lab, balanced):  # pylint: disable=unused-argument

@@ -27,8 +27,7 @@ def fixture_lab(request, make_lab):
     lab.server.start()
     lab.workers = request.param
     yield lab
-    assert lab.server.stop() == 0
-    lab.close()
+    bridges.end(lab)
 
 
 def waits_for(server, name):
@@ -64,50 +63,6 @@ def test_ring_joins_two_hubs(lab, balanced):  # pylint: disable=unused-argument
     two.unplug()
 
 
-def test_existing_interface(lab, balanced):  # pylint: disable=unused-argument
-    """A veth with its default offloads through the packet socket PMD: TCP checksums are completed."""
-    server, far = lab.nodes["server"], lab.node("far")
-    subprocess.run(["nsenter", f"--net=/proc/{server.init_pid}/ns/net", "ip", "link", "add", "veth0", "type", "veth",
-                    "peer", "name", "eth0", "netns", str(far.init_pid)], check=True)
-    server.ip("link set veth0 up")
-    far.ip("addr add 192.168.61.20/24 dev eth0")
-    far.ip("link set eth0 up")
-    got = bridges.create_device(lab.server, "DEFAULT", "net_af_packet0,iface=veth0", "veth")
-    assert got["Driver"] == "net_af_packet"
-    tap = TapHost(lab, "tap", "192.168.61.21")
-    for size in (0, 56, 1472):
-        assert tap.ping("192.168.61.20", 10, size, wait_s=5) == (10, 10), f"payload {size}"
-    # The far kernel leaves checksums to hardware; its segments would be too long for a hub.
-    far.run("ip", "link", "set", "eth0", "gso_max_segs", "1")
-    bits = iperf(Far(far, "192.168.61.20"), tap, 1)["sum_received"]["bits_per_second"]
-    assert bits > FLOOR_BITS, f"{bits / 1e6:.1f} Mbit/s"
-    tap.unplug()
-    bridges.delete(lab.server, "DEFAULT", "veth")
-
-
-def test_vlan_tag_is_put_back(lab, balanced):  # pylint: disable=unused-argument
-    """The kernel takes the tag out of a frame that it gives to a packet socket."""
-    server, far = lab.nodes["server"], lab.node("tagged")
-    subprocess.run(["nsenter", f"--net=/proc/{server.init_pid}/ns/net", "ip", "link", "add", "veth1", "type", "veth",
-                    "peer", "name", "eth0", "netns", str(far.init_pid)], check=True)
-    server.ip("link set veth1 up")
-    far.ip("link set eth0 up")
-    pcap = server.folder / "tagged.pcap"
-    bridges.create_device(lab.server, "SECOND", "net_af_packet1,iface=veth1", "veth")
-    bridges.create_device(lab.server, "SECOND", f"net_pcap_tagged,tx_pcap={pcap}", "tagged")
-    sent = [frames.frame(frames.BROADCAST, frames.mac(i, 62), size, b"\x00\x07\x88\xb5", ethertype=0x8100)
-            for i, size in enumerate((64, 200, 1514))]
-    with far.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-        sock.bind(("eth0", 0))
-        for frame in sent:
-            sock.send(frame)
-    wait_for("frames", lambda: bridges.rows(lab.server)["tagged"]["Send.BroadcastCount"] >= len(sent))
-    assert {m["mac"] for m in lab.server.macs("SECOND")} >= {mac_text(f[6:12]) for f in sent}
-    for name in ("veth", "tagged"):
-        bridges.delete(lab.server, "SECOND", name)
-    assert [f for f in pcap_frames(pcap) if f[12:14] == b"\x81\x00"] == sent
-
-
 def test_queues_are_spread(lab, balanced):  # pylint: disable=unused-argument
     """Each worker gets its share; a device with one queue goes to who has least."""
     names = [f"n{i}" for i in range(lab.workers)]
@@ -133,19 +88,8 @@ def test_flood_to_one_queue(lab, balanced):  # pylint: disable=unused-argument
     wait_for("floods", lambda: bridges.rows(lab.server)["flood"]["Send.BroadcastCount"] >= len(sent))
     bridges.delete(lab.server, "DEFAULT", "flood")
     tap.unplug()
-    got = [f for f in pcap_frames(pcap) if f[12:14] == sent[0][12:14]]
+    got = [f for f in bridges.pcap_frames(pcap) if f[12:14] == sent[0][12:14]]
     assert got == [f + bytes(max(0, 60 - len(f))) for f in sent]
-
-
-def pcap_frames(path):
-    """All frames of a pcap file."""
-    out, data = [], pathlib.Path(path).read_bytes()
-    at = 24
-    while at < len(data):
-        (length,) = struct.unpack_from("<I", data, at + 8)
-        out.append(data[at + 16:at + 16 + length])
-        at += 16 + length
-    return out
 
 
 def test_wrong_devices(lab, balanced):  # pylint: disable=unused-argument
@@ -154,7 +98,7 @@ def test_wrong_devices(lab, balanced):  # pylint: disable=unused-argument
     tap = TapHost(lab, "ok", "192.168.61.40")
     wrong = {"nonsense": ("net_nosuchdriver0", "neither a PCI address nor a virtual device"),
              "pci": ("0000:ff:1f.7", "No such device"),
-             "noiface": ("net_af_packet3,iface=nosuchcard", "device net_af_packet3"),
+             "noiface": ("net_af_packet3,iface=nosuchcard", "there is no interface nosuchcard"),
              "args": ("net_null7,nonsense=1", "device net_null7")}
     for name, (devargs, _) in wrong.items():
         bridges.create_device(server, "DEFAULT", devargs, name, wait=False)
@@ -205,5 +149,4 @@ def test_hot_add_and_remove(lab, balanced):  # pylint: disable=unused-argument
     one.unplug()
     two.unplug()
     books.check(server)
-    # The pool of a closed device goes when every single buffer is back.
-    wait_for("pools of devices gone", lambda: not bridges.device_pools(server))
+    bridges.all_is_back(server)

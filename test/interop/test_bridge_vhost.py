@@ -63,8 +63,7 @@ def fixture_lab(request, make_lab):
     lab.one, lab.two = TapHost(lab, "one", "192.168.62.1"), TapHost(lab, "two", "192.168.62.2", hub="SECOND")
     lab.peer = Peer(lab)
     yield lab
-    assert lab.server.stop() == 0
-    lab.close()
+    bridges.end(lab)
 
 
 def test_waits_for_its_peer(lab, balanced):  # pylint: disable=unused-argument

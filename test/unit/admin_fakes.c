@@ -431,6 +431,11 @@ void lcore_view(unsigned index, struct lcore_view *out)
 	out->index = index;
 }
 
+unsigned lcore_mbufs_in_use(void)
+{
+	return 0;
+}
+
 bool lcore_quiet(void)
 {
 	return fakes.quiet;

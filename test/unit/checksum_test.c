@@ -182,6 +182,33 @@ static void test_left_alone(void **)
 	assert_memory_equal(m.bytes, before.bytes, FRAME_MAX);
 }
 
+/* What a too long frame is called: by what it carries, also when its end is missing. */
+static void test_super(void **)
+{
+	uint8_t f[200] = {0};
+
+	put16(f + 12, 0x0800);
+	f[14 + 9] = 6;
+	assert_true(checksum_is_super(f, 34));
+	assert_false(checksum_is_super(f, 33));
+	f[14 + 9] = 17;
+	assert_true(checksum_is_super(f, sizeof(f)));
+	f[14 + 9] = 1;
+	assert_false(checksum_is_super(f, sizeof(f)));
+	put16(f + 12, 0x86dd);
+	f[14 + 6] = 6;
+	assert_true(checksum_is_super(f, 54));
+	assert_false(checksum_is_super(f, 53));
+	put16(f + 12, 0x8100);
+	put16(f + 16, 0x0800);
+	f[18 + 9] = 6;
+	assert_true(checksum_is_super(f, 38));
+	assert_false(checksum_is_super(f, 37));
+	put16(f + 12, 0x0806);
+	assert_false(checksum_is_super(f, sizeof(f)));
+	assert_false(checksum_is_super(f, 13));
+}
+
 /* Random bytes behind a plausible start: no crash, nothing beyond the frame. */
 static void test_random(void **)
 {
@@ -199,6 +226,7 @@ static void test_random(void **)
 			p[16] = 0;
 			p[18] = 0;
 		}
+		checksum_is_super(p, len);
 		checksum_complete(p, len);
 		free(p);
 	}
@@ -211,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_unfinished_are_completed),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_super),
 		cmocka_unit_test(test_random),
 	};
 

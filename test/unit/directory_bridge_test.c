@@ -53,6 +53,8 @@ static void test_round_trip(void **)
 	b->limit_broadcast = true;
 	b = add("NOT YET", "net_vhost0,iface=/run/a\"\\c.sock", false, "net_vhost0");
 	b->monitor = true;
+	b->keep_offloads = true;
+	b->max_frame = 9000;
 	text = directory_serialise(&size);
 	assert_non_null(text);
 	assert_int_equal(load(text), 0);
@@ -62,11 +64,13 @@ static void test_round_trip(void **)
 	assert_string_equal(b->hub, "DEFAULT");
 	assert_string_equal(b->device, "Lan");
 	assert_string_equal(b->name, "lan-side");
-	assert_true(b->tap && b->limit_broadcast && !b->monitor);
+	assert_true(b->tap && b->limit_broadcast && !b->monitor && !b->keep_offloads);
+	assert_int_equal(b->max_frame, DIRECTORY_FRAME_MIN);
 	assert_ptr_equal(directory_bridge_find("DEFAULT", "LAN-SIDE"), b);
 	b = directory_bridge_find("NOT YET", "net_vhost0");
 	assert_non_null(b);
-	assert_true(!b->tap && !b->limit_broadcast && b->monitor);
+	assert_true(!b->tap && !b->limit_broadcast && b->monitor && b->keep_offloads);
+	assert_int_equal(b->max_frame, 9000);
 	/* Without bridges nothing of them stands in the file. */
 	directory_clear();
 	text = directory_serialise(&size);

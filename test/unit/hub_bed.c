@@ -97,7 +97,7 @@ int hub_teardown(void **)
 
 void send_here(struct lcore *lc, void *arg)
 {
-	static _Thread_local uint8_t bytes[FRAME_BURST][2000];
+	static _Thread_local uint8_t bytes[FRAME_BURST][FRAME_JUMBO_MAX + 1];
 	struct send *s = arg;
 	struct frame frames[FRAME_BURST];
 

@@ -39,6 +39,52 @@ static void too_long_for_the_receiver(void **)
 	assert_abc_books();
 }
 
+/* Between ports that were configured for them, on one worker, across workers and to a device; never to others. */
+static void jumbo_frames(void **)
+{
+	static struct fake_port d;
+	struct fake_port *all[] = {&a, &b, &c, &d};
+	struct send s = {.from = &a};
+
+	assert_int_equal(lcore_jumbo_prepare(), 0);
+	assert_int_equal(lcore_jumbo_prepare(), 0);
+	fake_port_init(&d, hub, 1, PORT_F_MBUF);
+	a.port.max_len = c.port.max_len = FRAME_JUMBO_MAX;
+	d.port.max_len = 9000;
+	join_and_learn();
+	join(&d);
+	send_one(&d, MAC_B, MAC_A + 16, false);
+	fake_port_clear(&b);
+	add(&s, MAC_B, MAC_A, 1);	   /* oversize */
+	add(&s, MAC_C, MAC_A, 2);	   /* c */
+	add(&s, MAC_A + 16, MAC_A, 3);	   /* oversize */
+	add(&s, FAKE_BROADCAST, MAC_A, 4); /* c; oversize twice */
+	for (unsigned i = 0; i < s.n; i++)
+		s.f[i].len = FRAME_JUMBO_MAX;
+	add(&s, MAC_A + 16, MAC_A, 5); /* d */
+	s.f[4].len = 9000;
+	add(&s, MAC_C, MAC_A, 6); /* too long for its own port */
+	s.f[5].len = FRAME_JUMBO_MAX + 1;
+	send_all(&s);
+	ASSERT_CNT(0, 0, 2);
+	assert_int_equal(atomic_load(&d.cnt), 1);
+	assert_int_equal(c.len[0], FRAME_JUMBO_MAX);
+	assert_int_equal(d.len[0], 9000);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_OVERSIZE), 4);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_LONG), 1);
+	/* A port that was not configured for them neither gives nor takes them. */
+	s.n = 1;
+	s.from = &b;
+	s.f[0].src = MAC_B;
+	s.f[0].dst = MAC_C;
+	send_all(&s);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_LONG), 2);
+	assert_books(all, 4);
+	leave(&d);
+	assert_true(worker_settle());
+	port_release(&d.port);
+}
+
 static void a_full_ring_drops_and_counts(void **)
 {
 	struct send s = {.from = &a, .n = 0};
@@ -236,8 +282,11 @@ static void devices_get_references(void **)
 	/* From a device, itself a member for floods. */
 	s.from = &d;
 	s.backed = true;
-	for (uint32_t i = 0; i < 40; i++)
+	for (uint32_t i = 0; i < 40; i++) {
 		s.f[i].src = MAC_A + 0x100;
+		if (s.f[i].len > d.port.max_len)
+			s.f[i].len = (uint16_t)d.port.max_len;
+	}
 	send_all(&s);
 	assert_int_equal(atomic_load(&d.cnt), 2 * (14 - 3));
 	assert_int_equal(atomic_load(&e.cnt), 3 * 14);
@@ -405,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HUB_TEST(too_long_for_the_receiver),
+		HUB_TEST(jumbo_frames),
 		HUB_TEST(a_full_ring_drops_and_counts),
 		HUB_TEST(a_full_ring_does_not_hide_the_sockets),
 		HUB_TEST(busy_sockets_do_not_starve_the_rings),

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#include "dataplane/hub_options.h"
+
 /* ---- learning and switching -------------------------------------------------------------------- */
 
 static void unknown_floods_known_goes_to_one_port(void **)
@@ -136,6 +138,30 @@ static void a_port_over_its_limit_is_dropped(void **)
 	send_one(&a, MAC_B, MAC_A, false);
 	ASSERT_CNT(3, 1, 0);
 	assert_abc_books();
+}
+
+/* The hub's option speaks of bridges only, and from now on. */
+static void the_lan_may_be_free_of_it(void **)
+{
+	struct hub_options options;
+
+	c.port.flags |= PORT_F_CHECK_LAN;
+	b.port.flags |= PORT_F_CHECK_MAC;
+	join_and_learn();
+	send_one(&c, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_MAC_CONFLICT), 1);
+	hub_options_default(&options);
+	options.disable_check_mac_on_local_bridge = true;
+	assert_int_equal(hub_set_options(hub, &options), 0);
+	send_one(&b, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_MAC_CONFLICT), 2);
+	send_one(&c, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_MAC_CONFLICT), 2);
+	ASSERT_CNT(1, 1, 0);
+	options.disable_check_mac_on_local_bridge = false;
+	assert_int_equal(hub_set_options(hub, &options), 0);
+	send_one(&c, FAKE_BROADCAST, MAC_B, false);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_MAC_CONFLICT), 3);
 }
 
 /* The entry was refreshed by a worker whose second has already begun. */
@@ -381,6 +407,7 @@ int main(void)
 		HUB_TEST(a_station_moves),
 		HUB_TEST(check_mac_refuses_a_fresh_address),
 		HUB_TEST(a_port_over_its_limit_is_dropped),
+		HUB_TEST(the_lan_may_be_free_of_it),
 		HUB_TEST(check_mac_holds_while_clocks_differ),
 		HUB_TEST(bad_frames_are_counted_and_the_others_pass),
 		HUB_TEST(what_never_became_a_frame_is_in_the_books),

@@ -2,8 +2,10 @@
 """Local bridges of the server under test: TAPs that stand in machines of their own, DPDK's virtual devices."""
 
 import json
+import pathlib
 import re
 import socket
+import struct
 import subprocess
 
 from . import frames
@@ -58,6 +60,32 @@ def telemetry(server, command):
 def device_pools(server):
     """Pools that devices receive into, also those of closed ones that miss a frame buffer."""
     return [name for name in telemetry(server, "/mempool/list") if "_dev_" in name]
+
+
+def pcap_frames(path):
+    """All frames of a pcap file."""
+    out, data = [], pathlib.Path(path).read_bytes()
+    at = 24
+    while at < len(data):
+        (length,) = struct.unpack_from("<I", data, at + 8)
+        out.append(data[at + 16:at + 16 + length])
+        at += 16 + length
+    return out
+
+
+def all_is_back(server):
+    """No frame buffer is missing: of closed devices' pools, which go when they are complete, and of the workers'."""
+    wait_for("pools of devices gone", lambda: not device_pools(server))
+    wait_for("frame buffers back", lambda: server.rpc("PatchbayQuiesce")["FrameBuffers_u32"] == 0)
+
+
+def end(lab):
+    """The server's end: in order, and without a core file."""
+    assert lab.server.stop() == 0
+    cores = [p for folder in (lab.folder, pathlib.Path.cwd()) for p in folder.glob("**/core*" if folder == lab.folder else "core*")
+             if p.is_file()]
+    assert not cores, cores
+    lab.close()
 
 
 class TapHost:
