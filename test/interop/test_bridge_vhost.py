@@ -78,8 +78,8 @@ def test_frames_pass(lab, balanced):  # pylint: disable=unused-argument
     lab.peer.start()
     wait_through(lab)
     for size in (0, 56, 1472):
-        assert lab.one.ping(lab.two.address, 20, size, wait_s=5) == (20, 20), f"payload {size}"
-        assert lab.two.ping(lab.one.address, 20, size) == (20, 20), f"payload {size}"
+        assert lab.one.ping(lab.two.address, 20, size, wait_s=10) == (20, 20), f"payload {size}"
+        assert lab.two.ping(lab.one.address, 20, size, wait_s=10) == (20, 20), f"payload {size}"
     assert any(m["session"] == bridges.rows(lab.server)["west"]["SessionName"] for m in lab.server.macs("DEFAULT"))
 
 
@@ -94,7 +94,7 @@ def test_peer_killed_and_back(lab, balanced):  # pylint: disable=unused-argument
         assert lab.one.arping(lab.one.address, 1) == 0
         lab.peer.start()
         wait_through(lab)
-        assert lab.one.ping(lab.two.address, 20) == (20, 20)
+        assert lab.one.ping(lab.two.address, 20, wait_s=10) == (20, 20)
 
 
 def test_removed_under_its_peer(lab, balanced):  # pylint: disable=unused-argument
@@ -106,5 +106,5 @@ def test_removed_under_its_peer(lab, balanced):  # pylint: disable=unused-argume
     wait_for("east open", lambda: bridges.rows(lab.server)["east"]["State"] == "up")
     lab.peer.start()
     wait_through(lab)
-    assert lab.one.ping(lab.two.address, 20) == (20, 20)
+    assert lab.one.ping(lab.two.address, 20, wait_s=10) == (20, 20)
     lab.peer.kill()
