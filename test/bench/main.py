@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-NAMES = ("interop", "rules", "session", "switch")
+NAMES = ("interop", "session", "rules", "switch", "pktgen")
 
 
 def progress(text):
