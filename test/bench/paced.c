@@ -61,6 +61,8 @@ static struct rte_mbuf *frame(unsigned from, bool broadcast, uint16_t size, uint
 	if (m == NULL)
 		return NULL;
 	p = (uint8_t *)rte_pktmbuf_append(m, size);
+	if (p == NULL)
+		rte_exit(EXIT_FAILURE, "%u bytes do not fit a buffer\n", size);
 	memset(p, broadcast ? 0xff : 0, 6);
 	if (!broadcast)
 		memcpy(p, station[!from], 6);

@@ -68,7 +68,7 @@ def test_ping_and_arping(lab, balanced):  # pylint: disable=unused-argument
 
 def test_iperf(lab, balanced):  # pylint: disable=unused-argument
     """TCP both ways; the frames are the ones that were sent, also with the kernel's offloads on."""
-    both_ways(lab.one, lab.two, 1)
+    both_ways(lab.one, lab.two)
 
 
 def test_flood_and_unicast(lab, balanced):  # pylint: disable=unused-argument
@@ -96,7 +96,7 @@ def test_to_a_vpn_client(lab, balanced):  # pylint: disable=unused-argument
         assert lab.one.ping(a.address, 20, size, wait_s=5) == (20, 20), f"payload {size}"
     lease(lab.one, a)
     assert dropped() == before
-    both_ways(a, lab.one, 1)
+    both_ways(a, lab.one)
     a.leave()
 
 
