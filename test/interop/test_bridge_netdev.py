@@ -114,12 +114,14 @@ def test_super_frames_are_named(lab, balanced):  # pylint: disable=unused-argume
     daemon = lab.near.node.spawn("iperf3", "-s", "-1", "-B", NEAR, log="iperf3.log")
     wait_for("iperf3 server", lambda: lab.near.node.run("ss", "-Hltn", "sport = :5201").stdout)
     client = lab.far.spawn("iperf3", "-c", NEAR, "-t", "30", log="iperf3.log")
-    wait_for("super frames", lambda: drops(lab.server, "drop_in", "super_frame") > before[0])
-    for process in (client, daemon):
-        process.signal(9)
-        process.wait()
-    assert drops(lab.server, "drop_in", "long") == before[1]
-    bridges.delete(lab.server, "DEFAULT", "kept")
+    try:
+        wait_for("super frames", lambda: drops(lab.server, "drop_in", "super_frame") > before[0])
+        assert drops(lab.server, "drop_in", "long") == before[1]
+    finally:
+        for process in (client, daemon):
+            process.signal(9)
+            process.wait()
+        bridges.delete(lab.server, "DEFAULT", "kept")
 
 
 @pytest.mark.parametrize("lab", [1], indirect=True, ids=["one worker"])  # tshark takes its time

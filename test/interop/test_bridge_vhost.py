@@ -91,7 +91,7 @@ def test_peer_killed_and_back(lab, balanced):  # pylint: disable=unused-argument
         assert bridges.rows(lab.server)["west"]["State"] == "up"
         assert not any(m["session"] == bridges.rows(lab.server)["west"]["SessionName"]
                        for m in lab.server.macs("DEFAULT"))
-        assert lab.one.arping(lab.one.address, 1) == 0
+        assert lab.one.arping(lab.two.address, 1) == 0
         lab.peer.start()
         wait_through(lab)
         assert lab.one.ping(lab.two.address, 20, wait_s=10) == (20, 20)

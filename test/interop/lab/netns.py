@@ -7,6 +7,7 @@ the machine, whatever forked in between, and the kernel removes the interfaces w
 whole teardown, and it also happens when the test runner itself is killed (see `tie`).
 """
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -80,7 +81,9 @@ class Process:
     def signal(self, number):
         """Send a signal to the program itself."""
         if self.pid > 0 and self.poll() is None:
-            os.kill(self.pid, number)
+            # It may have ended, and its end not have come through nsenter yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def wait(self, timeout_s=10.0):
         """Exit code; LabError when it has not ended by then."""
