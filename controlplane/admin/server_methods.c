@@ -90,6 +90,7 @@ static const struct admin_field get_server_status_response[] = {
 	ADMIN_INT("NumTcpConnectionsRemote", 0, UINT32_MAX, "of them on other members"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in all MAC tables"),
 	ADMIN_INT("NumUsers", 0, UINT32_MAX, "users of all hubs"),
+	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups of all hubs"),
 	ADMIN_TIME("CurrentTime", "the server's clock"),
 	ADMIN_INT64("CurrentTick", "ms since start"),
 	ADMIN_TIME("StartTime", "when the server was started"),
@@ -140,11 +141,13 @@ static void put_counts(struct admin_call *call)
 	uint32_t connections = 0;
 	uint32_t hubs = 0;
 	uint32_t users = 0;
+	uint32_t groups = 0;
 	uint32_t macs = 0;
 
 	TAILQ_FOREACH (hub, directory_hubs(), entry) {
 		hubs++;
 		users += hub->user_cnt;
+		groups += hub->group_cnt;
 		if (hub->hub != NULL)
 			macs += fdb_count(hub_fdb(hub->hub));
 	}
@@ -163,6 +166,7 @@ static void put_counts(struct admin_call *call)
 	admin_put_int(call, "NumTcpConnectionsRemote", 0);
 	admin_put_int(call, "NumMacTables", macs);
 	admin_put_int(call, "NumUsers", users);
+	admin_put_int(call, "NumGroups", groups);
 }
 
 static int get_server_status_step(struct admin_call *call)

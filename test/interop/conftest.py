@@ -63,7 +63,7 @@ def fixture_make_lab(kind):
     """make_lab(**server_options): a lab with a host "wire" for our own client, server not started."""
     made = []
 
-    def make(**options):
+    def make(kind=kind, **options):
         lab = Lab(kind, **options)
         made.append(lab)
         LABS.append(lab)
