@@ -218,8 +218,8 @@ def test_dead_peer_delays_nobody(start, box):
     for session in (one, other):
         box.callback(session.close)
     dead.ip("link set eth0 down")
-    for _ in range(20):
-        sent = [frames.frame(frames.BROADCAST, frames.mac(1, 0x44), 1514) for _ in range(50)]
+    for turn in range(20):
+        sent = [frames.flood(frames.mac(1, 0x44), 50 * turn + i, 1514) for i in range(50)]
         one.send(*sent)
         assert other.wait_frames(50) == sent
     session, took = login(lab)

@@ -19,6 +19,12 @@ def frame(dst, src, size=60, payload=b"", ethertype=TEST_TYPE):
     return head + os.urandom(max(0, size - len(head)))
 
 
+def flood(src, number, size):
+    """A broadcast that the storm limiter does not add to the others: an IPv4 destination of its own (hub.md 7)."""
+    head = struct.pack(">BBHHHBBHII", 0x45, 0, size - 14, 0, 0, 64, 253, 0, 0x0A010001, 0x0A020000 + number)
+    return frame(BROADCAST, src, size, head, 0x0800)
+
+
 def arp_request(src, sender_ip, target_ip):
     """The 42 bytes of an ARP request, unpadded as they travel in a session."""
     return (BROADCAST + src + struct.pack(">HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + src
