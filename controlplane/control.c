@@ -16,6 +16,7 @@
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
 #include "controlplane/log.h"
+#include "controlplane/notice_log.h"
 #include "controlplane/notify.h"
 #include "dataplane/grace.h"
 #include "dataplane/hub.h"
@@ -150,6 +151,7 @@ static void housekeeping_due(evutil_socket_t, short, void *)
 		log_limited(&limit, LOG_LEVEL_WARNING, "lcore",
 			"%u workers have reported nothing for a second while they had work",
 			silent);
+	notice_log_run(); /* before the sweep that lets go of port indices */
 	sweep_hubs();
 	if (!evtimer_pending(control.growth, NULL))
 		growth_due(-1, 0, NULL);

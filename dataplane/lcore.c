@@ -23,6 +23,7 @@
 #include <rte_pause.h>
 
 #include "dataplane/grace.h"
+#include "dataplane/notice.h"
 
 #define POOL_CACHE 256u
 /* Per worker besides its cache: one burst in each place of the pipeline, one receive burst. */
@@ -411,6 +412,7 @@ void lcore_view(unsigned index, struct lcore_view *out)
 		.fds = SEEN(fds),
 		.msgs_reserved = atomic_load_explicit(&lc->msgs_reserved, memory_order_relaxed),
 		.events_deferred = SEEN(events_deferred),
+		.notices_lost = notice_lost(index),
 	};
 	/* What a worker that blocks now has not told yet; without it one that sleeps for hours looks busy. */
 	mark_tsc = __atomic_load_n(&lc->mark_tsc, __ATOMIC_RELAXED);

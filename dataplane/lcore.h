@@ -193,6 +193,7 @@ struct lcore_view {
 	uint32_t fds;
 	uint32_t msgs_reserved; /* of the message ring */
 	uint64_t events_deferred;
+	uint64_t notices_lost; /* notice.h */
 	struct stats_block stats;
 };
 void lcore_view(unsigned index, struct lcore_view *out);

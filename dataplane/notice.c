@@ -101,3 +101,8 @@ unsigned notice_take(unsigned worker, struct notice *out, unsigned max, uint64_t
 	*lost = atomic_load_explicit(&notices[worker].lost, memory_order_relaxed);
 	return n;
 }
+
+uint64_t notice_lost(unsigned worker)
+{
+	return atomic_load_explicit(&notices[worker].lost, memory_order_relaxed);
+}

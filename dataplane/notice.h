@@ -24,7 +24,7 @@ struct frame_class;
 
 enum notice_kind {
 	NOTICE_VIOLATION, /* a frame was dropped: `reason` */
-	NOTICE_LOOP,	  /* frames sent to `port_idx` came back on `other_idx` */
+	NOTICE_LOOP,	  /* frames of `other_idx` came back on `port_idx` */
 	NOTICE_BLOCKED,	  /* and `port_idx` is out of the hub for a time */
 };
 
@@ -51,5 +51,8 @@ void notice_loop(struct lcore *lc, enum notice_kind kind, const struct port *por
  * room since start. Control thread.
  */
 unsigned notice_take(unsigned worker, struct notice *out, unsigned max, uint64_t *lost);
+
+/* How many notices of a worker went untold, as *lost above. Any thread. */
+uint64_t notice_lost(unsigned worker);
 
 #endif

@@ -36,6 +36,8 @@ static const struct admin_field enum_lcore_row[] = {
 	ADMIN_INT64("LateReports", "times it was silent for a second while online"),
 	ADMIN_INT("MsgsReserved", 0, UINT32_MAX, "places of its message ring that are spoken for"),
 	ADMIN_INT64("EventsDeferred", "events to the control thread that had to wait"),
+	ADMIN_INT64(
+		"NoticesLost", "broken rules and loops that were counted, but not told to the log"),
 	ADMIN_END,
 };
 
@@ -94,6 +96,7 @@ static int enum_lcore_step(struct admin_call *call)
 		admin_put_int64(call, "LateReports", v.late_reports);
 		admin_put_int(call, "MsgsReserved", v.msgs_reserved);
 		admin_put_int64(call, "EventsDeferred", v.events_deferred);
+		admin_put_int64(call, "NoticesLost", v.notices_lost);
 		admin_row_end(call);
 	}
 	admin_rows_end(call);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The workers' notices in the log (notice_log.h). */
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controlplane/bridges.h"
+#include "controlplane/log.h"
+#include "controlplane/notice_log.h"
+#include "controlplane/registry.h"
+#include "dataplane/lcore.h"
+#include "dataplane/notice.h"
+
+#define BATCH 32u
+/* As many lines of one kind or reason at once, and then a minute. */
+#define LINES_BURST	 5u
+#define LINES_PER_MINUTE 6u
+#define PORT_TEXT	 600u /* names of hub and session with some room */
+
+/*
+ * Who a port is. The index is another's only after two more passes over the MAC table, which this thread makes
+ * behind notice_log_run(): a notice that is taken names nobody else.
+ */
+static void port_text(uint32_t port_idx, char out[PORT_TEXT])
+{
+	const struct vpn_session *vs = registry_session_by_port(port_idx);
+	const struct local_bridge *lb = vs == NULL ? bridges_by_port(port_idx) : NULL;
+
+	if (vs != NULL)
+		snprintf(out, PORT_TEXT, "%s in hub \"%s\"", vs->name, vs->hub->name);
+	else if (lb != NULL)
+		snprintf(out, PORT_TEXT, "%s in hub \"%s\"", lb->session_name,
+			lb->hub != NULL ? lb->hub->name : "");
+	else
+		snprintf(out, PORT_TEXT, "a session that has ended");
+}
+
+/* "" for none; IPv4 as such. */
+static void address_text(const uint8_t a[16], char out[INET6_ADDRSTRLEN])
+{
+	static const uint8_t none[16], mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (memcmp(a, none, sizeof(none)) == 0)
+		out[0] = '\0';
+	else if (memcmp(a, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, a + sizeof(mapped), out, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, a, out, INET6_ADDRSTRLEN);
+}
+
+static void mac_text(uint64_t mac, char out[18])
+{
+	snprintf(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned)(mac >> 40 & 0xff),
+		(unsigned)(mac >> 32 & 0xff), (unsigned)(mac >> 24 & 0xff),
+		(unsigned)(mac >> 16 & 0xff), (unsigned)(mac >> 8 & 0xff), (unsigned)(mac & 0xff));
+}
+
+static void violation_text(const struct notice *n, const char *port, char *out, size_t size)
+{
+	char mac[18], src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], vlan[16] = "";
+
+	mac_text(n->mac, mac);
+	address_text(n->src, src);
+	address_text(n->dst, dst);
+	if (n->vlan != 0)
+		snprintf(vlan, sizeof(vlan), " VLAN %u", n->vlan);
+	snprintf(out, size, "%s: frame from %s%s%s%s%s%s dropped: %s (%s)", port, mac, vlan,
+		src[0] != '\0' ? " " : "", src, dst[0] != '\0' ? " to " : "", dst,
+		stats_drop_in_text(n->reason), stats_drop_in_name(n->reason));
+}
+
+void notice_log_text(const struct notice *n, char *out, size_t size)
+{
+	char port[PORT_TEXT], other[PORT_TEXT], mac[18];
+
+	port_text(n->port_idx, port);
+	switch (n->kind) {
+	case NOTICE_VIOLATION:
+		violation_text(n, port, out, size);
+		return;
+	case NOTICE_LOOP:
+		port_text(n->other_idx, other);
+		mac_text(n->mac, mac);
+		snprintf(out, size, "loop: frames from %s of %s come back through %s", mac, other,
+			port);
+		return;
+	case NOTICE_BLOCKED:
+		port_text(n->other_idx, other);
+		snprintf(out, size, "loop: %s is blocked for a time, because of a loop with %s",
+			port, other);
+		return;
+	}
+	snprintf(out, size, "%s: notice of an unknown kind", port);
+}
+
+static struct log_limit *limit_of(const struct notice *n)
+{
+	static struct log_limit violations[STATS_DROP_IN_CNT], loops, blocks;
+	struct log_limit *limit = n->kind == NOTICE_LOOP ? &loops
+		: n->kind == NOTICE_BLOCKED		 ? &blocks
+							 : &violations[n->reason];
+
+	limit->burst = LINES_BURST;
+	limit->per_minute = LINES_PER_MINUTE;
+	return limit;
+}
+
+static void say(const struct notice *n)
+{
+	enum log_level level = n->kind == NOTICE_VIOLATION ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+	char text[NOTICE_LOG_TEXT];
+	uint64_t held;
+
+	/* Asked first: most of a flood costs no text. */
+	if (!log_enabled(level) || !log_limit_pass(limit_of(n), &held))
+		return;
+	notice_log_text(n, text, sizeof(text));
+	if (held > 0)
+		log_write(level, "hub", "%s (%llu like this not shown)", text,
+			(unsigned long long)held);
+	else
+		log_write(level, "hub", "%s", text);
+}
+
+static void run_worker(unsigned worker)
+{
+	struct notice batch[BATCH];
+	uint64_t lost;
+	unsigned n;
+
+	for (unsigned taken = 0; taken < NOTICE_RING; taken += n) {
+		n = notice_take(worker, batch, BATCH, &lost);
+		for (unsigned i = 0; i < n; i++)
+			say(&batch[i]);
+		if (n < BATCH)
+			return;
+	}
+}
+
+void notice_log_run(void)
+{
+	for (unsigned i = 0; i < lcore_count(); i++)
+		run_worker(i);
+}
