@@ -261,6 +261,8 @@ def test_ports_are_equal_under_pressure(start, box):
     lab = start({"login_connections_per_source": 4})
     for port in (8888, 443, 992, 8888):
         box.enter_context(tcp(lab.nodes["wire"], SERVER4, port))
+    # Listeners are looked at one by one: a fifth could be accepted before the fourth.
+    wait_for("four connections", lambda: len(lab.server.connections()) == 4, 5)
     for port in (8888, 443, 992):
         assert ended(box.enter_context(tcp(lab.nodes["wire"], SERVER4, port)), 3)
 
