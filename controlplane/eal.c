@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -126,7 +127,24 @@ static void add_lcores(struct args *a, const struct eal_plan *plan)
 	free(text);
 }
 
-/* MiB of hugepages that are free, of any size. */
+/* The number in HUGE_DIR/size/name; 0 if there is none. */
+static unsigned long hugepages_read(const char *size, const char *name)
+{
+	char path[sizeof(HUGE_DIR) + NAME_MAX + 32];
+	unsigned long pages;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", HUGE_DIR, size, name);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages;
+}
+
+/* MiB of hugepages of any size that are free and that no other process has been promised. */
 static unsigned long free_hugepages_mb(void)
 {
 	DIR *dir = opendir(HUGE_DIR);
@@ -136,19 +154,14 @@ static unsigned long free_hugepages_mb(void)
 	if (dir == NULL)
 		return 0;
 	while ((e = readdir(dir)) != NULL) {
-		char path[sizeof(HUGE_DIR) + sizeof(e->d_name) + 32];
-		unsigned long kb, pages;
-		FILE *f;
+		unsigned long kb, pages, promised;
 
 		if (sscanf(e->d_name, "hugepages-%lukB", &kb) != 1)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s/free_hugepages", HUGE_DIR, e->d_name);
-		f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		if (fscanf(f, "%lu", &pages) == 1)
-			mb += pages * kb / 1024;
-		fclose(f);
+		pages = hugepages_read(e->d_name, "free_hugepages");
+		promised = hugepages_read(e->d_name, "resv_hugepages");
+		if (pages > promised)
+			mb += (pages - promised) * kb / 1024;
 	}
 	closedir(dir);
 	return mb;

@@ -201,8 +201,12 @@ class Patchbay:
         self.starts = 0
 
     def write_config(self):
-        """patchbay.cfg from the defaults and `settings`."""
+        """patchbay.cfg from the defaults and `settings`.
+
+        No hugepages unless asked for: what somebody else has reserved may be gone when several start at once.
+        """
         self.config.write_text(config_text({"listeners": [{"port": p} for p in self.ports],
+                                            "eal": {"hugepages": False},
                                             **self.settings}), encoding="utf-8")
 
     def write_directory(self):
