@@ -489,7 +489,9 @@ int negotiation_hold(struct negotiation *n, const char *account)
 {
 	const struct sockaddr *peer = (const struct sockaddr *)&n->connection->peer;
 	uint32_t wait_ms = throttle_wait_ms(all.throttle, peer, account, monotonic_ms());
-	struct timeval tv = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+	/* libevent's clock is the coarse one, up to a tick of 10 ms behind ours: not to wait twice. */
+	uint32_t timer_ms = wait_ms + 10;
+	struct timeval tv = {.tv_sec = timer_ms / 1000, .tv_usec = timer_ms % 1000 * 1000};
 
 	if (wait_ms == 0)
 		return 0;

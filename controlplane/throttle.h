@@ -12,8 +12,9 @@
  *	           per source, all accounts together: the same from THROTTLE_SOURCE_FREE on
  *
  * A success forgets the account's failures, not the source's; but an account that has succeeded from a source and
- * not failed since does not wait for what others do there. Failures are forgotten THROTTLE_FORGET_MS after the last. An account that does not exist is counted like any other. The table has THROTTLE_ENTRIES places; when it is
- * full, the one that was used longest ago is given away.
+ * not failed since does not wait for what others do there. Failures are forgotten THROTTLE_FORGET_MS after the last.
+ * An account that does not exist is counted like any other. The table has THROTTLE_ENTRIES places; when it is full,
+ * the one that was used longest ago is given away.
  *
  * Control thread only.
  */
