@@ -81,8 +81,8 @@ HUB_ROWS = [
     ("FilterBPDU", "bpdu", "ipx"),
 ]
 OTHER = {
-    "limited": {"MaxMac": 1, "MaxIP": 2}, "private": {"PrivacyFilter": True}, "checkmac": {"CheckMac": True},
-    "checkip": {"CheckIP": True}, "tag7": {"VLanId": 7}, "norouter": {"NoIPv6DefaultRouterInRA": True},
+    "limited": {"MaxMac": 1, "MaxIP": 2, "MaxIPv6": 2}, "private": {"PrivacyFilter": True}, "checkmac": {"CheckMac": True},
+    "checkip": {"CheckIP": True}, "checkip6": {"CheckIPv6": True}, "tag7": {"VLanId": 7}, "norouter": {"NoIPv6DefaultRouterInRA": True},
     "leased": {"DHCPForce": True}, "watcher": {"MonitorPort": True}, "guest": {},
 }
 
@@ -164,6 +164,18 @@ def test_limits(join, mac):
     drops(sender, receiver, arps[4], frames.arp_request(mac(1), "10.9.1.3", "10.9.1.98"))
 
 
+def test_limit_ipv6(join, mac):
+    """MaxIPv6 2 is 5 (policy.md 29)."""
+    sender, receiver = join("limited"), join()
+
+    def packet(host, to):
+        return bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=":".join(f"{b:02x}" for b in mac(1)))
+                     / IPv6(src=f"fe80::a0{host}", dst=f"fe80::{to}") / UDP(sport=1000, dport=1001) / bytes(24))
+
+    sender.send(*(packet(n, 99) for n in range(1, 6)))
+    drops(sender, receiver, packet(6, 99), packet(3, 98))
+
+
 @pytest.mark.parametrize("user, mode", [("guest", {"require_bridge_routing_mode": 0}), ("guest", BRIDGE)],
                          ids=["client", "bridge"])
 def test_modes(join, mac, user, mode):
@@ -179,7 +191,7 @@ def test_modes(join, mac, user, mode):
     assert lost == ([3, 4, 5, 10, 11] if mode != BRIDGE else [])
 
 
-@pytest.mark.parametrize("user, blocked", [("checkmac", "other"), ("checkip", "arp")])
+@pytest.mark.parametrize("user, blocked", [("checkmac", "other"), ("checkip", "arp"), ("checkip6", "udp6")])
 def test_duplicates(join, mac, user, blocked):
     """An address that somebody else used within 13 s."""
     owner, thief = join(), join(user)
