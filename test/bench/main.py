@@ -30,6 +30,8 @@ def main():
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump(result, f, indent=1)
+    if isinstance(result, dict) and result.get("failed"):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,11 @@ import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -100,7 +102,7 @@ class Bench:
                 try:
                     wait_for("all MACs known and nothing flooded", lambda: settled(tool, 2 * macs), SETTLE_S)
                 except BenchError as e:
-                    raise BenchError(f"{e}{tool.hub()}\n{total(tool.books()[1])}") from e
+                    raise BenchError(f"{e}{state(tool)}") from e
                 return self.figure(*switched(tool, self.args.rounds, self.args.seconds))
             finally:
                 tool.close()
@@ -165,11 +167,11 @@ class Bench:
         return got
 
     def flood(self):
-        """One broadcast source to 2, 16 and 128 devices that only take references, and to TAPs."""
+        """One broadcast source to 2, 16 and 31 devices that only take references (Debian's DPDK has 32), and to TAPs."""
         source = files.write(f"{self.folder}/broadcast.pcap", (files.frame(
             files.BROADCAST, files.mac(files.SIDE_A, 0), b"\xff" * 4, files.address(files.SIDE_A, 0), i) for i in range(1024)))
         rows = []
-        for kind, count in (("ring", 2), ("ring", 16), ("ring", 128), ("tap", 2), ("tap", 16)):
+        for kind, count in (("ring", 2), ("ring", 16), ("ring", 31), ("tap", 2), ("tap", 16), ("tap", 128)):
             self.progress(f"flood: {count} {kind} ports")
             memory = BASE_MIB + 8 * count
             with hugepages(memory + 100):
@@ -255,6 +257,12 @@ def drops(delta):
     return {k: n for k, n in delta.items() if "Drop" in k and n}
 
 
+def state(tool):
+    """What the hub's books say, without the zeros: for an error's text."""
+    books = {**{k: v for k, v in tool.hub().items() if "Mac" in k}, **total(tool.books()[1])}
+    return ", ".join(f"{k} {v}" for k, v in books.items() if v and isinstance(v, int))
+
+
 def settled(tool, macs):
     """All known, and nothing flooded for a while."""
     if tool.hub()["NumMacTables_u32"] < macs:
@@ -333,6 +341,19 @@ def ip(*argv):
     subprocess.run(["ip", *argv], check=True)
 
 
+def announce(tool, cables, stations):
+    """Each station says where it is, again if it has to: whose only frame comes while the table grows is not learned."""
+    for _ in range(5):
+        for n, cable in enumerate(cables):
+            for s in range(stations):
+                cable.socket.send(files.frame(files.BROADCAST, files.mac(n, s), b"\xff" * 4, files.address(n, s)))
+                time.sleep(0.0002)
+        time.sleep(0.5)
+        if tool.hub()["NumMacTables_u32"] == len(cables) * stations:
+            return
+    raise BenchError(f"not every station is known: {state(tool)}")
+
+
 def verify(bench, ports=4, stations=256, count=40000):
     """Every station sends to stations of the other ports; each frame bears its number."""
     cables = []
@@ -342,11 +363,7 @@ def verify(bench, ports=4, stations=256, count=40000):
             for n in range(ports):
                 cables.append(Cable(n))
                 tool.bridge(f"v{n}", f"net_af_packet{n},iface={cables[n].bridged}")
-            for n, cable in enumerate(cables):
-                for s in range(stations):
-                    cable.socket.send(files.frame(files.BROADCAST, files.mac(n, s), b"\xff" * 4, files.address(n, s)))
-                    time.sleep(0.0002)
-            wait_for("all stations known", lambda: tool.hub()["NumMacTables_u32"] == ports * stations, 20)
+            announce(tool, cables, stations)
             time.sleep(0.5)
             for cable in cables:
                 cable.drain()
@@ -450,6 +467,8 @@ def main(args, progress):
         raise SystemExit(f"--parts: {', '.join(unknown)}? Known are {', '.join(PARTS)}.")
     if not pathlib.Path(OVS).exists() and not args.no_ovs:
         raise SystemExit(f"{OVS} is missing: apt-get install openvswitch-switch-dpdk, or --no-ovs")
+    # timeout(1) and kill too end the tools we started and give the hugepages back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = tempfile.mkdtemp(prefix="patchbay-switch.")
     # One at a time: the number of hugepages is the whole machine's.
     with open("/tmp/pb.hugepages", "a", encoding="ascii") as lock:
@@ -458,14 +477,24 @@ def main(args, progress):
             bench = Bench(args, progress, folder)
             if bench.pci:
                 parts = [p for p in parts if p == "table"]
-            result = {"machine": machine(bench.hz)}
+            result, failed = {"machine": machine(bench.hz)}, {}
             for part in parts:
-                result[part] = getattr(bench, part)()
+                try:
+                    result[part] = getattr(bench, part)()
+                except (BenchError, OSError, subprocess.SubprocessError) as e:
+                    failed[part] = str(e)
+                    progress(f"{part} FAILED: {e}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     print(f"{time.strftime('%Y-%m-%d')}, {result['machine']['cpu']}, {result['machine']['cpus']} CPUs, "
           f"TSC {bench.hz / 1e9:.2f} GHz, Linux {result['machine']['kernel']}")
     show(result)
+    if "verify" in result and (result["verify"]["misdelivered"] or result["verify"]["lost"]):
+        failed["verify"] = "frames misdelivered or lost, see above"
+    for part, why in failed.items():
+        print(f"\nFAILED: {part}: {why}")
+    if failed:
+        result["failed"] = failed
     return result
 
 

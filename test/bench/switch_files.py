@@ -63,7 +63,7 @@ def conversation(folder, macs, parts=1):
     rng.shuffle(back)
     files = []
     for name, side, other, pairs in (("a", SIDE_A, SIDE_B, there), ("b", SIDE_B, SIDE_A, back)):
-        files.append([write(f"{folder}/{name}{macs}.{i}.pcap", between(side, other, pairs[i::parts]))
+        files.append([write(f"{folder}/{name}{macs}.{i}of{parts}.pcap", between(side, other, pairs[i::parts]))
                       for i in range(parts)])
     return files
 

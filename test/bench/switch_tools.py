@@ -146,7 +146,11 @@ class Patchbay:
             self.process = subprocess.Popen(
                 [BUILD / "controlplane/patchbayd", "--config", self.folder / "patchbay.cfg", "--state", state],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        wait_for("patchbayd", self.ready, 60, self.process, self.log)
+        try:
+            wait_for("patchbayd", self.ready, 60, self.process, self.log)
+        except BaseException:
+            self.close()
+            raise
 
     def ctl(self, *argv, check=True):
         """A command's JSON."""
@@ -196,6 +200,14 @@ class Ovs:
         self.log = f"{self.folder}/log"
         database = self.folder / "conf.db"
         self.run("ovsdb-tool", "create", database, OVS_SCHEMA)
+        try:
+            self.start(database, cpu, memory_mib, macs, settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, database, cpu, memory_mib, macs, settings):
+        """The database, the switch, the bridge."""
         with open(self.log, "wb") as log:
             self.db = subprocess.Popen(["ovsdb-server", database, f"--remote=punix:{self.folder}/db.sock"],
                                        env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
@@ -278,7 +290,8 @@ class Ovs:
         """End both."""
         if hasattr(self, "process"):
             end_term(self.process)
-        end_term(self.db)
+        if hasattr(self, "db"):
+            end_term(self.db)
 
 
 def end_term(process):
