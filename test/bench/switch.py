@@ -195,7 +195,7 @@ class Bench:
         run from known stations and in the other each frame from an invented one.
         """
         known, frames, bound, got = 1024, 524288, 65536, {}
-        quiet = files.announcements(f"{self.folder}/c.pcap", files.SIDE_C, known)
+        quiet = files.announcements(f"{self.folder}/c.pcap", files.SIDE_C, known, 512)
         traffic = files.write(f"{self.folder}/storm_b.pcap", files.between(
             files.SIDE_B, files.SIDE_C, ((i, (i * 7) % known) for i in range(known))))
         sources = {"known": files.write(f"{self.folder}/storm_known.pcap", files.between(

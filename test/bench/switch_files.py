@@ -68,9 +68,10 @@ def conversation(folder, macs, parts=1):
     return files
 
 
-def announcements(path, side, macs):
-    """Each station of a side says once where it is."""
-    return write(path, (frame(BROADCAST, mac(side, i), b"\xff" * 4, address(side, i)) for i in range(macs)))
+def announcements(path, side, macs, times):
+    """Each station of a side says where it is, so often that some of it comes after the table has grown."""
+    return write(path, (frame(BROADCAST, mac(side, i), b"\xff" * 4, address(side, i))
+                        for _ in range(times) for i in range(macs)))
 
 
 def storm(path, frames, side, macs):
