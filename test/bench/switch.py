@@ -460,6 +460,12 @@ def show(result):
         print(f"kept under the storm: {s['kept']:.0%} (wanted 70 %: {mark(s['kept'] >= 0.7)})")
 
 
+def terminated(*_):
+    """Ends in order; timeout(1) sends its signal twice, and the second may not disturb that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
 def main(args, progress):
     """Run the parts and print them."""
     parts = [p for p in args.parts.split(",") if p]
@@ -468,7 +474,7 @@ def main(args, progress):
     if not pathlib.Path(OVS).exists() and not args.no_ovs:
         raise SystemExit(f"{OVS} is missing: apt-get install openvswitch-switch-dpdk, or --no-ovs")
     # timeout(1) and kill too end the tools we started and give the hugepages back.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, terminated)
     folder = tempfile.mkdtemp(prefix="patchbay-switch.")
     # One at a time: the number of hugepages is the whole machine's.
     with open("/tmp/pb.hugepages", "a", encoding="ascii") as lock:
