@@ -103,6 +103,11 @@ enum netdev_state netdev_state(const char *name)
 
 /* ---- offloads by name ------------------------------------------------------------------------ */
 
+/* The kernel's answers are a head that ends in a flexible array, and the array's place behind it. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+#endif
+
 #define FEATURES_MAX 256u
 #define BLOCKS_MAX   (FEATURES_MAX / 32)
 

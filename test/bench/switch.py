@@ -477,7 +477,7 @@ def main(args, progress):
     signal.signal(signal.SIGTERM, terminated)
     folder = tempfile.mkdtemp(prefix="patchbay-switch.")
     # One at a time: the number of hugepages is the whole machine's.
-    with open("/tmp/pb.hugepages", "a", encoding="ascii") as lock:
+    with open("/run/lock/patchbay-hugepages", "a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             bench = Bench(args, progress, folder)
