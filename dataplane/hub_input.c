@@ -487,6 +487,7 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	b->classified = 0;
 	b->dead_cnt = 0;
 	in.port = port;
+	in.groups.n = 0; /* mirrors look at it even if nothing is left to classify */
 	in.stale = 0;
 	in.answers = 0;
 	in.dropped = 0;

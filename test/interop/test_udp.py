@@ -171,7 +171,7 @@ def test_in_use(lab, pair, balanced):  # pylint: disable=unused-argument
     listed = {r["Name_str"]: r["PatchbayUdp_str"] for r in lab.server.rpc("EnumSession", HubName_str="DEFAULT")["SessionList"]}
     assert {listed[c.session_name()] for c in pair} == {"v2"}
     over_udp(lab, a, b)
-    both_ways(a, b, 1)
+    both_ways(a, b)
     rows = lab.server.ctl_run("udp", "list", as_json=False).stdout.splitlines()
     assert rows[0].split()[:4] == ["LCORE", "IP", "PORT", "SESSIONS"] and rows[1].split()[:4] == ["0", "4", str(PORT), "3"]
 
