@@ -138,7 +138,9 @@ def test_auto_disconnect(lab):
     wire = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "short", "pw").wait_ready()
     b.join(SERVER4, 8888, "DEFAULT", "short", "pw", retry_s=1)
     assert wire.wait_end(30) == "close_notify"
-    assert "auto_disconnect" in lab.server.log()
+    # The session's end is written behind the goodbye.
+    wait_for("the log to say so", lambda: "auto_disconnect" in lab.server.log(), 10)
+
     def there():
         return [s for s in lab.server.sessions("DEFAULT") if s["user"].lower() == "short"]
 

@@ -85,8 +85,8 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def wait(self, timeout_s=10.0):
-        """Exit code; LabError when it has not ended by then."""
+    def wait(self, timeout_s=60.0):
+        """Exit code; LabError when it has not ended by then. A kernel that takes a LAN card down takes its time."""
         try:
             return self.popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
