@@ -87,10 +87,16 @@ class Process:
 
     def wait(self, timeout_s=60.0):
         """Exit code; LabError when it has not ended by then. A kernel that takes a LAN card down takes its time."""
-        try:
-            return self.popen.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise LabError(f"{self.name}: still running after {timeout_s:g} s") from None
+        end = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.popen.wait(min(timeout_s, 1))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    raise LabError(f"{self.name}: still running after {timeout_s:g} s") from None
+            # nsenter stops itself when its program is stopped, and nobody tells it that the program goes on.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.popen.pid, signal.SIGCONT)
 
 
 class Pings:
