@@ -320,6 +320,12 @@ void hub_count_drop_out(struct lcore *lc, struct port *port, enum stats_drop_out
 	lc->stats.drop_out[reason] += n;
 }
 
+void hub_flood_waiting(struct lcore *lc, struct port *port, int64_t more)
+{
+	/* Modulo 2^64: a negative one takes away what was added before. */
+	port->hub->local[lc->index].flood_waiting += (uint64_t)more;
+}
+
 void hub_count_lost(struct lcore *lc, struct hub *hub, enum stats_drop_out reason, unsigned n)
 {
 	if (hub != NULL) {

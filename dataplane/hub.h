@@ -72,6 +72,14 @@ void hub_count_sent(struct lcore *lc, struct port *port, const struct stats_traf
 void hub_count_drop_out(
 	struct lcore *lc, struct port *port, enum stats_drop_out reason, unsigned n);
 
+/*
+ * For drivers of ports with PORT_F_FLOOD_QUOTA: `more` bytes of floods wait in the port's queue than when it last
+ * said so, less than 0: fewer. Each worker adds up its own and compares with its share of the hub's quota
+ * (hub_options.h), so that no line is shared. Home worker; the last call, with all that is left, may come
+ * behind hub_port_leave().
+ */
+void hub_flood_waiting(struct lcore *lc, struct port *port, int64_t more);
+
 /* Arrivals from other workers' rings (called by the lcore loop only). */
 void hub_relay_unicast(struct lcore *lc, struct hub *hub, uint32_t idx, uint16_t gen,
 	struct rte_mbuf **m, unsigned n);

@@ -129,6 +129,16 @@ static void flood_member(struct burst *b, struct flood_view *v, struct port *por
 	burst_tx(b, port, vec, at, n, oversize, no_mbuf);
 }
 
+/*
+ * More of this hub's floods wait for its sessions on this worker than its share of the quota allows (hub.md 3,
+ * below step 24). Devices get theirs all the same: nothing waits for them here.
+ */
+static bool is_over_quota(const struct burst *b, const struct port *port)
+{
+	return unlikely(b->local->flood_waiting > b->options->flood_share) &&
+		(port->flags & PORT_F_FLOOD_QUOTA) != 0;
+}
+
 /* A session that was silent for longer than the hub's option allows gets no floods (hub.md 3 step 23). */
 static bool is_dormant(const struct burst *b, const struct port *port)
 {
@@ -138,14 +148,15 @@ static bool is_dormant(const struct burst *b, const struct port *port)
 		b->lc->now_s - port->last_in_s > limit_s;
 }
 
-static void flood_dormant(
-	struct burst *b, struct flood_view *v, struct port *port, uint64_t unicast)
+/* Only what is for this port alone. */
+static void flood_withheld(struct burst *b, struct flood_view *v, struct port *port,
+	uint64_t unicast, enum stats_drop_out reason)
 {
 	uint64_t flood = v->mask;
 	unsigned n = (unsigned)__builtin_popcountll(flood);
 
 	hub_count_copies(b->lc, port, n);
-	hub_count_drop_out(b->lc, port, STATS_DROP_OUT_DORMANT, n);
+	hub_count_drop_out(b->lc, port, reason, n);
 	if (unicast == 0)
 		return;
 	v->mask = 0;
@@ -195,7 +206,9 @@ void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, u
 			g->mask = 0;
 		}
 		if (is_dormant(b, port))
-			flood_dormant(b, &v, port, unicast);
+			flood_withheld(b, &v, port, unicast, STATS_DROP_OUT_DORMANT);
+		else if (is_over_quota(b, port))
+			flood_withheld(b, &v, port, unicast, STATS_DROP_OUT_FLOOD_QUOTA);
 		else
 			flood_member(b, &v, port, unicast);
 	}

@@ -7,27 +7,40 @@
 #include "dataplane/storm.h"
 
 /* The addresses that make a storm's key: ARP's destination is nobody's. */
-static bool passes(struct input *in, struct storm *storm, unsigned j)
+static bool passes(
+	struct input *in, struct storm *storm, const struct storm_limit *limit, unsigned j)
 {
 	static const uint8_t none[16];
 	const struct frame_class *c = burst_class(&in->b, j);
 
-	return storm_pass(storm, &in->b.options->storm, in->keys[2 * j] & FDB_MAC_MASK, c->src,
+	return storm_pass(storm, limit, in->keys[2 * j] & FDB_MAC_MASK, c->src,
 		(c->classes & FRAME_ARP) != 0 ? none : c->dst, in->b.lc->now_ms);
+}
+
+/* This worker's: where several receive for a port, one key's frames may come to each of them. */
+static struct storm_limit storm_share(const struct input *in)
+{
+	struct storm_limit limit = in->b.options->storm;
+
+	limit.threshold /= in->b.rules->parts;
+	limit.threshold += limit.threshold == 0;
+	return limit;
 }
 
 uint64_t input_storm(struct input *in, uint64_t flood)
 {
+	struct storm_limit limit;
 	struct storm *storm;
 	uint64_t dropped = 0;
 
 	if (in->b.rules == NULL || (in->b.rules->policy.flags & POLICY_F_STORM) == 0)
 		return 0;
+	limit = storm_share(in);
 	storm = &port_part(in->port, in->b.lc)->storm;
 	for (; flood != 0; flood &= flood - 1) {
 		unsigned j = (unsigned)__builtin_ctzll(flood);
 
-		if (passes(in, storm, j))
+		if (passes(in, storm, &limit, j))
 			continue;
 		notice_violation(in->b.lc, in->port, STATS_DROP_IN_STORM, burst_class(&in->b, j),
 			in->keys[2 * j]);

@@ -42,6 +42,14 @@ static bool valid(const struct hub_options *o)
 	return true;
 }
 
+/* What one worker may let wait. Rounded up: a quota that is not 0 does not become none. */
+static uint64_t flood_share(const struct hub_options *o)
+{
+	return o->flood_quota_bytes == 0
+		? UINT64_MAX
+		: ((uint64_t)o->flood_quota_bytes + lcore_cnt - 1) / lcore_cnt;
+}
+
 /* What stands for "the default" is replaced by it, so that the data path does not ask. */
 static void complete(struct hub_options *o)
 {
@@ -73,6 +81,7 @@ int hub_set_options(struct hub *hub, const struct hub_options *options)
 		.threshold = rules->options.storm_threshold,
 		.strict = options->storm_strict,
 	};
+	rules->flood_share = flood_share(options);
 	/* Release: who finds the rules finds them filled in. */
 	atomic_store_explicit(&hub->rules, rules, memory_order_release);
 	if (old != NULL)

@@ -47,6 +47,7 @@ struct hub_local {
 	struct port_list mirrors; /* PORT_F_MIRROR: no floods (hub.md 8) */
 	struct port *walk_next;	  /* where a flood under way goes on; moved by hub_port_leave() */
 	unsigned devices;	  /* members with PORT_F_MBUF */
+	uint64_t flood_waiting;	  /* bytes of floods in the queues of this worker's ports */
 	struct loop_guard loop;
 	_Atomic uint32_t joined; /* members and mirrors; worker writes, control reads */
 } __attribute__((aligned(64)));
@@ -88,6 +89,7 @@ struct hub_rules {
 	bool looks_in;	     /* some option looks at every frame that comes in */
 	bool no_ips;	     /* there is no IP table */
 	struct storm_limit storm;
+	uint64_t flood_share; /* of the flood quota: one worker's; UINT64_MAX: none */
 	struct grace_node grace;
 };
 

@@ -15,8 +15,13 @@
 #include "drivers/session/session_priv.h"
 #include "drivers/session/udp_priv.h"
 
-static void queued_publish(struct session *s)
+static void queued_publish(struct lcore *lc, struct session *s)
 {
+	if (s->staging.flood_bytes != s->flood_told) {
+		hub_flood_waiting(
+			lc, &s->port, (int64_t)s->staging.flood_bytes - (int64_t)s->flood_told);
+		s->flood_told = s->staging.flood_bytes;
+	}
 	live_set(&s->live.queued_frames, s->staging.frames);
 	live_set(&s->live.queued_bytes, s->staging.bytes);
 }
@@ -78,7 +83,7 @@ static void session_tx_burst(
 				hub_count_drop_out(lc, port, (enum stats_drop_out)r, counts[r]);
 		}
 	}
-	queued_publish(s);
+	queued_publish(lc, s);
 	if (connected)
 		lcore_flush_add(lc, &s->flush);
 }
@@ -118,7 +123,7 @@ void session_flush(struct lcore *lc, struct lcore_flush *fl)
 		udp_transmit(lc, s->udp);
 	else if (lane_flush(lc, s, LANE_PRIORITY))
 		(void)lane_flush(lc, s, LANE_NORMAL);
-	queued_publish(s);
+	queued_publish(lc, s);
 }
 
 void session_connections_changed(struct lcore *lc, struct session *s)
@@ -168,7 +173,7 @@ void session_stop(struct lcore *lc, struct session *s, enum session_end why)
 	dropped = staging_clear(&s->staging, &s->worker->pool);
 	if (dropped != 0)
 		hub_count_drop_out(lc, &s->port, STATS_DROP_OUT_SESSION_END, dropped);
-	queued_publish(s);
+	queued_publish(lc, s);
 	lcore_flush_cancel(lc, &s->flush);
 	lcore_task_cancel(lc, &s->resume);
 	lcore_timer_cancel(lc, &s->alone);

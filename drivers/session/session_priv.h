@@ -135,6 +135,7 @@ struct session {
 	enum session_end why;
 	uint16_t mss; /* what TCP inside is held to now, 0: nothing */
 	struct staging staging;
+	uint32_t flood_told; /* staging.flood_bytes as the hub knows it */
 	struct lcore_flush flush;
 	struct lcore_task resume; /* the rest of a flush that used up the turn's share */
 	struct lcore_timer alone; /* armed while there is no connection */

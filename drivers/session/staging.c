@@ -53,6 +53,7 @@ static struct staging_chunk *chunk_get(struct staging_pool *pool)
 	c->group_at = 0;
 	c->group_frames = 0;
 	c->frames = 0;
+	c->flood_bytes = 0;
 	c->traffic = (struct stats_traffic){0};
 	return c;
 }
@@ -153,6 +154,10 @@ unsigned staging_put(struct staging *st, struct staging_pool *pool, enum connect
 		c->traffic.unicast_frames++;
 		c->traffic.unicast_bytes += f->len;
 	}
+	if (f->flags & FRAME_F_FLOOD) {
+		c->flood_bytes += need;
+		st->flood_bytes += need;
+	}
 	st->bytes += need;
 	st->frames++;
 	st->has_priority |= lane == LANE_PRIORITY;
@@ -183,6 +188,7 @@ void staging_pop(struct staging *st, struct staging_pool *pool, enum connection_
 	if (q->head == NULL)
 		q->tail = NULL;
 	st->bytes -= c->bytes;
+	st->flood_bytes -= c->flood_bytes;
 	st->frames -= c->frames;
 	chunk_put(pool, c);
 }

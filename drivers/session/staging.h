@@ -56,6 +56,7 @@ struct staging_chunk {
 	uint32_t group_at;     /* where the open group's count stands */
 	uint32_t group_frames; /* in the open group */
 	uint32_t frames;       /* in the chunk, not taken */
+	uint32_t flood_bytes;  /* of data[]: copies of floods */
 	uint64_t newest_ms;    /* when its last frame came */
 	struct stats_traffic traffic;
 	uint8_t data[STAGING_CHUNK_BYTES] __attribute__((aligned(64)));
@@ -77,7 +78,8 @@ struct staging_queue {
 
 struct staging {
 	struct staging_queue lanes[LANES];
-	uint32_t bytes; /* in wire format, group headers included; all lanes */
+	uint32_t bytes;	      /* in wire format, group headers included; all lanes */
+	uint32_t flood_bytes; /* of them: copies of floods, for the hub's quota */
 	uint32_t frames;
 	uint32_t soft_bytes;
 	uint32_t hard_bytes;

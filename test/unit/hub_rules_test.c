@@ -457,6 +457,20 @@ static void test_storm(void **)
 	assert_abc_books();
 }
 
+/* Where two workers receive for a port, each has half of the threshold. */
+static void test_storm_share(void **)
+{
+	fake_port_everywhere(&a);
+	rules(&a, (struct policy_input){0});
+	join_and_learn();
+	for (unsigned i = 0; i < 4; i++)
+		shoot((struct shot){
+			.from = &a, .dst = FAKE_BROADCAST, .src = MAC_A, .kind = RF_UDP4, .n = 16});
+	assert_in_range(atomic_load(&c.cnt), 16, 24);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_STORM), 64 - atomic_load(&c.cnt));
+	assert_abc_books();
+}
+
 static void test_mac_limit(void **)
 {
 	rules(&a, (struct policy_input){.no_bridge = true});
@@ -572,6 +586,68 @@ static void test_dormant(void **)
 	assert_abc_books();
 }
 
+/* What a driver says of its queue, on the port's worker. */
+struct waiting {
+	struct fake_port *of;
+	int64_t more;
+};
+
+static void waiting_here(struct lcore *lc, void *arg)
+{
+	const struct waiting *w = arg;
+
+	hub_flood_waiting(lc, &w->of->port, w->more);
+}
+
+static void waiting(struct fake_port *of, int64_t more)
+{
+	struct waiting w = {of, more};
+
+	worker_call(of->port.home, waiting_here, &w);
+}
+
+static void test_flood_quota(void **)
+{
+	struct hub_options o = defaults();
+
+	b.port.flags |= PORT_F_FLOOD_QUOTA;
+	c.port.flags |= PORT_F_FLOOD_QUOTA;
+	join_and_learn();
+	fake_port_clear(&b);
+	fake_port_clear(&c);
+	/* Two workers, so 1000 bytes each: b's is over it, c's is not. */
+	o.flood_quota_bytes = 2000;
+	options(o);
+	waiting(&b, 1001);
+	waiting(&c, 1000);
+	send_one(&a, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(atomic_load(&b.cnt), 0);
+	assert_int_equal(atomic_load(&c.cnt), 1);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_FLOOD_QUOTA), 1);
+	/* What is for b alone, and floods to ports that do not count, pass. */
+	send_one(&a, MAC_B, MAC_A, false);
+	send_one(&c, FAKE_BROADCAST, MAC_C, false);
+	assert_int_equal(atomic_load(&b.cnt), 1);
+	assert_int_equal(atomic_load(&a.cnt), 1);
+	/* One byte less, or no quota at all. */
+	waiting(&b, -1);
+	send_one(&a, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(atomic_load(&b.cnt), 2);
+	waiting(&b, INT32_MAX);
+	o.flood_quota_bytes = 0;
+	options(o);
+	send_one(&a, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(atomic_load(&b.cnt), 3);
+	/* A share of a quota that is not 0 is not none. */
+	o.flood_quota_bytes = 1;
+	options(o);
+	send_one(&a, FAKE_BROADCAST, MAC_A, false);
+	assert_int_equal(atomic_load(&b.cnt), 3);
+	waiting(&b, -(int64_t)INT32_MAX - 1000);
+	waiting(&c, -1000);
+	assert_abc_books();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -587,10 +663,12 @@ int main(void)
 		RULES_TEST(test_upload),
 		RULES_TEST(test_download),
 		RULES_TEST(test_storm),
+		RULES_TEST(test_storm_share),
 		RULES_TEST(test_mac_limit),
 		RULES_TEST(test_check_mac),
 		RULES_TEST(test_loop),
 		RULES_TEST(test_dormant),
+		RULES_TEST(test_flood_quota),
 	};
 
 	return cmocka_run_group_tests(tests, bed_setup, bed_teardown);

@@ -252,6 +252,30 @@ static void slow_readers_leave_room(void **)
 		(void)staging_clear(&slow[i], &pool);
 }
 
+/* What the hub's quota counts: floods alone, until the chunk they stand in is taken. */
+static void floods_are_counted(void **)
+{
+	const uint32_t one = BLOCK_HEADER + 1000;
+
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(put(i, 1000, i % 2 == 0 ? FRAME_F_FLOOD : 0, true), STAGING_TAKEN);
+	assert_int_equal(st.flood_bytes, 10 * one);
+	/* Sixteen frames to a chunk. */
+	(void)staging_peek(&st, LANE_NORMAL);
+	staging_pop(&st, &pool, LANE_NORMAL);
+	assert_int_equal(st.flood_bytes, 2 * one);
+	/* What was refused does not count. */
+	while (put(0, 1000, FRAME_F_FLOOD, true) == STAGING_TAKEN)
+		;
+	assert_in_range(
+		st.flood_bytes, STAGING_HARD_DEFAULT / 2 - 10 * one, STAGING_HARD_DEFAULT / 2);
+	(void)staging_clear(&st, &pool);
+	assert_int_equal(st.flood_bytes, 0);
+	/* A chunk whose memory was used before begins with none. */
+	assert_int_equal(put(0, 1000, 0, true), STAGING_TAKEN);
+	assert_int_equal(st.flood_bytes, 0);
+}
+
 static void keepalive_interval_bounds(void **)
 {
 	uint32_t low = 0, seed = 12345;
@@ -427,6 +451,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_connection_by_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(pool_is_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(slow_readers_leave_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(floods_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(frames_are_taken_one_by_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(lanes, setup, teardown),
 		cmocka_unit_test_setup_teardown(old_frames_go, setup, teardown),
