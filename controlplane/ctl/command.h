@@ -4,7 +4,7 @@
 
 /*
  * The commands of patchbayctl, each described once: what is typed, which method it calls with which
- * parameters, and which columns it shows. Parsing, help, tables and the man page follow this table.
+ * parameters, and which columns it shows. Parsing, help and tables follow these descriptions; a test holds the man page to them.
  */
 
 #include <jansson.h>
@@ -84,9 +84,42 @@ struct ctl_run {
 	FILE *out;
 };
 
-/* All commands, in the order of the help. */
-extern const struct ctl_command ctl_commands[];
-extern const unsigned ctl_command_cnt;
+/* What the tables of the nouns are written with. */
+#define CTL_ARGUMENT(name_, field_, text_)                                              \
+	{                                                                               \
+		.name = (name_), .field = (field_), .kind = CTL_STRING, .text = (text_) \
+	}
+#define CTL_HUB CTL_ARGUMENT("HUB", "HubName_str", "name of the hub")
+
+/*
+ * The nouns, in the order of the help. Each X(noun) here is a file with a table ctl_noun_commands, which a record
+ * without a noun ends. Nouns that belong together (rpc and methods) may share a table.
+ */
+#define CTL_NOUNS(X)  \
+	X(status)     \
+	X(server)     \
+	X(hub)        \
+	X(source)     \
+	X(user)       \
+	X(group)      \
+	X(policy)     \
+	X(connection) \
+	X(session)    \
+	X(mac)        \
+	X(ip)         \
+	X(bridge)     \
+	X(stats)      \
+	X(lcore)      \
+	X(udp)        \
+	X(listener)   \
+	X(quiesce)    \
+	X(rpc)
+
+#define CTL_DECLARE(noun_) extern const struct ctl_command ctl_##noun_##_commands[];
+CTL_NOUNS(CTL_DECLARE)
+
+/* The index-th of all commands in the order of the help; NULL behind the last. */
+const struct ctl_command *ctl_command_at(unsigned index);
 
 /* NULL: none. A noun that stands alone is found with any `verb`, and *used says how many words it took. */
 const struct ctl_command *ctl_command_find(const char *noun, const char *verb, unsigned *used);
@@ -108,36 +141,10 @@ json_t *ctl_params(const struct ctl_run *run);
 json_t *ctl_value(enum ctl_kind kind, const char *name, const char *text);
 /* Splits KEY=VALUE at the first =; false after saying what is wrong. `key` has room for 64 bytes. */
 bool ctl_key_value(const char *word, char key[64], const char **value);
-/* A password from the terminal (twice, unseen) or the first line of standard input. malloc'ed; NULL: none. */
-char *ctl_password(const char *whose);
 
-/* Commands with a way of their own (see struct ctl_command). */
+/* A command's way unless it has one of its own: calls, and shows the list, the record or `done`. Exit status. */
 int ctl_run_general(struct ctl_run *run);
-int ctl_run_status(struct ctl_run *run);
-int ctl_run_stats(struct ctl_run *run);
-int ctl_run_lcore_list(struct ctl_run *run);
-int ctl_run_session_list(struct ctl_run *run);
-int ctl_run_bridge_create(struct ctl_run *run);
-int ctl_run_user_create(struct ctl_run *run);
-int ctl_run_user_set(struct ctl_run *run);
-int ctl_run_user_show(struct ctl_run *run);
-int ctl_run_user_password(struct ctl_run *run);
-int ctl_run_user_policy(struct ctl_run *run);
-int ctl_run_user_delete(struct ctl_run *run);
-int ctl_run_group_create(struct ctl_run *run);
-int ctl_run_group_set(struct ctl_run *run);
-int ctl_run_group_show(struct ctl_run *run);
-int ctl_run_group_policy(struct ctl_run *run);
-int ctl_run_group_delete(struct ctl_run *run);
-int ctl_run_policy_list(struct ctl_run *run);
-int ctl_run_hub_online(struct ctl_run *run);
-int ctl_run_hub_offline(struct ctl_run *run);
-int ctl_run_hub_password(struct ctl_run *run);
-int ctl_run_hub_option(struct ctl_run *run);
-int ctl_run_hub_admin_option(struct ctl_run *run);
-int ctl_run_source_add(struct ctl_run *run);
-int ctl_run_source_delete(struct ctl_run *run);
-int ctl_run_rpc(struct ctl_run *run);
-int ctl_run_methods(struct ctl_run *run);
+/* Calls `method`, then echoes the answer (--json) or says `done`. Takes over params. Exit status. */
+int ctl_call_and_tell(struct ctl_run *run, const char *method, json_t *params);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Help at every level, out of the command table. */
+/* Help at every level, out of the command tables. */
 
 #include <string.h>
 
@@ -30,14 +30,12 @@ static const char *typed(const struct ctl_command *c, char text[TYPED_MAX])
 
 static void list_commands(FILE *out, const char *noun)
 {
+	const struct ctl_command *c;
 	char text[TYPED_MAX];
 
-	for (unsigned i = 0; i < ctl_command_cnt; i++) {
-		const struct ctl_command *c = &ctl_commands[i];
-
+	for (unsigned i = 0; (c = ctl_command_at(i)) != NULL; i++)
 		if (noun == NULL || strcmp(noun, c->noun) == 0)
 			fprintf(out, "  %-34s  %s\n", typed(c, text), c->text);
-	}
 }
 
 void ctl_help_all(FILE *out)

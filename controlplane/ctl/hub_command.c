@@ -1,41 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Commands that change hubs: online and offline, password, options, source addresses. */
+/* `patchbayctl hub`: hubs, their options and the password of their administrators. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/ctl/client.h"
 #include "controlplane/ctl/command.h"
-#include "controlplane/ctl/show.h"
+#include "controlplane/ctl/password.h"
 
-/* Calls, echoes or says that it is done. Consumes params. */
-static int call_and_tell(struct ctl_run *run, const char *method, json_t *params)
+static int run_online(struct ctl_run *run)
 {
-	struct reply reply = {0};
-	int rc;
-
-	if (run->json)
-		reply.echo = run->out;
-	rc = client_call(run->socket_path, method, params, &reply, run->command->hint);
-	if (rc == CTL_OK && !run->json)
-		fprintf(run->out, "%s\n", run->command->done);
-	reply_fini(&reply);
-	return rc;
-}
-
-int ctl_run_hub_online(struct ctl_run *run)
-{
-	return call_and_tell(run, "SetHubOnline",
+	return ctl_call_and_tell(run, "SetHubOnline",
 		json_pack("{s:s, s:b}", "HubName_str", run->arguments[0], "Online_bool", 1));
 }
 
-int ctl_run_hub_offline(struct ctl_run *run)
+static int run_offline(struct ctl_run *run)
 {
-	return call_and_tell(run, "SetHubOnline",
+	return ctl_call_and_tell(run, "SetHubOnline",
 		json_pack("{s:s, s:b}", "HubName_str", run->arguments[0], "Online_bool", 0));
 }
 
-int ctl_run_hub_password(struct ctl_run *run)
+static int run_password(struct ctl_run *run)
 {
 	char *password = ctl_password("the hub's administrator");
 	json_t *params;
@@ -52,7 +37,7 @@ int ctl_run_hub_password(struct ctl_run *run)
 		"AdminPasswordPlainText_str", password);
 	explicit_bzero(password, strlen(password));
 	free(password);
-	return call_and_tell(run, "SetHub", params);
+	return ctl_call_and_tell(run, "SetHub", params);
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -96,7 +81,7 @@ static json_t *option_rows(const struct ctl_run *run)
 	return rows;
 }
 
-static int run_option(struct ctl_run *run, const char *get, const char *set)
+static int options(struct ctl_run *run, const char *get, const char *set)
 {
 	struct ctl_command listing = *run->command;
 	json_t *rows;
@@ -111,130 +96,183 @@ static int run_option(struct ctl_run *run, const char *get, const char *set)
 	rows = option_rows(run);
 	if (rows == NULL)
 		return CTL_USAGE;
-	return call_and_tell(run, set,
+	return ctl_call_and_tell(run, set,
 		json_pack("{s:s, s:o}", "HubName_str", run->arguments[0], "AdminOptionList", rows));
 }
 
-int ctl_run_hub_option(struct ctl_run *run)
+static int run_option(struct ctl_run *run)
 {
-	return run_option(run, "GetHubExtOptions", "SetHubExtOptions");
+	return options(run, "GetHubExtOptions", "SetHubExtOptions");
 }
 
-int ctl_run_hub_admin_option(struct ctl_run *run)
+static int run_admin_option(struct ctl_run *run)
 {
-	return run_option(run, "GetHubAdminOptions", "SetHubAdminOptions");
+	return options(run, "GetHubAdminOptions", "SetHubAdminOptions");
 }
 
-/* ---- source addresses ------------------------------------------------------------------------ */
+/* ---- table ----------------------------------------------------------------------------------- */
 
-static void on_source(void *ctx, const char *list, json_t *row)
-{
-	if (strcmp(list, "ACList") == 0)
-		json_array_append(ctx, row);
-}
-
-/* The list as the daemon has it; NULL after an error that was told. */
-static json_t *sources_get(const struct ctl_run *run)
-{
-	json_t *rows = json_array();
-	struct reply reply = {.row = on_source, .ctx = rows};
-	int rc = client_call(run->socket_path, "GetAcList",
-		json_pack("{s:s}", "HubName_str", run->arguments[0]), &reply, NULL);
-
-	reply_fini(&reply);
-	if (rc == CTL_OK)
-		return rows;
-	json_decref(rows);
-	return NULL;
-}
-
-static int sources_set(struct ctl_run *run, json_t *rows)
-{
-	return call_and_tell(run, "SetAcList",
-		json_pack("{s:s, s:o}", "HubName_str", run->arguments[0], "ACList", rows));
-}
-
-/* 32 of 32 bits for IPv4, and so on: the daemon wants a mask. False: the length makes no sense. */
-static bool mask_text(const char *prefix, bool ipv6, char text[64])
-{
-	char *end;
-	unsigned long bits = strtoul(prefix, &end, 10);
-	size_t n = 0;
-
-	if (prefix[0] < '0' || prefix[0] > '9' || *end != '\0' || bits > (ipv6 ? 128 : 32))
-		return false;
-	text[0] = '\0';
-	for (unsigned i = 0; i < (ipv6 ? 8u : 4u); i++) {
-		unsigned width = ipv6 ? 16 : 8;
-		unsigned take = bits > (unsigned long)width * i ? (unsigned)bits - width * i : 0;
-		unsigned part;
-
-		if (take > width)
-			take = width;
-		part = ((1u << take) - 1) << (width - take);
-		n += (size_t)snprintf(text + n, 64 - n, ipv6 ? "%s%x" : "%s%u",
-			i == 0	       ? ""
-				: ipv6 ? ":"
-				       : ".",
-			part);
+#define HUB_OPTIONS                                                                \
+	{.name = "--max-sessions",                                                 \
+		.value = "N",                                                      \
+		.field = "MaxSession_u32",                                         \
+		.kind = CTL_INTEGER,                                               \
+		.text = "sessions at most; 0: no limit"},                          \
+		{.name = "--no-enum",                                              \
+			.value = "yes|no",                                         \
+			.field = "NoEnum_bool",                                    \
+			.kind = CTL_SWITCH,                                        \
+			.text = "hide it from the list that clients may ask for"}, \
+	{                                                                          \
+		.name = "--require-encryption", .value = "yes|no",                 \
+		.field = "PatchbayRequireEncryption_bool", .kind = CTL_SWITCH,     \
+		.text = "no session below TLS"                                     \
 	}
-	return true;
-}
 
-int ctl_run_source_add(struct ctl_run *run)
-{
-	const char *what = run->arguments[1], *slash = strchr(run->arguments[2], '/');
-	size_t len =
-		slash == NULL ? strlen(run->arguments[2]) : (size_t)(slash - run->arguments[2]);
-	char address[64], mask[64] = "";
-	json_t *rows, *row, *priority;
+static const struct ctl_column hub_columns[] = {
+	{"HUB", "HubName_str", CTL_TEXT, "name"},
+	{"ONLINE", "Online_bool", CTL_YES_NO, "switches frames and takes logins"},
+	{"SESSIONS", "NumSessions_u32", CTL_NUMBER, "sessions now"},
+	{"USERS", "NumUsers_u32", CTL_NUMBER, "users defined"},
+	{"GROUPS", "NumGroups_u32", CTL_NUMBER, "groups defined"},
+	{"MACS", "NumMacTables_u32", CTL_NUMBER, "entries in the MAC table"},
+	{"IN-UNICAST", "Ex.Recv.UnicastCount_u64", CTL_NUMBER, "unicast frames into the hub"},
+	{"IN-BROADCAST", "Ex.Recv.BroadcastCount_u64", CTL_NUMBER,
+		"broadcast and multicast frames into the hub"},
+	{"OUT-UNICAST", "Ex.Send.UnicastCount_u64", CTL_NUMBER, "unicast frames out of it"},
+	{"OUT-BROADCAST", "Ex.Send.BroadcastCount_u64", CTL_NUMBER, "broadcast frames out of it"},
+	{"CREATED (UTC)", "CreatedTime_dt", CTL_TIME, "when it was created"},
+	{.title = NULL},
+};
 
-	if (strcmp(what, "allow") != 0 && strcmp(what, "deny") != 0) {
-		fprintf(stderr, "patchbayctl: \"%s\": should be allow or deny\n", what);
-		return CTL_USAGE;
-	}
-	snprintf(address, sizeof(address), "%.*s", len < sizeof(address) ? (int)len : 0,
-		run->arguments[2]);
-	if (slash != NULL && strpbrk(slash + 1, ".:") != NULL)
-		snprintf(mask, sizeof(mask), "%s", slash + 1);
-	else if (slash != NULL && !mask_text(slash + 1, strchr(address, ':') != NULL, mask)) {
-		fprintf(stderr, "patchbayctl: \"%s\": no prefix length of that family\n",
-			run->arguments[2]);
-		return CTL_USAGE;
-	}
-	priority = ctl_value(
-		CTL_INTEGER, "--priority", run->options[0] == NULL ? "100" : run->options[0]);
-	if (priority == NULL)
-		return CTL_USAGE;
-	rows = sources_get(run);
-	if (rows == NULL) {
-		json_decref(priority);
-		return CTL_FAILED;
-	}
-	row = json_pack("{s:s, s:b, s:b, s:o}", "IpAddress_ip", address, "Deny_bool",
-		what[0] == 'd', "Masked_bool", mask[0] != '\0', "Priority_u32", priority);
-	if (mask[0] != '\0')
-		json_object_set_new(row, "SubnetMask_ip", json_string(mask));
-	json_array_append_new(rows, row);
-	return sources_set(run, rows);
-}
+static const struct ctl_column hub_status_columns[] = {
+	{"Hub", "HubName_str", CTL_TEXT, "name"},
+	{"Online", "Online_bool", CTL_YES_NO, "switches frames and takes logins"},
+	{"Sessions", "NumSessions_u32", CTL_NUMBER, "sessions now"},
+	{"  client or monitor", "NumSessionsClient_u32", CTL_NUMBER, "of them in these modes"},
+	{"  bridge or router", "NumSessionsBridge_u32", CTL_NUMBER, "of them in this mode"},
+	{"Users", "NumUsers_u32", CTL_NUMBER, "users defined"},
+	{"Groups", "NumGroups_u32", CTL_NUMBER, "groups defined"},
+	{"IP addresses", "NumIpTables_u32", CTL_NUMBER, "entries in the IP table"},
+	{"MAC addresses", "NumMacTables_u32", CTL_NUMBER, "entries in the MAC table"},
+	{"  at most", "PatchbayMaxMacTables_u32", CTL_NUMBER, "its bound"},
+	{"  learned", "PatchbayMacLearned_u64", CTL_NUMBER, "since start"},
+	{"  moved", "PatchbayMacMoved_u64", CTL_NUMBER, "to another session"},
+	{"  not learned: full", "PatchbayMacNotLearnedFull_u64", CTL_NUMBER,
+		"table or bucket full"},
+	{"  not learned: raced", "PatchbayMacNotLearnedRaced_u64", CTL_NUMBER,
+		"lost a race, retried with the next frame"},
+	{"  over a port's limit", "PatchbayMacNotLearnedLimit_u64", CTL_NUMBER,
+		"not learned, frame dropped: port at its limit"},
+	{"  evicted", "PatchbayMacEvicted_u64", CTL_NUMBER,
+		"gave way to others, the table being full"},
+	{"  aged", "PatchbayMacAged_u64", CTL_NUMBER, "removed because of age"},
+	{"  flushed", "PatchbayMacFlushed_u64", CTL_NUMBER, "removed because their session left"},
+	{"Created (UTC)", "CreatedTime_dt", CTL_TIME, "when it was created"},
+	{.title = NULL},
+};
 
-int ctl_run_source_delete(struct ctl_run *run)
-{
-	json_t *rows, *number = ctl_value(CTL_INTEGER, "N", run->arguments[1]);
-	json_int_t n = json_integer_value(number);
-
-	json_decref(number);
-	if (number == NULL)
-		return CTL_USAGE;
-	rows = sources_get(run);
-	if (rows == NULL)
-		return CTL_FAILED;
-	if (n < 1 || json_array_remove(rows, (size_t)n - 1) != 0) {
-		fprintf(stderr, "patchbayctl: hub %s has no source %lld\n%s\n", run->arguments[0],
-			(long long)n, run->command->hint);
-		json_decref(rows);
-		return CTL_FAILED;
-	}
-	return sources_set(run, rows);
-}
+const struct ctl_command ctl_hub_commands[] = {
+	{
+		.noun = "hub",
+		.verb = "list",
+		.text = "The virtual hubs",
+		.method = "EnumHub",
+		.list = "HubList",
+		.columns = hub_columns,
+	},
+	{
+		.noun = "hub",
+		.verb = "show",
+		.text = "One hub and the counters of its MAC table",
+		.method = "GetHubStatus",
+		.arguments = {CTL_HUB},
+		.columns = hub_status_columns,
+	},
+	{
+		.noun = "hub",
+		.verb = "create",
+		.text = "Create a hub",
+		.method = "CreateHub",
+		.arguments = {CTL_HUB},
+		.options = {HUB_OPTIONS,
+			{.name = "--max-macs",
+				.value = "N",
+				.field = "PatchbayMaxMacTables_u32",
+				.kind = CTL_INTEGER,
+				.text = "bound of its MAC table (default 65536)"},
+			{.name = "--online",
+				.value = "yes|no",
+				.field = "Online_bool",
+				.kind = CTL_SWITCH,
+				.text = "default yes"}},
+		.done = "hub created",
+	},
+	{
+		.noun = "hub",
+		.verb = "set",
+		.text = "Change settings of a hub; in force at once",
+		.method = "SetHub",
+		.arguments = {CTL_HUB},
+		.options = {HUB_OPTIONS},
+		.done = "hub changed",
+	},
+	{
+		.noun = "hub",
+		.verb = "online",
+		.text = "Take a hub online",
+		.method = "SetHubOnline",
+		.arguments = {CTL_HUB},
+		.done = "hub is online",
+		.run = run_online,
+	},
+	{
+		.noun = "hub",
+		.verb = "offline",
+		.text = "Take a hub offline; all its sessions end",
+		.method = "SetHubOnline",
+		.arguments = {CTL_HUB},
+		.done = "hub is offline",
+		.run = run_offline,
+	},
+	{
+		.noun = "hub",
+		.verb = "password",
+		.text = "Set the password of a hub's administrator: asks, or reads standard input",
+		.method = "SetHub",
+		.arguments = {CTL_HUB},
+		.done = "password set",
+		.run = run_password,
+	},
+	{
+		.noun = "hub",
+		.verb = "option",
+		.text = "Show the extended options of a hub, or set some; in force at once",
+		.arguments = {CTL_HUB},
+		.rest = "[NAME=VALUE]...",
+		.rest_text = "options to set; flags are yes or no",
+		.done = "options set",
+		.hint = "`patchbayctl hub option HUB` explains the options.",
+		.run = run_option,
+	},
+	{
+		.noun = "hub",
+		.verb = "admin-option",
+		.text = "Show the admin options of a hub, or set some",
+		.arguments = {CTL_HUB},
+		.rest = "[NAME=VALUE]...",
+		.rest_text = "options to set; flags are yes or no",
+		.done = "options set",
+		.hint = "`patchbayctl hub admin-option HUB` explains the options.",
+		.run = run_admin_option,
+	},
+	{
+		.noun = "hub",
+		.verb = "delete",
+		.text = "Delete a hub with its users and groups; its sessions end",
+		.method = "DeleteHub",
+		.arguments = {CTL_HUB},
+		.done = "hub deleted",
+	},
+	{.noun = NULL},
+};

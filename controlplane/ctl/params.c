@@ -129,3 +129,18 @@ json_t *ctl_params(const struct ctl_run *run)
 	}
 	return params;
 }
+
+bool ctl_key_value(const char *word, char key[64], const char **value)
+{
+	const char *at = strchr(word, '=');
+	size_t len = at == NULL ? 0 : (size_t)(at - word);
+
+	if (len == 0 || len >= 64) {
+		fprintf(stderr, "patchbayctl: \"%s\": should be KEY=VALUE\n", word);
+		return false;
+	}
+	memcpy(key, word, len);
+	key[len] = '\0';
+	*value = at + 1;
+	return true;
+}

@@ -75,7 +75,7 @@ static int show_status(struct ctl_run *run)
 	return rc;
 }
 
-int ctl_run_status(struct ctl_run *run)
+static int run_status(struct ctl_run *run)
 {
 	struct reply listeners = {.row = on_listener};
 	int rc;
@@ -92,3 +92,13 @@ int ctl_run_status(struct ctl_run *run)
 	reply_fini(&listeners);
 	return rc;
 }
+
+const struct ctl_command ctl_status_commands[] = {
+	{
+		.noun = "status",
+		.text = "What the daemon is, has and does",
+		.method = "GetServerStatus",
+		.run = run_status,
+	},
+	{.noun = NULL},
+};

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "controlplane/ctl/command.h"
-#include "controlplane/ctl/lcore_view.h"
+#include "controlplane/ctl/lcore.h"
 #include "controlplane/ctl/reply.h"
 #include "controlplane/ctl/table.h"
 #include "controlplane/ctl/text.h"
@@ -283,6 +283,7 @@ static void parameters_from_what_was_typed(void **)
 static void the_man_page_names_every_command(void **)
 {
 	static char page[32768];
+	const struct ctl_command *c;
 	FILE *f = fopen(TEST_DATA_DIR "/../../../config/patchbayctl.1", "r");
 	size_t n;
 
@@ -290,20 +291,20 @@ static void the_man_page_names_every_command(void **)
 	n = fread(page, 1, sizeof(page) - 1, f);
 	page[n] = '\0';
 	fclose(f);
-	for (unsigned i = 0; i < ctl_command_cnt; i++) {
+	for (unsigned i = 0; (c = ctl_command_at(i)) != NULL; i++) {
 		char name[64];
 
-		snprintf(name, sizeof(name), "%s%s%s", ctl_commands[i].noun,
-			ctl_commands[i].verb == NULL ? "" : " ",
-			ctl_commands[i].verb == NULL ? "" : ctl_commands[i].verb);
+		snprintf(name, sizeof(name), "%s%s%s", c->noun, c->verb == NULL ? "" : " ",
+			c->verb == NULL ? "" : c->verb);
 		assert_non_null(strstr(page, name));
 	}
 }
 
 static void commands_are_described(void **)
 {
-	for (unsigned i = 0; i < ctl_command_cnt; i++) {
-		const struct ctl_command *c = &ctl_commands[i];
+	const struct ctl_command *c;
+
+	for (unsigned i = 0; (c = ctl_command_at(i)) != NULL; i++) {
 		const struct ctl_column *k;
 		unsigned used;
 		unsigned columns = 0;

@@ -9,7 +9,7 @@
 
 #include "controlplane/ctl/client.h"
 #include "controlplane/ctl/command.h"
-#include "controlplane/ctl/lcore_view.h"
+#include "controlplane/ctl/lcore.h"
 #include "controlplane/ctl/show.h"
 
 static const struct ctl_column book_columns[] = {
@@ -130,7 +130,7 @@ static void show_reasons(FILE *out, const struct stats_view *v)
 	}
 }
 
-int ctl_run_stats(struct ctl_run *run)
+static int run_stats(struct ctl_run *run)
 {
 	struct stats_view view = {0};
 	struct reply reply = {.row = on_stats_row, .ctx = &view};
@@ -161,3 +161,22 @@ int ctl_run_stats(struct ctl_run *run)
 	reply_fini(&reply);
 	return rc;
 }
+
+const struct ctl_command ctl_stats_commands[] = {
+	{
+		.noun = "stats",
+		.text = "The books: frames in and copies out, drops by reason, cycles per lcore",
+		.method = "PatchbayGetStats",
+		.options = {{.name = "--hub",
+				    .value = "HUB",
+				    .field = "HubName_str",
+				    .kind = CTL_STRING,
+				    .text = "only this hub"},
+			{.name = "--sessions",
+				.field = "Sessions_bool",
+				.kind = CTL_FLAG,
+				.text = "a line per session, too"}},
+		.run = run_stats,
+	},
+	{.noun = NULL},
+};

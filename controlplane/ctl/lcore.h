@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef PATCHBAY_CONTROLPLANE_CTL_LCORE_VIEW_H
-#define PATCHBAY_CONTROLPLANE_CTL_LCORE_VIEW_H
+#ifndef PATCHBAY_CONTROLPLANE_CTL_LCORE_H
+#define PATCHBAY_CONTROLPLANE_CTL_LCORE_H
 
 /* Cycles of the workers, for `lcore list` and the end of `stats`. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `patchbayctl lcore list`: the map of workers, and how busy they are. */
 
-#include "controlplane/ctl/lcore_view.h"
+#include "controlplane/ctl/lcore.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +137,7 @@ static void map_begin(struct lcore_view *v, FILE *out, unsigned interval_s)
 	table_column(v->table, "QUEUES", false);
 }
 
-int ctl_run_lcore_list(struct ctl_run *run)
+static int run_list(struct ctl_run *run)
 {
 	struct lcore_view *v = calloc(1, sizeof(*v));
 	json_t *params = ctl_params(run);
@@ -169,3 +169,19 @@ int ctl_run_lcore_list(struct ctl_run *run)
 	free(v);
 	return rc;
 }
+
+const struct ctl_command ctl_lcore_commands[] = {
+	{
+		.noun = "lcore",
+		.verb = "list",
+		.text = "The workers: where they run, what they own, how busy they are",
+		.method = "PatchbayEnumLcore",
+		.options = {{.name = "--interval",
+			.value = "S",
+			.kind = CTL_INTEGER,
+			.text = "busy share over S seconds from now, instead of since start"}},
+		.list = "LcoreList",
+		.run = run_list,
+	},
+	{.noun = NULL},
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `patchbayctl group`: groups of users of a hub. */
+
+#include "controlplane/ctl/account.h"
+#include "controlplane/ctl/client.h"
+#include "controlplane/ctl/command.h"
+#include "controlplane/ctl/policy.h"
+
+static int run_create(struct ctl_run *run)
+{
+	json_t *params = ctl_params(run);
+
+	return params == NULL ? CTL_USAGE : record_put(run, "CreateGroup", params);
+}
+
+static int run_set(struct ctl_run *run)
+{
+	json_t *params = ctl_params(run), *record;
+
+	if (params == NULL)
+		return CTL_USAGE;
+	record = record_get(run, "GetGroup");
+	if (record == NULL) {
+		json_decref(params);
+		return CTL_FAILED;
+	}
+	return record_put(run, "SetGroup", record_merge(record, params));
+}
+
+static int run_delete(struct ctl_run *run)
+{
+	json_t *params = ctl_params(run);
+
+	return params == NULL ? CTL_USAGE : record_put(run, "DeleteGroup", params);
+}
+
+static int run_policy(struct ctl_run *run)
+{
+	return policy_run(run, "GetGroup", "SetGroup");
+}
+
+static int run_show(struct ctl_run *run)
+{
+	return policy_run_show(run, "GetGroup");
+}
+
+#define GROUP_OPTIONS                                                                       \
+	{.name = "--real-name",                                                             \
+		.value = "TEXT",                                                            \
+		.field = "Realname_utf",                                                    \
+		.kind = CTL_STRING,                                                         \
+		.text = "what it is"},                                                      \
+	{                                                                                   \
+		.name = "--note", .value = "TEXT", .field = "Note_utf", .kind = CTL_STRING, \
+		.text = "anything"                                                          \
+	}
+
+static const struct ctl_column group_columns[] = {
+	{"GROUP", "Name_str", CTL_TEXT, "name"},
+	{"REAL NAME", "Realname_utf", CTL_TEXT, "what it is"},
+	{"USERS", "NumUsers_u32", CTL_NUMBER, "members"},
+	{"POLICY", "PatchbayUsePolicy_bool", CTL_YES_NO, "it has one"},
+	{"DENIED", "DenyAccess_bool", CTL_YES_NO, "its policy has Access off"},
+	{"NOTE", "Note_utf", CTL_TEXT, "anything"},
+	{.title = NULL},
+};
+
+static const struct ctl_column group_lines[] = {
+	{"Group", "Name_str", CTL_TEXT, "name"},
+	{"Hub", "HubName_str", CTL_TEXT, "hub"},
+	{"Real name", "Realname_utf", CTL_TEXT, "what it is"},
+	{"Note", "Note_utf", CTL_TEXT, "anything"},
+	{"Users", "PatchbayUsers_u32", CTL_NUMBER, "members"},
+	{"Sessions", "PatchbaySessions_u32", CTL_NUMBER, "that logged in as members"},
+	{"Own policy", "UsePolicy_bool", CTL_YES_NO, "else the default one"},
+	{.title = NULL},
+};
+
+const struct ctl_command ctl_group_commands[] = {
+	{
+		.noun = "group",
+		.verb = "list",
+		.text = "Groups of users of a hub",
+		.method = "EnumGroup",
+		.arguments = {CTL_HUB},
+		.list = "GroupList",
+		.columns = group_columns,
+	},
+	{
+		.noun = "group",
+		.verb = "show",
+		.text = "Everything about a group",
+		.method = "GetGroup",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("GROUP", "Name_str", "name of the group")},
+		.columns = group_lines,
+		.hint = "`patchbayctl group list HUB` shows the groups.",
+		.run = run_show,
+	},
+	{
+		.noun = "group",
+		.verb = "create",
+		.text = "Create a group; `user set --group` puts users into it",
+		.method = "CreateGroup",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("GROUP", "Name_str", "name of the group")},
+		.options = {GROUP_OPTIONS},
+		.done = "group created",
+		.run = run_create,
+	},
+	{
+		.noun = "group",
+		.verb = "set",
+		.text = "Change a group",
+		.method = "SetGroup",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("GROUP", "Name_str", "name of the group")},
+		.options = {GROUP_OPTIONS},
+		.done = "group changed",
+		.hint = "`patchbayctl group list HUB` shows the groups.",
+		.run = run_set,
+	},
+	{
+		.noun = "group",
+		.verb = "policy",
+		.text = "Show the policy of a group, set keys of it, or take it away; from the next logins on",
+		.method = "SetGroup",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("GROUP", "Name_str", "name of the group")},
+		.options = {{.name = "--remove", .kind = CTL_FLAG, .text = "take the policy away"},
+			{.name = "--end-sessions",
+				.kind = CTL_FLAG,
+				.text = "end sessions that run under the settings of before"}},
+		.rest = "[KEY=VALUE]...",
+		.rest_text = "keys to set, see policy list; the others stay",
+		.done = "policy changed",
+		.hint = "`patchbayctl group list HUB` shows the groups.",
+		.run = run_policy,
+	},
+	{
+		.noun = "group",
+		.verb = "delete",
+		.text = "Delete a group; its users are in none then",
+		.method = "DeleteGroup",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("GROUP", "Name_str", "name of the group")},
+		.options = {{.name = "--end-sessions",
+			.field = "PatchbayEndSessions_bool",
+			.kind = CTL_FLAG,
+			.text = "end sessions that run under the settings of before"}},
+		.done = "group deleted",
+		.hint = "`patchbayctl group list HUB` shows the groups.",
+		.run = run_delete,
+	},
+	{.noun = NULL},
+};

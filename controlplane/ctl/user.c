@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `patchbayctl user`: users of a hub. What a change means for sessions that run is said each time. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/ctl/account.h"
+#include "controlplane/ctl/client.h"
+#include "controlplane/ctl/command.h"
+#include "controlplane/ctl/password.h"
+#include "controlplane/ctl/policy.h"
+
+/* --password - : from the terminal or standard input, so that it stands in no list of processes. */
+static bool take_password(json_t *params, const char *whose)
+{
+	json_t *v = json_object_get(params, "Auth_Password_str");
+	char *password;
+
+	if (v == NULL || strcmp(json_string_value(v), "-") != 0)
+		return true;
+	password = ctl_password(whose);
+	if (password == NULL)
+		return false;
+	json_object_set_new(params, "Auth_Password_str", json_string(password));
+	explicit_bzero(password, strlen(password));
+	free(password);
+	return true;
+}
+
+static void auth_from_options(json_t *params)
+{
+	if (json_object_get(params, "Auth_Password_str") != NULL)
+		json_object_set_new(params, "AuthType_u32", json_integer(1));
+}
+
+static bool anonymous_too(const struct ctl_run *run, json_t *params)
+{
+	/* In the order of the tables: --password, --anonymous. */
+	if (run->options[0] != NULL && run->options[1] != NULL) {
+		fputs("patchbayctl: give either --password or --anonymous\n", stderr);
+		return false;
+	}
+	if (run->options[1] != NULL)
+		json_object_set_new(params, "AuthType_u32", json_integer(0));
+	return true;
+}
+
+static int run_create(struct ctl_run *run)
+{
+	json_t *params = ctl_params(run);
+
+	if (params == NULL)
+		return CTL_USAGE;
+	if (run->options[0] == NULL && run->options[1] == NULL) {
+		fputs("patchbayctl: give either --password or --anonymous\n", stderr);
+		json_decref(params);
+		return CTL_USAGE;
+	}
+	if (!anonymous_too(run, params) || !take_password(params, run->arguments[1])) {
+		json_decref(params);
+		return CTL_USAGE;
+	}
+	auth_from_options(params);
+	return record_put(run, "CreateUser", params);
+}
+
+static int run_set(struct ctl_run *run)
+{
+	json_t *params = ctl_params(run), *record;
+
+	if (params == NULL)
+		return CTL_USAGE;
+	if (!anonymous_too(run, params) || !take_password(params, run->arguments[1])) {
+		json_decref(params);
+		return CTL_USAGE;
+	}
+	auth_from_options(params);
+	record = record_get(run, "GetUser");
+	if (record == NULL) {
+		json_decref(params);
+		return CTL_FAILED;
+	}
+	return record_put(run, "SetUser", record_merge(record, params));
+}
+
+static int run_password(struct ctl_run *run)
+{
+	json_t *record = record_get(run, "GetUser");
+	char *password;
+
+	if (record == NULL)
+		return CTL_FAILED;
+	password = ctl_password(run->arguments[1]);
+	if (password == NULL) {
+		json_decref(record);
+		return CTL_FAILED;
+	}
+	json_object_set_new(record, "AuthType_u32", json_integer(1));
+	json_object_set_new(record, "Auth_Password_str", json_string(password));
+	explicit_bzero(password, strlen(password));
+	free(password);
+	return record_put(run, "SetUser", record);
+}
+
+static int run_delete(struct ctl_run *run)
+{
+	json_t *params = ctl_params(run);
+
+	return params == NULL ? CTL_USAGE : record_put(run, "DeleteUser", params);
+}
+
+static int run_policy(struct ctl_run *run)
+{
+	return policy_run(run, "GetUser", "SetUser");
+}
+
+static int run_show(struct ctl_run *run)
+{
+	return policy_run_show(run, "GetUser");
+}
+
+#define USER_OPTIONS                                                                               \
+	{.name = "--password",                                                                     \
+		.value = "PW",                                                                     \
+		.field = "Auth_Password_str",                                                      \
+		.kind = CTL_STRING,                                                                \
+		.text = "password; -: asks, or reads standard input"},                             \
+		{.name = "--anonymous", .kind = CTL_FLAG, .text = "log in without a password"},    \
+		{.name = "--group",                                                                \
+			.value = "GROUP",                                                          \
+			.field = "GroupName_str",                                                  \
+			.kind = CTL_STRING,                                                        \
+			.text = "group; \"\": none"},                                              \
+		{.name = "--real-name",                                                            \
+			.value = "TEXT",                                                           \
+			.field = "Realname_utf",                                                   \
+			.kind = CTL_STRING,                                                        \
+			.text = "name of the person"},                                             \
+		{.name = "--note",                                                                 \
+			.value = "TEXT",                                                           \
+			.field = "Note_utf",                                                       \
+			.kind = CTL_STRING,                                                        \
+			.text = "anything"},                                                       \
+	{                                                                                          \
+		.name = "--expires", .value = "TIME", .field = "ExpireTime_dt",                    \
+		.kind = CTL_TIME_OF_DAY, .text = "2030-01-31, 2030-01-31T12:00:00Z (UTC) or never" \
+	}
+
+static const struct ctl_column user_columns[] = {
+	{"USER", "Name_str", CTL_TEXT, "name"},
+	{"GROUP", "GroupName_str", CTL_TEXT, "group"},
+	{"REAL NAME", "Realname_utf", CTL_TEXT, "name of the person"},
+	{"AUTH", "AuthType_u32", CTL_NUMBER, "0 = anonymous, 1 = password"},
+	{"POLICY", "PatchbayPolicy_str", CTL_TEXT, "whose applies: user, group or default"},
+	{"DENIED", "DenyAccess_bool", CTL_YES_NO, "the policy has Access off"},
+	{"EXPIRES (UTC)", "Expires_dt", CTL_TIME, "when the account expires"},
+	{"LOGINS", "NumLogin_u32", CTL_NUMBER, "since the daemon's start"},
+	{"LAST LOGIN (UTC)", "LastLoginTime_dt", CTL_TIME, "since the daemon's start"},
+	{"NOTE", "Note_utf", CTL_TEXT, "anything"},
+	{.title = NULL},
+};
+
+static const struct ctl_column user_lines[] = {
+	{"User", "Name_str", CTL_TEXT, "name"},
+	{"Hub", "HubName_str", CTL_TEXT, "hub"},
+	{"Group", "GroupName_str", CTL_TEXT, "group"},
+	{"Real name", "Realname_utf", CTL_TEXT, "name of the person"},
+	{"Note", "Note_utf", CTL_TEXT, "anything"},
+	{"Authentication", "AuthType_u32", CTL_NUMBER, "0 = anonymous, 1 = password"},
+	{"Created (UTC)", "CreatedTime_dt", CTL_TIME, "when the user was created"},
+	{"Changed (UTC)", "UpdatedTime_dt", CTL_TIME, "last change"},
+	{"Expires (UTC)", "ExpireTime_dt", CTL_TIME, "when the account expires"},
+	{"Logins", "NumLogin_u32", CTL_NUMBER, "since the daemon's start"},
+	{"  last (UTC)", "PatchbayLastLoginTime_dt", CTL_TIME, "since the daemon's start"},
+	{"Sessions", "PatchbaySessions_u32", CTL_NUMBER, "now"},
+	{"Own policy", "UsePolicy_bool", CTL_YES_NO, "else the group's, else the default one"},
+	{.title = NULL},
+};
+
+const struct ctl_command ctl_user_commands[] = {
+	{
+		.noun = "user",
+		.verb = "list",
+		.text = "Users of a hub",
+		.method = "EnumUser",
+		.arguments = {CTL_HUB},
+		.list = "UserList",
+		.columns = user_columns,
+	},
+	{
+		.noun = "user",
+		.verb = "show",
+		.text = "Everything about a user but the password",
+		.method = "GetUser",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("USER", "Name_str", "name of the user")},
+		.columns = user_lines,
+		.hint = "`patchbayctl user list HUB` shows the users.",
+		.run = run_show,
+	},
+	{
+		.noun = "user",
+		.verb = "create",
+		.text = "Create a user",
+		.method = "CreateUser",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("USER", "Name_str", "name of the user")},
+		.options = {USER_OPTIONS},
+		.done = "user created",
+		.run = run_create,
+	},
+	{
+		.noun = "user",
+		.verb = "set",
+		.text = "Change a user, from the next login on",
+		.method = "SetUser",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("USER", "Name_str", "name of the user")},
+		.options = {USER_OPTIONS,
+			{.name = "--end-sessions",
+				.field = "PatchbayEndSessions_bool",
+				.kind = CTL_FLAG,
+				.text = "end sessions that run under the settings of before"}},
+		.done = "user changed",
+		.hint = "`patchbayctl user list HUB` shows the users.",
+		.run = run_set,
+	},
+	{
+		.noun = "user",
+		.verb = "password",
+		.text = "Set the password of a user: asks, or reads standard input",
+		.method = "SetUser",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("USER", "Name_str", "name of the user")},
+		.done = "password set",
+		.hint = "`patchbayctl user list HUB` shows the users.",
+		.run = run_password,
+	},
+	{
+		.noun = "user",
+		.verb = "policy",
+		.text = "Show the own policy of a user, set keys of it, or take it away; from the next login on",
+		.method = "SetUser",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("USER", "Name_str", "name of the user")},
+		.options = {{.name = "--remove", .kind = CTL_FLAG, .text = "take the policy away"},
+			{.name = "--end-sessions",
+				.kind = CTL_FLAG,
+				.text = "end sessions that run under the settings of before"}},
+		.rest = "[KEY=VALUE]...",
+		.rest_text = "keys to set, see policy list; the others stay",
+		.done = "policy changed",
+		.hint = "`patchbayctl user list HUB` shows the users.",
+		.run = run_policy,
+	},
+	{
+		.noun = "user",
+		.verb = "delete",
+		.text = "Delete a user",
+		.method = "DeleteUser",
+		.arguments = {CTL_HUB, CTL_ARGUMENT("USER", "Name_str", "name of the user")},
+		.options = {{.name = "--end-sessions",
+			.field = "PatchbayEndSessions_bool",
+			.kind = CTL_FLAG,
+			.text = "end sessions that run under the settings of before"}},
+		.done = "user deleted",
+		.hint = "`patchbayctl user list HUB` shows the users.",
+		.run = run_delete,
+	},
+	{.noun = NULL},
+};
