@@ -286,6 +286,8 @@ static void ipv4(struct view *v, uint32_t at)
 	}
 	put4(v->c->src, p + 12);
 	put4(v->c->dst, p + 16);
+	v->c->proto = p[9];
+	v->c->classes |= FRAME_PACKET;
 	if (p[9] == PROTO_OSPF)
 		v->c->classes |= FRAME_OSPF;
 	/* Of fragments only the first has a header behind this one. */
@@ -296,6 +298,8 @@ static void ipv4(struct view *v, uint32_t at)
 			udp(v, at + header, false);
 		else if (p[9] == PROTO_ICMP)
 			icmp(v, at + header);
+	} else {
+		v->c->classes |= FRAME_FRAGMENT;
 	}
 	if ((v->c->classes & FRAME_DHCP4) == 0 && is_host4(p + 12))
 		v->c->classes |= FRAME_SOURCE4;
@@ -325,8 +329,11 @@ static uint32_t ipv6_upper(struct view *v, uint32_t at, uint32_t *proto)
 		}
 		if (!has(v, at, 8))
 			break;
-		if (fragment && (be16(v->p + at + 2) & 0xfff8) != 0)
+		if (fragment && (be16(v->p + at + 2) & 0xfff8) != 0) {
+			*proto = v->p[at];
+			v->c->classes |= FRAME_FRAGMENT;
 			return 0;
+		}
 		bytes = fragment	     ? 8
 			: *proto == PROTO_AH ? (v->p[at + 1] + 2u) * 4
 					     : (v->p[at + 1] + 1u) * 8;
@@ -354,8 +361,10 @@ static void ipv6(struct view *v, uint32_t at)
 	memcpy(v->c->dst, p + 24, 16);
 	if (is_host6(p + 8))
 		v->c->classes |= FRAME_SOURCE6;
+	v->c->classes |= FRAME_PACKET;
 	proto = p[6];
 	upper = ipv6_upper(v, at + IPV6_BYTES, &proto);
+	v->c->proto = (uint8_t)proto;
 	if (upper == 0)
 		return;
 	if (proto == PROTO_TCP)

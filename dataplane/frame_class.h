@@ -55,12 +55,16 @@
 #define FRAME_TCP_SYN	  (UINT64_C(1) << 25)
 #define FRAME_BROADCAST	  (UINT64_C(1) << 26) /* I/G bit of the destination */
 #define FRAME_ICMP6	  (UINT64_C(1) << 27)
+#define FRAME_PACKET \
+	(UINT64_C(1) << 28) /* IPv4 or IPv6 with a header that makes sense: proto is set */
+#define FRAME_FRAGMENT (UINT64_C(1) << 29) /* of a packet, and not the first: there is no layer 4 */
 
 struct frame_class {
 	uint64_t classes;
 	uint16_t l3_at; /* behind Ethernet and one tag */
 	uint16_t l4_at; /* 0: there is none to be seen */
 	uint16_t vlan;	/* of the first tag, 0 = none */
+	uint8_t proto;	/* of what the packet carries; of IPv6 behind its extension headers */
 	/* 16 bytes each; IPv4 as ::ffff:a.b.c.d. Of ARP: sender, target. Zero where there is none. */
 	uint8_t src[16] __attribute__((aligned(8)));
 	uint8_t dst[16] __attribute__((aligned(8)));

@@ -121,6 +121,17 @@ static unsigned judge(struct burst *b, const struct port *port, struct meter *do
 	return STATS_DROP_OUT_CNT;
 }
 
+bool burst_is_refused(struct burst *b, const struct port *port, unsigned j)
+{
+	const struct policy *p = port->rules != NULL ? &port->rules->policy : NULL;
+	uint64_t classes;
+
+	if (p == NULL || (p->out_classes == 0 && (p->flags & POLICY_F_PRIVACY) == 0))
+		return false;
+	classes = burst_class(b, j)->classes;
+	return (classes & p->out_classes) != 0 || is_private(b, p, j, classes);
+}
+
 /* ---- edits ------------------------------------------------------------------------------------ */
 
 #define EDIT_RA	  1u

@@ -9,6 +9,7 @@
  *   classify  own port: drop; known port: its group; else: flood             step 18
  *   ip        addresses: learn, and judge if the policy says so (hub_ip.c)    step 19
  *   flood     storms, loops (hub_flood.c)                                     step 20
+ *   log       records of what the packet log asks for (hub_log.c)             step 22, 23
  *   mirror    copies for monitors (hub_mirror.c)                              step 21
  *   dispatch  one tx_burst for each port on this worker, a relay for others  steps 22 to 24
  *   account   once, on port, hub and lcore
@@ -523,6 +524,8 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 			if (b->options->options.loop_guard != HUB_LOOP_OFF)
 				input_loop(&in, flood);
 		}
+		if (unlikely(b->options->logs))
+			flood &= ~input_log(&in, flood);
 	}
 	entered = n - in.dropped;
 	flooded = (unsigned)__builtin_popcountll(flood);

@@ -87,6 +87,14 @@ uint64_t input_storm(struct input *in, uint64_t flood);
  */
 void input_loop(struct input *in, uint64_t flood);
 
+/* ---- hub_log.c ---- */
+
+/*
+ * Records for the packet log of what the hub wants to know of; only if it wants any. Returns those that are more
+ * than it may be: dropped here, and taken out of the groups (hub.md 3, MaxLoggedPacketsPerMinute).
+ */
+uint64_t input_log(struct input *in, uint64_t flood);
+
 /* ---- hub_mirror.c ---- */
 
 /* Copies of the frames in `flood` and in the groups for every mirror of the hub. Consumes nothing. */

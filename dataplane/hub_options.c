@@ -39,6 +39,10 @@ static bool valid(const struct hub_options *o)
 		if (o->managed[i].bits > 128)
 			return false;
 	}
+	for (unsigned k = 0; k < PACKET_LOG_KINDS; k++) {
+		if (o->packet_log.how[k] > PACKET_LOG_FULL)
+			return false;
+	}
 	return true;
 }
 
@@ -48,6 +52,21 @@ static uint64_t flood_share(const struct hub_options *o)
 	return o->flood_quota_bytes == 0
 		? UINT64_MAX
 		: ((uint64_t)o->flood_quota_bytes + lcore_cnt - 1) / lcore_cnt;
+}
+
+/* By the kinds of a frame, as bits: the most that one of them asks for. */
+static void log_rules(const struct hub_options *o, struct hub_rules *rules)
+{
+	const struct packet_log_conf *conf = &o->packet_log;
+
+	for (unsigned kinds = 0; kinds < sizeof(rules->log_how); kinds++) {
+		for (unsigned k = 0; k < PACKET_LOG_KINDS; k++) {
+			if ((kinds >> k & 1) != 0 && conf->how[k] > rules->log_how[kinds])
+				rules->log_how[kinds] = conf->how[k];
+		}
+		rules->logs |= rules->log_how[kinds] != PACKET_LOG_OFF;
+	}
+	rules->log_plain = !o->disable_ip_parsing && !conf->no_ipv4;
 }
 
 /* What stands for "the default" is replaced by it, so that the data path does not ask. */
@@ -82,6 +101,11 @@ int hub_set_options(struct hub *hub, const struct hub_options *options)
 		.strict = options->storm_strict,
 	};
 	rules->flood_share = flood_share(options);
+	log_rules(options, rules);
+	if (rules->logs && packet_log_open() != 0) {
+		free(rules);
+		return -ENOMEM;
+	}
 	/* Release: who finds the rules finds them filled in. */
 	atomic_store_explicit(&hub->rules, rules, memory_order_release);
 	if (old != NULL)

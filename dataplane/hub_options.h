@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/packet_log.h"
+
 struct hub;
 
 /* An address range whose addresses go into the IP table besides the default ones. */
@@ -74,6 +76,8 @@ struct hub_options {
 	uint32_t flood_quota_bytes;
 	/* DetectDormantSessionInterval; 0 = off. */
 	uint32_t dormant_s;
+	/* Which frames the packet log takes (packet_log.h); default none. */
+	struct packet_log_conf packet_log;
 	/* Ours. */
 	enum hub_loop_guard loop_guard;
 	uint32_t loop_block_s; /* 0 = HUB_LOOP_BLOCK_DEFAULT */

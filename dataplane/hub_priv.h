@@ -50,6 +50,8 @@ struct hub_local {
 	uint64_t flood_waiting;	  /* bytes of floods in the queues of this worker's ports */
 	struct loop_guard loop;
 	_Atomic uint32_t joined; /* members and mirrors; worker writes, control reads */
+	_Atomic uint64_t
+		unlogged; /* packet records that found no room; worker writes, control reads */
 } __attribute__((aligned(64)));
 
 /* Indices of ports that have left, until the MAC table is swept of them. Control thread (port.c). */
@@ -90,6 +92,9 @@ struct hub_rules {
 	bool no_ips;	     /* there is no IP table */
 	struct storm_limit storm;
 	uint64_t flood_share; /* of the flood quota: one worker's; UINT64_MAX: none */
+	bool logs;	      /* the packet log takes some frames */
+	bool log_plain;	      /* and IPv4 among them without a second look */
+	uint8_t log_how[256]; /* by kinds of a frame (packet_log.h) */
 	struct grace_node grace;
 };
 
@@ -301,6 +306,12 @@ static inline bool port_is_blocked(const struct port *port, const struct lcore *
  */
 unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, const uint8_t *at,
 	unsigned n, struct frame *edited);
+
+/*
+ * Whether the policy of `port` keeps frame j from it, whatever limits say: the packet log does not have it then.
+ * On any worker.
+ */
+bool burst_is_refused(struct burst *b, const struct port *port, unsigned j);
 
 /*
  * A burst of frames that came over a ring. `frames` gives the structs a place; all mbufs are linear, as

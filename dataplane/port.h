@@ -84,7 +84,9 @@ struct port {
 	/* lcore_now_s() until which the loop guard keeps it out, 0 = it is free. Any worker; rare. */
 	_Atomic uint32_t blocked_until_s;
 	_Atomic uint32_t
-		ip_cnt[2];  /* entries of the IP table that name it: IPv4, IPv6 (iptable.h) */
+		ip_cnt[2]; /* entries of the IP table that name it: IPv4, IPv6 (iptable.h) */
+	_Atomic uint32_t log_minute_s,
+		log_cnt;    /* frames logged, and since when (packet_log.h); any worker */
 	uint64_t joined_ms; /* when it joined: of two ports in a loop the younger is blocked */
 
 	/* ---- home worker only ---- */

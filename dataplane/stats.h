@@ -63,7 +63,8 @@
 	X(HUB_NON_IP, "hub_filter_non_ip", "hub option FilterNonIP")                              \
 	X(HUB_BPDU, "hub_filter_bpdu", "hub option FilterBPDU")                                   \
 	X(SUPER, "super_frame",                                                                   \
-		"longer than that: segments a kernel merged or did not cut (GRO, TSO)")
+		"longer than that: segments a kernel merged or did not cut (GRO, TSO)")           \
+	X(LOG_LIMIT, "log_limit", "hub option MaxLoggedPacketsPerMinute")
 
 /* Why a copy did not leave: the same columns. */
 #define STATS_DROP_OUT_LIST(X)                                                                \

@@ -9,6 +9,8 @@
  *   default   the default policy, default hub options (IP table, storm limiter, loop guard)
  *   every     every key that lets the frames pass, each limit set and never reached
  *   monitor   no policy, and a mirror that takes each frame
+ *   log       no policy, and the packet log takes the headers of all frames; another thread reads them all
+ *   none_again, log_full   both once more while nobody reads and the log's ring is full
  *
  *   rules_bench [MACs [bursts per case [frames per burst]]]
  *
@@ -29,10 +31,11 @@
 #include "dataplane/hub.h"
 #include "dataplane/hub_options.h"
 #include "dataplane/lcore.h"
+#include "dataplane/packet_log.h"
 #include "dataplane/port_rules.h"
 #include "test/unit/rule_frames.h"
 
-#define CASES	   4u
+#define CASES	   7u
 #define BURSTS	   64u /* in rotation, per side */
 #define FRAME_STEP 128u
 
@@ -48,6 +51,7 @@ struct setting {
 	struct sink side[2], mirror;
 	uint32_t *cycles;
 	unsigned calls;
+	bool unread; /* measured while nobody reads the packet log */
 };
 
 static struct {
@@ -55,6 +59,8 @@ static struct {
 	struct setting cases[CASES];
 	uint8_t *bytes[2]; /* frames of each side, FRAME_STEP apart */
 	uint16_t len;
+	bool unread;	 /* which cases take part now */
+	uint64_t logged; /* records read */
 } bench;
 
 static void sink_tx(struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
@@ -167,6 +173,7 @@ static int case_make(struct setting *c, const char *name)
 								     : NULL;
 
 	c->name = name;
+	c->unread = strcmp(name, "none_again") == 0 || strcmp(name, "log_full") == 0;
 	c->hub = hub_create(&conf);
 	c->cycles = malloc(2 * bench.rounds * sizeof(*c->cycles));
 	if (c->hub == NULL || c->cycles == NULL)
@@ -177,6 +184,8 @@ static int case_make(struct setting *c, const char *name)
 		o.no_ip_table = true;
 		o.loop_guard = HUB_LOOP_OFF;
 	}
+	if (strncmp(name, "log", 3) == 0)
+		memset(o.packet_log.how, PACKET_LOG_HEADER, sizeof(o.packet_log.how));
 	if (hub_set_options(c->hub, &o) != 0)
 		return -1;
 	hub_set_online(c->hub, true);
@@ -243,8 +252,10 @@ static void task_run(struct lcore *lc, struct lcore_task *t)
 {
 	for (unsigned k = 0; k < BURSTS && done < bench.rounds; k++, done++) {
 		for (unsigned side = 0; side < 2; side++) {
-			for (unsigned i = 0; i < CASES; i++)
-				burst_run(lc, &bench.cases[i], side, k);
+			for (unsigned i = 0; i < CASES; i++) {
+				if (bench.cases[i].unread == bench.unread)
+					burst_run(lc, &bench.cases[i], side, k);
+			}
 		}
 	}
 	if (done < bench.rounds)
@@ -256,6 +267,8 @@ static void task_run(struct lcore *lc, struct lcore_task *t)
 static void measure(struct lcore *lc, struct lcore_msg *)
 {
 	for (unsigned i = 0; i < CASES; i++) {
+		if (bench.cases[i].unread != bench.unread)
+			continue;
 		bench.cases[i].side[0].taken = 0;
 		bench.cases[i].side[1].taken = 0;
 		bench.cases[i].mirror.taken = 0;
@@ -266,6 +279,21 @@ static void measure(struct lcore *lc, struct lcore_msg *)
 	lcore_task_add(lc, &task);
 }
 
+/* Takes what stands in the packet log, all bytes of it. */
+static void log_read(void)
+{
+	static volatile uint64_t sum;
+	uint64_t head = packet_log_head(0);
+	const struct packet_record *rec;
+
+	while ((rec = packet_log_next(0, head)) != NULL) {
+		for (unsigned i = 0; i < rec->captured; i += 16)
+			sum += rec->data[i];
+		bench.logged++;
+	}
+	packet_log_release(0);
+}
+
 static bool stage(void (*fn)(struct lcore *lc, struct lcore_msg *msg))
 {
 	struct lcore_msg msg = {.fn = fn};
@@ -274,8 +302,11 @@ static bool stage(void (*fn)(struct lcore *lc, struct lcore_msg *msg))
 	if (lcore_msg_reserve(lcore_get(0), 1) != 0)
 		return false;
 	lcore_msg_post(lcore_get(0), &msg);
-	while (atomic_load(&finished) == 0)
+	while (atomic_load(&finished) == 0) {
+		if (!bench.unread)
+			log_read();
 		usleep(50);
+	}
 	return true;
 }
 
@@ -348,11 +379,13 @@ static unsigned arg(int argc, char **argv, int at, unsigned otherwise)
 
 int main(int argc, char **argv)
 {
-	static const char *const names[CASES] = {"none", "default", "every", "monitor"};
+	static const char *const names[CASES] = {
+		"none", "default", "every", "monitor", "log", "none_again", "log_full"};
 	char *eal[] = {"rules_bench", "--lcores=0@0,1@1", "--no-huge", "--no-shconf", "--no-pci",
 		"-m", "256", "--no-telemetry", "--log-level=*:error", NULL};
 	struct lcore_conf conf = {.workers = 1};
 	bool whole = true;
+	uint64_t logged;
 
 	bench.macs = arg(argc, argv, 1, 1024);
 	bench.rounds = arg(argc, argv, 2, 20000);
@@ -372,9 +405,20 @@ int main(int argc, char **argv)
 		return 1;
 	for (unsigned i = 0; i < CASES; i++)
 		leases_make(&bench.cases[i]);
-	if (!learned() || !stage(measure))
+	if (!learned())
+		return 1;
+	log_read();
+	bench.logged = 0;
+	if (!stage(measure))
+		return 1;
+	log_read();
+	logged = bench.logged;
+	bench.unread = true;
+	if (!stage(measure))
 		return 1;
 	lcore_stop();
+	fprintf(stderr, "packet log: %llu records read, %llu lost\n", (unsigned long long)logged,
+		(unsigned long long)packet_log_lost(0));
 	for (unsigned i = 0; i < CASES; i++)
 		whole = report(&bench.cases[i]) && whole;
 	return whole ? 0 : 1;
