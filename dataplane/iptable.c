@@ -311,7 +311,7 @@ static enum iptable_result insert(struct iptable *t, const struct pair *p, const
 	return IPTABLE_LEARNED;
 }
 
-/* The found entry becomes the port's; leases stay leases unless a host only takes it over. */
+/* The found entry becomes the port's; leases stay leases unless a host only takes it over. A dead one begins anew. */
 static enum iptable_result take(struct iptable *t, struct copy *c, const struct key *k,
 	const struct port *port, uint64_t host, bool ip4, uint32_t now_s)
 {
@@ -326,14 +326,27 @@ static enum iptable_result take(struct iptable *t, struct copy *c, const struct 
 		add(&t->raced);
 		return IPTABLE_RACED;
 	}
+	if ((uint32_t)c->owner != (uint32_t)owner || !is_alive(t, c->owner, c->host, now_s))
+		atomic_store_explicit(&c->e->created_s, now_s, memory_order_relaxed);
 	if ((uint32_t)c->owner != (uint32_t)owner) {
 		port_count(c->owner, ip4, -1);
 		port_count(owner, ip4, 1);
-		atomic_store_explicit(&c->e->created_s, now_s, memory_order_relaxed);
 	}
 	words_set(c, k, owner, host);
 	entry_unlock(c);
 	return IPTABLE_MOVED;
+}
+
+/* The entry of a key that nobody has any more. */
+static enum iptable_result revive(struct iptable *t, struct copy *c, const struct key *k,
+	const struct port *port, uint64_t host, bool ip4, uint32_t now_s)
+{
+	enum iptable_result r = take(t, c, k, port, host, ip4, now_s);
+
+	if (r != IPTABLE_MOVED)
+		return r;
+	add(&t->learned);
+	return IPTABLE_LEARNED;
 }
 
 /* Seen again on its port: the second, by one CAS; the MAC if it is another one. */
@@ -373,7 +386,9 @@ enum iptable_result iptable_learn(
 	key_make(&k, seen->addr, seen->vlan);
 	host = seen->mac | k.vlan;
 	p = pair_of(t, &k);
-	if (find(t, &p, &k, &c) && is_alive(t, c.owner, c.host, now_s)) {
+	bool found = find(t, &p, &k, &c);
+
+	if (found && is_alive(t, c.owner, c.host, now_s)) {
 		bool leased = (c.host & F_LEASED) != 0;
 
 		if ((uint32_t)c.owner == self) {
@@ -394,10 +409,14 @@ enum iptable_result iptable_learn(
 	}
 	if (seen->leased)
 		return IPTABLE_NO_LEASE;
-	if (over_limit(port, seen, ip4))
+	/* Its own dead one is still counted among the port's. */
+	if (!(found && (uint32_t)c.owner == self) && over_limit(port, seen, ip4))
 		return IPTABLE_OVER_LIMIT;
 	if (!seen->managed)
 		return IPTABLE_IGNORED;
+	/* A dead entry of this key is used again: a second one behind it would never be found. */
+	if (found)
+		return revive(t, &c, &k, port, host, ip4, now_s);
 	return insert(t, &p, &k, port, host, ip4, now_s);
 }
 

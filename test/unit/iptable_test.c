@@ -223,8 +223,34 @@ static void test_port_that_left(void **)
 	s.exclusive = true;
 	assert_int_equal(iptable_learn(t, &s, B, 100), IPTABLE_LEARNED);
 	assert_int_equal(B->ip_cnt[0], 1);
+	/* Known from now on, though the sweeper has not come by: the dead entry is the one that serves. */
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(iptable_learn(t, &s, B, 100), IPTABLE_KNOWN);
+	assert_int_equal(B->ip_cnt[0], 1);
+	assert_int_equal(iptable_count(t), 1);
 	sweep(100);
 	assert_int_equal(iptable_count(t), 1);
+}
+
+/* An address that was silent for longer than entries live, before anybody has swept: not one more of its port's. */
+static void test_comes_back(void **)
+{
+	struct iptable_seen s = seen(1);
+	struct iptable_entry e = {0};
+
+	s.limit = 1;
+	assert_int_equal(iptable_learn(t, &s, A, 100), IPTABLE_LEARNED);
+	assert_int_equal(iptable_learn(t, &s, A, 200), IPTABLE_LEARNED);
+	assert_int_equal(iptable_learn(t, &s, A, 201), IPTABLE_KNOWN);
+	assert_int_equal(A->ip_cnt[0], 1);
+	assert_int_equal(iptable_count(t), 1);
+	assert_int_equal(listed(201, &e), 1);
+	assert_int_equal(e.created_s, 200);
+	/* A dead lease is none. */
+	assert_int_equal(iptable_lease(t, &s, A, 201), IPTABLE_MOVED);
+	assert_int_equal(iptable_learn(t, &s, A, 600), IPTABLE_LEARNED);
+	assert_int_equal(listed(600, &e), 1);
+	assert_false(e.leased);
 }
 
 /* At the bound something old goes for each new one, and nobody who was heard of in the meantime. */
@@ -306,6 +332,7 @@ int main(void)
 		TABLE_TEST(test_conflicts),
 		TABLE_TEST(test_leases_are_needed),
 		TABLE_TEST(test_port_that_left),
+		TABLE_TEST(test_comes_back),
 		TABLE_TEST(test_full),
 		TABLE_TEST(test_threads),
 	};
