@@ -217,12 +217,11 @@ static bool edit(struct burst *b, const struct port *port, const struct frame_cl
 
 /* ---- a burst ---------------------------------------------------------------------------------- */
 
-static void reference_drop(struct frame *f)
+/* The port's reference alone: of a flood the frame itself is also the other devices' (hub_deliver.c). */
+static void reference_drop(const struct frame *f)
 {
-	if (f->m != NULL) {
+	if (f->m != NULL)
 		rte_pktmbuf_free(f->m);
-		f->m = NULL;
-	}
 }
 
 static void count_drops(struct burst *b, struct port *port, const unsigned *counts)

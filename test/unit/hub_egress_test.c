@@ -298,6 +298,36 @@ static void devices_get_references(void **)
 	port_release(&e.port);
 }
 
+/* A device that is blocked gives up its own reference to a flood, not that of the next device. */
+static void a_blocked_device_costs_the_next_nothing(void **)
+{
+	static struct fake_port d, e;
+	struct fake_port *all[] = {&a, &b, &c, &d, &e};
+	struct send s = {.from = &a};
+
+	fake_port_init(&d, hub, 0, PORT_F_MBUF);
+	fake_port_init(&e, hub, 0, PORT_F_MBUF);
+	join_and_learn();
+	join(&d);
+	join(&e);
+	atomic_store(&d.port.blocked_until_s, UINT32_MAX);
+	for (uint32_t i = 0; i < 10; i++)
+		add(&s, FAKE_BROADCAST, MAC_A, i);
+	for (unsigned backed = 0; backed < 2; backed++) {
+		s.backed = backed;
+		send_all(&s);
+	}
+	assert_int_equal(atomic_load(&d.cnt), 0);
+	assert_int_equal(atomic_load(&e.cnt), 2 * 10);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_LOOP), 2 * 10);
+	assert_books(all, 5);
+	leave(&d);
+	leave(&e);
+	assert_true(worker_settle());
+	port_release(&d.port);
+	port_release(&e.port);
+}
+
 static void device_rx_elsewhere(struct lcore *lc, void *arg)
 {
 	send_here(lc, arg);
@@ -460,6 +490,7 @@ int main(void)
 		HUB_TEST(busy_sockets_do_not_starve_the_rings),
 		HUB_TEST(no_mbuf_drops_and_counts),
 		HUB_TEST(devices_get_references),
+		HUB_TEST(a_blocked_device_costs_the_next_nothing),
 		HUB_TEST(a_device_of_several_workers),
 		HUB_TEST(a_leave_makes_its_macs_dead_at_once),
 		HUB_TEST(a_copy_on_its_way_to_a_port_that_left),
