@@ -40,6 +40,7 @@ struct remote {
 	struct evbuffer *out;
 	bool running; /* a call is under way; nothing is read meanwhile */
 	bool closing; /* when the answer has been taken */
+	bool serving; /* the protocol is at it: nobody may end the connection under its feet */
 	bool fed;     /* something new is in `in` */
 	bool sent;    /* nothing waits in the stream, and the protocol knows */
 	TAILQ_ENTRY(remote) entry;
@@ -87,9 +88,17 @@ static void remote_end(struct remote *r)
 	registry_connection_linger(c, stream);
 }
 
+/* An administrator may disconnect himself: he has his answer first. */
 static void closed_by_registry(struct connection *c)
 {
-	remote_end(c->holder);
+	struct remote *r = c->holder;
+
+	if (!r->serving) {
+		remote_end(r);
+		return;
+	}
+	c->state = CONNECTION_CLOSING;
+	r->closing = true;
 }
 
 bool remote_room(const struct admin_who *who)
@@ -306,7 +315,9 @@ static void remote_run(struct remote *r)
 			return;
 		}
 	}
+	r->serving = true;
 	serve(r);
+	r->serving = false;
 	err = flush(r);
 	if (err != 0 && err != -EAGAIN) {
 		remote_end(r);

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from lab import SERVER4
+from lab import SERVER4, wait_for
 from lab.admin import Api, Rpc, RpcError
-from lab.wireclient import Session, connect
+from lab.wireclient import Ended, Session, connect
 
 pytestmark = pytest.mark.patchbay
 
@@ -70,6 +70,20 @@ def test_who_may(api):
     none.headers["X-VPNADMIN-HUBNAME"] = "DEFAULT"
     assert refused(none.call, "Test") == 401
     assert none.conn.drain() == "close_notify"
+
+
+def test_disconnect_oneself(lab, api):
+    """Who ends his own connection has his answer, and then it is over; the daemon is well."""
+    one = api()
+    name, = [c["Name_str"] for c in one.call("EnumConnection")["ConnectionList"]]
+    assert one.call("DisconnectConnection", Name_str=name) == {"Name_str": name}
+    with pytest.raises(Ended):
+        one.conn.recv_exactly(1)
+    wait_for("the connection gone", lambda: not lab.server.connections())
+    with Rpc(lab.nodes["wire"], SERVER4) as two:
+        name, = [c["name"] for c in lab.server.connections()]
+        assert two.call("DisconnectConnection", Name=name)["Name"] == [name]
+        assert two.ended()
 
 
 def test_pages_of_others(api):
