@@ -68,7 +68,8 @@ static struct bridges_change *begin(struct bridges_change *c, struct directory_b
 	c->request.done = on_saved;
 	c->entry = entry;
 	c->what = *entry;
-	store_save(&c->request);
+	store_change(
+		&c->request, &(struct directory_object){"bridge", c->what.hub, c->what.name}, 1);
 	return c;
 }
 

@@ -84,6 +84,26 @@ void config_reader_error(
 		r->report(r->ctx, line);
 }
 
+/* What libconfig said of the syntax, as ours. */
+static bool parsed(struct config_reader *r, const config_t *cfg, int rc)
+{
+	char line[LINE_BYTES];
+
+	if (rc == CONFIG_TRUE)
+		return true;
+	if (config_error_type(cfg) != CONFIG_ERR_PARSE) {
+		config_reader_error(r, NULL, "cannot be read: %s", strerror(errno));
+		return false;
+	}
+	snprintf(line, sizeof(line), "%s:%d: %s",
+		config_error_file(cfg) != NULL ? config_error_file(cfg) : r->path,
+		config_error_line(cfg), config_error_text(cfg));
+	r->errors++;
+	if (r->report != NULL)
+		r->report(r->ctx, line);
+	return false;
+}
+
 bool config_reader_parse(struct config_reader *r, config_t *cfg)
 {
 	struct stat st;
@@ -98,21 +118,31 @@ bool config_reader_parse(struct config_reader *r, config_t *cfg)
 		config_reader_error(r, NULL, "is a directory, should be a file");
 		return false;
 	}
-	if (config_read_file(cfg, r->path) == CONFIG_TRUE)
-		return true;
-	if (config_error_type(cfg) == CONFIG_ERR_PARSE) {
-		const char *file = config_error_file(cfg);
-		char line[LINE_BYTES];
+	return parsed(r, cfg, config_read_file(cfg, r->path));
+}
 
-		snprintf(line, sizeof(line), "%s:%d: %s", file != NULL ? file : r->path,
-			config_error_line(cfg), config_error_text(cfg));
-		r->errors++;
-		if (r->report != NULL)
-			r->report(r->ctx, line);
-	} else {
-		config_reader_error(r, NULL, "cannot be read: %s", strerror(errno));
+/* Where the scanner would take the directive: first on a line. */
+static bool includes(const char *text)
+{
+	for (const char *p = strstr(text, "@include"); p != NULL; p = strstr(p + 1, "@include")) {
+		const char *q = p;
+
+		while (q > text && (q[-1] == ' ' || q[-1] == '\t'))
+			q--;
+		if (q == text || q[-1] == '\n')
+			return true;
 	}
 	return false;
+}
+
+bool config_reader_parse_text(struct config_reader *r, config_t *cfg, const char *text)
+{
+	config_init(cfg);
+	if (includes(text)) {
+		config_reader_error(r, NULL, "has @include, which only a file may");
+		return false;
+	}
+	return parsed(r, cfg, config_read_string(cfg, text));
 }
 
 static void list_names(const char *const *names, char *out, size_t size)

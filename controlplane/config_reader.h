@@ -27,6 +27,8 @@ struct config_reader {
  * reporting that the file cannot be read or where its syntax is wrong.
  */
 bool config_reader_parse(struct config_reader *r, config_t *cfg);
+/* The same with a text in memory; r->path stands for it. @include is refused: it came from elsewhere. */
+bool config_reader_parse_text(struct config_reader *r, config_t *cfg, const char *text);
 
 /* Reports one error at `where` (NULL: the file as a whole) and counts it. */
 void config_reader_error(struct config_reader *r, const config_setting_t *where, const char *fmt,

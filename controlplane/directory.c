@@ -145,6 +145,18 @@ void directory_free(struct directory *d)
 	directory_init(d);
 }
 
+void directory_move(struct directory *to, struct directory *from)
+{
+	*to = *from;
+	/* A tail queue's head is pointed at by its first element. */
+	TAILQ_INIT(&to->hubs);
+	TAILQ_CONCAT(&to->hubs, &from->hubs, entry);
+	TAILQ_INIT(&to->bridges);
+	TAILQ_CONCAT(&to->bridges, &from->bridges, entry);
+	explicit_bzero(&from->admin, sizeof(from->admin));
+	directory_init(from);
+}
+
 void directory_clear(void)
 {
 	directory_free(&directory_now);
@@ -200,10 +212,33 @@ int directory_hub_create(const char *name, struct directory_hub **out)
 	return directory_add_hub(&directory_now, name, out);
 }
 
+void directory_take_hub(struct directory *d, struct directory_hub *hub)
+{
+	TAILQ_REMOVE(&d->hubs, hub, entry);
+	name_index_take(&d->hub_index, &hub->index);
+}
+
 void directory_hub_take(struct directory_hub *hub)
 {
-	TAILQ_REMOVE(&directory_now.hubs, hub, entry);
-	name_index_take(&directory_now.hub_index, &hub->index);
+	directory_take_hub(&directory_now, hub);
+}
+
+void directory_hub_replace(struct directory *d, struct directory_hub *old, struct directory_hub *by,
+	struct directory_hub *next)
+{
+	TAILQ_CONCAT(&by->groups, &old->groups, entry);
+	by->group_cnt = old->group_cnt;
+	by->group_index = old->group_index;
+	old->group_index = (struct name_index){0};
+	TAILQ_CONCAT(&by->users, &old->users, entry);
+	by->user_cnt = old->user_cnt;
+	by->user_index = old->user_index;
+	old->user_index = (struct name_index){0};
+	directory_hub_free(old);
+	if (next == NULL)
+		return;
+	TAILQ_REMOVE(&d->hubs, by, entry);
+	TAILQ_INSERT_BEFORE(next, by, entry);
 }
 
 void directory_hub_put(struct directory_hub *hub)

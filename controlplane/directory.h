@@ -131,7 +131,9 @@ struct directory_hub {
 	struct name_entry index; /* directory's own, and so the next two */
 	struct name_index user_index;
 	struct name_index group_index;
-	bool changing; /* a change is on its way to the disk: directory_change.h */
+	bool changing;	       /* a change is on its way to the disk: directory_change.h */
+	uint32_t user_changes; /* the same of its users */
+	int64_t wanted_ms;     /* since when a change of the whole waits for those */
 
 	struct hub *hub;	 /* the data path's object; made by directory_start() */
 	uint32_t session_serial; /* next n of SID-<USER>-<n>; never goes back while the hub lives */

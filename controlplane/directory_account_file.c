@@ -152,7 +152,7 @@ static int read_nameless(struct config_reader *r, const config_setting_t *group,
 	return rc;
 }
 
-static int read_group(
+int directory_group_read(
 	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
 	static const char *const names[] = {"name", "real_name", "note", "policy", NULL};
@@ -179,7 +179,7 @@ static int read_group(
 	return rc < 0 ? rc : read_group_fields(r, group, g);
 }
 
-static int read_user(
+int directory_user_read(
 	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
 	static const char *const names[] = {"name", "auth", "password_hash", "password", "created",
@@ -235,10 +235,12 @@ static int read_list(struct config_reader *r, const config_setting_t *parent, co
 int directory_accounts_read(
 	struct config_reader *r, const config_setting_t *hub_setting, struct directory_hub *hub)
 {
-	int rc = read_list(r, hub_setting, "groups", DIRECTORY_GROUPS_MAX, hub, read_group);
+	int rc = read_list(
+		r, hub_setting, "groups", DIRECTORY_GROUPS_MAX, hub, directory_group_read);
 
-	return rc < 0 ? rc
-		      : read_list(r, hub_setting, "users", DIRECTORY_USERS_MAX, hub, read_user);
+	return rc < 0
+		? rc
+		: read_list(r, hub_setting, "users", DIRECTORY_USERS_MAX, hub, directory_user_read);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------- */
@@ -255,7 +257,7 @@ static void put_policy(FILE *f, bool use, const struct policy_wire *policy)
 	fputs(" };\n", f);
 }
 
-static void put_group(FILE *f, const struct directory_group *group)
+void directory_group_write(FILE *f, const struct directory_group *group)
 {
 	fprintf(f, "\t\t\t{\n%sname = ", indent);
 	directory_put_string(f, group->name);
@@ -266,7 +268,7 @@ static void put_group(FILE *f, const struct directory_group *group)
 	fputs("\t\t\t}", f);
 }
 
-static void put_user(FILE *f, const struct directory_user *user)
+void directory_user_write(FILE *f, const struct directory_user *user)
 {
 	fprintf(f, "\t\t\t{\n%sname = ", indent);
 	directory_put_string(f, user->name);
@@ -296,7 +298,7 @@ void directory_accounts_write(FILE *f, const struct directory_hub *hub)
 
 	TAILQ_FOREACH (group, &hub->groups, entry) {
 		fputs(separator, f);
-		put_group(f, group);
+		directory_group_write(f, group);
 		separator = ",\n";
 	}
 	if (!TAILQ_EMPTY(&hub->groups))
@@ -305,7 +307,7 @@ void directory_accounts_write(FILE *f, const struct directory_hub *hub)
 	separator = "\n";
 	TAILQ_FOREACH (user, &hub->users, entry) {
 		fputs(separator, f);
-		put_user(f, user);
+		directory_user_write(f, user);
 		separator = ",\n";
 	}
 	fputs("\n\t\t);\n", f);

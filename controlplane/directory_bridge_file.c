@@ -7,7 +7,8 @@
 #include "controlplane/directory_priv.h"
 #include "controlplane/directory_text.h"
 
-static int read_bridge(struct config_reader *r, const config_setting_t *group, struct directory *d)
+int directory_bridge_read(
+	struct config_reader *r, const config_setting_t *group, struct directory *d)
 {
 	static const char *const names[] = {"name", "hub", "tap", "device", "limit_broadcast",
 		"monitor", "keep_offloads", "max_frame", NULL};
@@ -84,28 +85,34 @@ int directory_bridges_read(
 		return 0;
 	}
 	for (int i = 0; i < config_setting_length(list) && rc == 0; i++)
-		rc = read_bridge(r, config_setting_get_elem(list, (unsigned)i), d);
+		rc = directory_bridge_read(r, config_setting_get_elem(list, (unsigned)i), d);
 	return rc;
 }
 
-void directory_bridges_write(FILE *f)
+void directory_bridge_write(FILE *f, const struct directory_bridge *b)
+{
+	fputs("\t{\n\t\tname = ", f);
+	directory_put_string(f, b->name);
+	fputs(";\n\t\thub = ", f);
+	directory_put_string(f, b->hub);
+	fprintf(f, ";\n\t\t%s = ", b->tap ? "tap" : "device");
+	directory_put_string(f, b->device);
+	fprintf(f, ";\n\t\tlimit_broadcast = %s;\n\t\tmonitor = %s;\n",
+		b->limit_broadcast ? "true" : "false", b->monitor ? "true" : "false");
+	fprintf(f, "\t\tkeep_offloads = %s;\n\t\tmax_frame = %u;\n\t}",
+		b->keep_offloads ? "true" : "false", b->max_frame);
+}
+
+void directory_bridges_write(FILE *f, const struct directory *d)
 {
 	const struct directory_bridge *b;
 	const char *separator = "\nbridges = (\n";
 
-	TAILQ_FOREACH (b, directory_bridges(), entry) {
-		fprintf(f, "%s\t{\n\t\tname = ", separator);
-		directory_put_string(f, b->name);
-		fputs(";\n\t\thub = ", f);
-		directory_put_string(f, b->hub);
-		fprintf(f, ";\n\t\t%s = ", b->tap ? "tap" : "device");
-		directory_put_string(f, b->device);
-		fprintf(f, ";\n\t\tlimit_broadcast = %s;\n\t\tmonitor = %s;\n",
-			b->limit_broadcast ? "true" : "false", b->monitor ? "true" : "false");
-		fprintf(f, "\t\tkeep_offloads = %s;\n\t\tmax_frame = %u;\n\t}",
-			b->keep_offloads ? "true" : "false", b->max_frame);
+	TAILQ_FOREACH (b, &d->bridges, entry) {
+		fputs(separator, f);
+		directory_bridge_write(f, b);
 		separator = ",\n";
 	}
-	if (!TAILQ_EMPTY(directory_bridges()))
+	if (!TAILQ_EMPTY(&d->bridges))
 		fputs("\n);\n", f);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "controlplane/hubs.h"
 #include "controlplane/log.h"
@@ -14,6 +15,8 @@
 struct directory_change {
 	struct store_request request;
 	struct directory_hub *hub; /* changing; NULL once it is gone */
+	const char *user;	   /* the change is of this user alone, beside others of the hub */
+	TAILQ_ENTRY(directory_change) entry; /* of `users` */
 	/* What it takes to end the change well, or to take it back. */
 	void (*keep)(struct directory_change *c);
 	void (*undo)(struct directory_change *c);
@@ -27,6 +30,12 @@ struct directory_change {
 	int error;
 };
 
+#define WANTED_MS \
+	50 /* for a change of the whole hub that waits for those of its users to be over */
+
+/* Changes of users on their way to the disk: as many as there are callers. */
+static TAILQ_HEAD(, directory_change) users = TAILQ_HEAD_INITIALIZER(users);
+
 static void change_free(struct directory_change *c)
 {
 	free(c->members);
@@ -39,8 +48,12 @@ static void on_saved(struct store_request *request, int error)
 	struct directory_change *c = (struct directory_change *)request; /* first member */
 
 	c->error = error;
-	if (c->hub != NULL)
+	if (c->user != NULL) {
+		TAILQ_REMOVE(&users, c, entry);
+		c->hub->user_changes--;
+	} else if (c->hub != NULL) {
 		c->hub->changing = false;
+	}
 	if (error == 0)
 		c->keep(c);
 	else
@@ -61,15 +74,43 @@ static struct directory_change *change_new(struct directory_hub *hub)
 	return c;
 }
 
-static void begin(struct directory_change *c, void (*keep)(struct directory_change *c),
-	void (*undo)(struct directory_change *c), struct directory_change **out)
+/* -EBUSY while anything of the hub is on its way; its users' changes then leave a gap. */
+static int whole_hub_free(struct directory_hub *hub)
+{
+	if (hub->user_changes > 0)
+		hub->wanted_ms = directory_now_ms();
+	return hub->changing || hub->user_changes > 0 ? -EBUSY : 0;
+}
+
+/* -EBUSY: the hub as a whole is, or wants to be, or this user. */
+static int user_free(const struct directory_hub *hub, const char *name)
+{
+	const struct directory_change *c;
+	int64_t waited = directory_now_ms() - hub->wanted_ms;
+
+	if (hub->changing || (hub->wanted_ms != 0 && waited >= 0 && waited < WANTED_MS))
+		return -EBUSY;
+	TAILQ_FOREACH (c, &users, entry)
+		if (c->hub == hub && strcasecmp(c->user, name) == 0)
+			return -EBUSY;
+	return 0;
+}
+
+static void begin(struct directory_change *c, const struct directory_object *object,
+	void (*keep)(struct directory_change *c), void (*undo)(struct directory_change *c),
+	struct directory_change **out)
 {
 	c->keep = keep;
 	c->undo = undo;
-	if (c->hub != NULL)
+	if (c->user != NULL) {
+		TAILQ_INSERT_TAIL(&users, c, entry);
+		c->hub->user_changes++;
+	} else if (c->hub != NULL) {
 		c->hub->changing = true;
+		c->hub->wanted_ms = 0;
+	}
 	*out = c;
-	store_save(&c->request);
+	store_change(&c->request, object, 1);
 }
 
 bool directory_change_done(const struct directory_change *c, int *error)
@@ -121,10 +162,12 @@ static int user_room(struct directory_hub *hub, const char *name)
 int directory_change_user(struct directory_hub *hub, struct directory_user *old,
 	struct directory_user *by, struct directory_change **out)
 {
+	const char *name = by != NULL ? by->name : old->name;
+	struct directory_object object = {"user", hub->name, name};
 	struct directory_change *c;
 	int rc = 0;
 
-	if (hub->changing)
+	if (user_free(hub, name) != 0)
 		return -EBUSY;
 	if (old == NULL)
 		rc = user_room(hub, by->name);
@@ -135,6 +178,7 @@ int directory_change_user(struct directory_hub *hub, struct directory_user *old,
 	}
 	c->old_user = old;
 	c->new_user = by;
+	c->user = name;
 	if (old != NULL && by != NULL) {
 		by->login_cnt = old->login_cnt;
 		by->last_login_ms = old->last_login_ms;
@@ -144,7 +188,7 @@ int directory_change_user(struct directory_hub *hub, struct directory_user *old,
 	} else {
 		directory_user_take(hub, old);
 	}
-	begin(c, user_keep, user_undo, out);
+	begin(c, &object, user_keep, user_undo, out);
 	return 0;
 }
 
@@ -201,10 +245,11 @@ static int members_leave(struct directory_change *c, struct directory_group *gro
 int directory_change_group(struct directory_hub *hub, struct directory_group *old,
 	struct directory_group *by, struct directory_change **out)
 {
+	struct directory_object object = {"group", hub->name, by != NULL ? by->name : old->name};
 	struct directory_change *c = NULL;
 	int rc = 0;
 
-	if (hub->changing)
+	if (whole_hub_free(hub) != 0)
 		return -EBUSY;
 	if (old == NULL)
 		rc = group_room(hub, by->name);
@@ -227,7 +272,7 @@ int directory_change_group(struct directory_hub *hub, struct directory_group *ol
 		directory_group_put(hub, by);
 	else
 		directory_group_take(hub, old);
-	begin(c, group_keep, group_undo, out);
+	begin(c, &object, group_keep, group_undo, out);
 	return 0;
 }
 
@@ -293,9 +338,10 @@ static void settings_undo(struct directory_change *c)
 int directory_change_settings(
 	struct directory_hub *hub, struct directory_settings *s, struct directory_change **out)
 {
+	const struct directory_object object = {"hub", "", hub->name};
 	struct directory_change *c;
 
-	if (hub->changing)
+	if (whole_hub_free(hub) != 0)
 		return -EBUSY;
 	c = change_new(hub);
 	if (c == NULL)
@@ -305,7 +351,7 @@ int directory_change_settings(
 		return -ENOMEM;
 	}
 	settings_put(hub, s);
-	begin(c, settings_keep, settings_undo, out);
+	begin(c, &object, settings_keep, settings_undo, out);
 	return 0;
 }
 
@@ -344,7 +390,8 @@ int directory_change_hub_create(const char *name, struct directory_settings *s, 
 		free(c);
 		return rc;
 	}
-	begin(c, create_keep, create_undo, out);
+	begin(c, &(struct directory_object){"hub", "", c->hub->name}, create_keep, create_undo,
+		out);
 	return 0;
 }
 
@@ -362,14 +409,15 @@ static void delete_undo(struct directory_change *c)
 
 int directory_change_hub_delete(struct directory_hub *hub, struct directory_change **out)
 {
+	const struct directory_object object = {"hub", "", hub->name};
 	struct directory_change *c;
 
-	if (hub->changing)
+	if (whole_hub_free(hub) != 0)
 		return -EBUSY;
 	c = change_new(hub);
 	if (c == NULL)
 		return -ENOMEM;
 	directory_hub_take(hub);
-	begin(c, delete_keep, delete_undo, out);
+	begin(c, &object, delete_keep, delete_undo, out);
 	return 0;
 }

@@ -6,8 +6,9 @@
  * Changes of hubs, users and groups while the daemon runs: made in memory, saved, and only then reported as done;
  * when the disk refuses, the directory is as it was before.
  *
- * One change of a hub at a time: while one is on its way to the disk the hub is `changing` and every other begin
- * answers -EBUSY, which means "again in a moment". So what a change takes back can be nobody else's.
+ * One change of a hub as a whole (settings, groups) at a time, and one of each user: while it is on its way to the disk
+ * every other begin answers -EBUSY, which means "again in a moment". So what a change takes back can be nobody
+ * else's. Changes of different users go side by side, and share a write (store.h).
  *
  * What a change means for what runs: users and groups are read at login, so that running sessions go on as they
  * are. Settings of a hub are in force when the change is reported (hubs.h).

@@ -2,6 +2,7 @@
 /* The directory as text (directory.h): strict reading, and writing that any libconfig reads back. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +13,19 @@
 
 #define FILE_VERSION 1
 
-static int read_directory(
-	struct config_reader *r, const config_setting_t *root, struct directory *d)
+int directory_root_read(struct config_reader *r, const config_setting_t *root, struct directory *d)
 {
-	static const char *const names[] = {"version", "hubs", "bridges", "admin_password",
-		"admin_password_hash", "listeners", NULL};
+	static const char *const names[] = {
+		"version", "journal", "hubs", "bridges", DIRECTORY_SERVER_NAMES, NULL};
 	const config_setting_t *hubs;
-	int64_t version = FILE_VERSION;
+	int64_t version = FILE_VERSION, journal = 0;
 	int rc = 0;
 
 	config_reader_known(r, root, names);
 	config_reader_int(r, root, "version", FILE_VERSION, FILE_VERSION, &version);
-	directory_admin_read(r, root, false, &d->admin);
-	directory_listeners_read(r, root, d);
+	config_reader_int(r, root, "journal", 0, INT64_MAX, &journal);
+	d->journal = (uint64_t)journal;
+	directory_server_read(r, root, d);
 	/* A file cut to nothing parses as an empty one: it must not pass for a directory. */
 	if (config_reader_member(root, "hubs") == NULL)
 		config_reader_error(r, NULL, "hubs is missing, should be a list ( )");
@@ -41,37 +42,77 @@ static int read_directory(
 	return rc == 0 ? directory_bridges_read(r, root, d) : rc;
 }
 
-int directory_load(const char *path, void (*report)(void *ctx, const char *line), void *ctx)
+/* What was parsed, if it parsed, into `d`. */
+static int read_parsed(struct config_reader *r, config_t *cfg, bool parsed, struct directory *d)
+{
+	int rc = parsed ? directory_root_read(r, config_root_setting(cfg), d) : 0;
+
+	config_destroy(cfg);
+	if (rc < 0)
+		config_reader_error(r, NULL, "%s", strerror(-rc));
+	if (r->errors == 0)
+		return 0;
+	directory_free(d);
+	return rc < 0 ? rc : -EINVAL;
+}
+
+int directory_read_file(const char *path, void (*report)(void *ctx, const char *line), void *ctx,
+	struct directory *d)
 {
 	struct config_reader r = {.path = path, .report = report, .ctx = ctx};
-	struct directory fresh;
 	config_t cfg;
-	int rc = 0;
+	bool parsed = config_reader_parse(&r, &cfg);
+
+	return read_parsed(&r, &cfg, parsed, d);
+}
+
+int directory_read_text_as(const char *name, const char *text,
+	void (*report)(void *ctx, const char *line), void *ctx, struct directory *d)
+{
+	struct config_reader r = {.path = name, .report = report, .ctx = ctx};
+	config_t cfg;
+	bool parsed = config_reader_parse_text(&r, &cfg, text);
+
+	return read_parsed(&r, &cfg, parsed, d);
+}
+
+int directory_load(const char *path, void (*report)(void *ctx, const char *line), void *ctx)
+{
+	struct directory fresh;
+	int rc;
 
 	directory_init(&fresh);
-	if (config_reader_parse(&r, &cfg))
-		rc = read_directory(&r, config_root_setting(&cfg), &fresh);
-	config_destroy(&cfg);
+	rc = directory_read_file(path, report, ctx, &fresh);
 	if (rc < 0)
-		config_reader_error(&r, NULL, "%s", strerror(-rc));
-	if (r.errors > 0) {
-		directory_free(&fresh);
-		return rc < 0 ? rc : -EINVAL;
-	}
+		return rc;
 	directory_free(&directory_now);
-	directory_now = fresh;
-	/* A tail queue's head is pointed at by its first element. */
-	TAILQ_INIT(&directory_now.hubs);
-	TAILQ_CONCAT(&directory_now.hubs, &fresh.hubs, entry);
-	TAILQ_INIT(&directory_now.bridges);
-	TAILQ_CONCAT(&directory_now.bridges, &fresh.bridges, entry);
+	directory_move(&directory_now, &fresh);
 	return 0;
 }
 
-char *directory_serialise(size_t *size)
+void directory_root_write(FILE *f, const struct directory *d)
 {
 	const struct directory_hub *hub;
 	const char *separator = "\n";
+
+	fprintf(f, "version = %d;\n", FILE_VERSION);
+	if (d->journal != 0)
+		fprintf(f, "journal = %" PRIu64 "%s;\n", d->journal,
+			d->journal > INT32_MAX ? "L" : "");
+	fputc('\n', f);
+	directory_server_write(f, d);
+	fputs("hubs = (", f);
+	TAILQ_FOREACH (hub, &d->hubs, entry) {
+		fputs(separator, f);
+		directory_hub_write(f, hub);
+		separator = ",\n";
+	}
+	fputs("\n);\n", f);
+	directory_bridges_write(f, d);
+}
+
+char *directory_text_of(const struct directory *d, size_t *size)
+{
 	char *text = NULL;
 	FILE *f = open_memstream(&text, size);
 	bool failed;
@@ -80,21 +121,11 @@ char *directory_serialise(size_t *size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	fprintf(f,
-		"# Hubs, users and groups of Patchbay: see directory.cfg(5). Written by patchbayd;\n"
-		"# edit it only while the daemon is stopped, then try `patchbayd --check`.\n"
-		"version = %d;\n\n",
-		FILE_VERSION);
-	directory_admin_write(f, "", false, directory_server_admin());
-	fputs("hubs = (", f);
-	TAILQ_FOREACH (hub, directory_hubs(), entry) {
-		fputs(separator, f);
-		directory_hub_write(f, hub);
-		separator = ",\n";
-	}
-	fputs("\n);\n", f);
-	directory_bridges_write(f);
-	directory_listeners_write(f);
+	fputs("# Hubs, users and groups of Patchbay: see directory.cfg(5). Written by patchbayd, which keeps\n"
+	      "# changes in directory.journal.* until they are in here. Edit it as you like, try\n"
+	      "# `patchbayd --check`, then let the daemon read it: `patchbayctl store reload`.\n",
+		f);
+	directory_root_write(f, d);
 	failed = ferror(f) != 0;
 	if (fclose(f) != 0 || failed) {
 		free(text);
@@ -102,4 +133,9 @@ char *directory_serialise(size_t *size)
 		return NULL;
 	}
 	return text;
+}
+
+char *directory_serialise(size_t *size)
+{
+	return directory_text_of(&directory_now, size);
 }

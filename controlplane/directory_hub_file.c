@@ -183,7 +183,7 @@ static void put_sources(FILE *f, const struct directory_hub *hub)
 		fputs("\n\t\t);\n", f);
 }
 
-void directory_hub_write(FILE *f, const struct directory_hub *hub)
+static void put_settings(FILE *f, const struct directory_hub *hub)
 {
 	fputs("\t{\n\t\tname = ", f);
 	directory_put_string(f, hub->name);
@@ -197,6 +197,17 @@ void directory_hub_write(FILE *f, const struct directory_hub *hub)
 	put_options(f, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	put_options(f, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
 	put_sources(f, hub);
+}
+
+void directory_hub_settings_write(FILE *f, const struct directory_hub *hub)
+{
+	put_settings(f, hub);
+	fputs("\t}", f);
+}
+
+void directory_hub_write(FILE *f, const struct directory_hub *hub)
+{
+	put_settings(f, hub);
 	directory_accounts_write(f, hub);
 	fputs("\t}", f);
 }

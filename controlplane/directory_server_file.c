@@ -123,17 +123,32 @@ void directory_listeners_read(
 		read_listener(r, config_setting_get_elem(list, (unsigned)i), d);
 }
 
-void directory_listeners_write(FILE *f)
+void directory_listeners_write(FILE *f, const struct directory *d)
 {
 	const char *separator = "\nlisteners = (\n";
-	struct directory_listener l;
-	unsigned i;
 
-	for (i = 0; directory_listener_get(i, &l); i++) {
-		fprintf(f, "%s\t{ port = %u; enabled = %s; removed = %s; }", separator, l.port,
-			l.enabled ? "true" : "false", l.removed ? "true" : "false");
+	for (unsigned i = 0; i < d->listener_cnt; i++) {
+		const struct directory_listener *l = &d->listeners[i];
+
+		fprintf(f, "%s\t{ port = %u; enabled = %s; removed = %s; }", separator, l->port,
+			l->enabled ? "true" : "false", l->removed ? "true" : "false");
 		separator = ",\n";
 	}
-	if (i > 0)
+	if (d->listener_cnt > 0)
 		fputs("\n);\n", f);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+void directory_server_read(
+	struct config_reader *r, const config_setting_t *root, struct directory *d)
+{
+	directory_admin_read(r, root, false, &d->admin);
+	directory_listeners_read(r, root, d);
+}
+
+void directory_server_write(FILE *f, const struct directory *d)
+{
+	directory_admin_write(f, "", false, &d->admin);
+	directory_listeners_write(f, d);
 }

@@ -18,7 +18,11 @@ struct directory_hub;
 int directory_bridges_read(
 	struct config_reader *r, const config_setting_t *root, struct directory *d);
 /* The same as text; nothing if there are none. */
-void directory_bridges_write(FILE *f);
+void directory_bridges_write(FILE *f, const struct directory *d);
+/* One of them, as a value of the list. */
+int directory_bridge_read(
+	struct config_reader *r, const config_setting_t *group, struct directory *d);
+void directory_bridge_write(FILE *f, const struct directory_bridge *b);
 
 /* Members `admin_password`, `admin_password_hash` and, of a hub, `admin_vpn_hash` of a group. */
 void directory_admin_read(struct config_reader *r, const config_setting_t *group, bool hub,
@@ -28,15 +32,33 @@ void directory_admin_write(
 /* Member `listeners`. */
 void directory_listeners_read(
 	struct config_reader *r, const config_setting_t *root, struct directory *d);
-void directory_listeners_write(FILE *f);
+void directory_listeners_write(FILE *f, const struct directory *d);
+
+/* The members of the file that are the server's settings, all together: the two above, and what joins them. */
+#define DIRECTORY_SERVER_NAMES "admin_password", "admin_password_hash", "listeners"
+void directory_server_read(
+	struct config_reader *r, const config_setting_t *root, struct directory *d);
+void directory_server_write(FILE *f, const struct directory *d);
 
 /* One hub of the file, with all that is in it. Reports what is wrong; -ENOMEM. */
 int directory_hub_read(struct config_reader *r, const config_setting_t *group, struct directory *d);
 void directory_hub_write(FILE *f, const struct directory_hub *hub);
+/* The same without users and groups, which have objects of their own (directory_object.h). */
+void directory_hub_settings_write(FILE *f, const struct directory_hub *hub);
 /* Members `groups` and `users` of a hub. */
 int directory_accounts_read(
 	struct config_reader *r, const config_setting_t *hub_setting, struct directory_hub *hub);
 void directory_accounts_write(FILE *f, const struct directory_hub *hub);
+/* One of them, as a value of its list; reads at the end, and -EEXIST is reported. */
+int directory_user_read(
+	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub);
+void directory_user_write(FILE *f, const struct directory_user *user);
+int directory_group_read(
+	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub);
+void directory_group_write(FILE *f, const struct directory_group *group);
+/* The file's text read as a whole: its root, or a value that holds the same. Reports; -ENOMEM. */
+int directory_root_read(struct config_reader *r, const config_setting_t *root, struct directory *d);
+void directory_root_write(FILE *f, const struct directory *d);
 
 /* ---- values: what is wrong is reported, and *out stays as it was ------------------------------ */
 

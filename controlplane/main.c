@@ -219,6 +219,8 @@ static int start_control(const struct config *config)
 
 	if (rc == 0)
 		rc = slow_init(config->slow_threads);
+	if (rc == 0)
+		rc = store_start();
 	snprintf(key, sizeof(key), "%s/server.key", config->state_dir);
 	snprintf(cert, sizeof(cert), "%s/server.crt", config->state_dir);
 	if (rc == 0)
@@ -267,6 +269,7 @@ static void stop_all(void)
 	admin_stop();
 	lcore_stop();
 	access_fini();
+	store_stop();
 	stop_slow();
 	bridges_fini();
 	hubs_fini();

@@ -95,7 +95,7 @@ static void on_saved(struct store_request *request, int error)
 static struct server_change *begin(struct server_change *c)
 {
 	c->request.done = on_saved;
-	store_save(&c->request);
+	store_change(&c->request, &(struct directory_object){"server", "", ""}, 1);
 	return c;
 }
 

@@ -7,6 +7,11 @@
  * resolution. They keep no login waiting. (Handshakes have helpers of their own: those only compute.)
  */
 
+#include <pthread.h>
+#include <stdbool.h>
+
+#define SLOW_THREADS_MAX 32u
+
 struct slow_job {
 	void (*work)(
 		struct slow_job *job); /* on a helper: may block, touches only the job's own data */
@@ -15,7 +20,39 @@ struct slow_job {
 	struct slow_job *next;	       /* slow's own */
 };
 
-/* -errno. Control thread, before the loop runs. */
+/* A pool of its own for work that must not stand behind a device's; everything below goes for it as well. */
+struct slow_queue {
+	struct slow_job *head;
+	struct slow_job **tail;
+};
+
+struct event;
+
+struct slow_pool {
+	const char *name; /* of its threads, at most 12 letters count */
+	int nice;	  /* above 0: what may take its time */
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	pthread_t threads[SLOW_THREADS_MAX];
+	unsigned thread_cnt;
+	bool stop;
+	struct slow_queue todo;
+	struct slow_queue finished;
+	int done_fd;
+	struct event *done_event;
+};
+#define SLOW_POOL_INITIALIZER(name_)                                \
+	{                                                           \
+		.name = (name_), .lock = PTHREAD_MUTEX_INITIALIZER, \
+		.more = PTHREAD_COND_INITIALIZER, .done_fd = -1     \
+	}
+
+/* With one thread jobs run in the order in which they were given. */
+int slow_pool_init(struct slow_pool *pool, unsigned threads);
+void slow_pool_submit(struct slow_pool *pool, struct slow_job *job);
+void slow_pool_fini(struct slow_pool *pool);
+
+/* The shared pool. -errno. Control thread, before the loop runs. */
 int slow_init(unsigned threads);
 /*
  * Queues the job (embedded in the caller's object; no bound needed since each object queues once). While no

@@ -35,6 +35,7 @@
 	X(enum_mac_table)                 \
 	X(enum_session)                   \
 	X(enum_user)                      \
+	X(flush)                          \
 	X(get_ac_list)                    \
 	X(get_admin_msg)                  \
 	X(get_bridge_support)             \
@@ -57,6 +58,7 @@
 	X(patchbay_enum_udp)              \
 	X(patchbay_get_listener_counters) \
 	X(patchbay_get_stats)             \
+	X(patchbay_get_store)             \
 	X(patchbay_quiesce)               \
 	X(set_ac_list)                    \
 	X(set_group)                      \

@@ -18,6 +18,7 @@
 #include "controlplane/control.h"
 #include "controlplane/log.h"
 #include "controlplane/registry.h"
+#include "controlplane/store.h"
 #include "drivers/session/stream.h"
 #include "drivers/session/wire/bytebuf.h"
 
@@ -38,6 +39,7 @@ struct remote {
 	struct event *patience; /* stalled or idle */
 	struct bytebuf in;
 	struct evbuffer *out;
+	bool waiting; /* for something to come into force */
 	bool running; /* a call is under way; nothing is read meanwhile */
 	bool closing; /* when the answer has been taken */
 	bool serving; /* the protocol is at it: nobody may end the connection under its feet */
@@ -53,6 +55,7 @@ static struct {
 } all = {.list = TAILQ_HEAD_INITIALIZER(all.list)};
 
 static void remote_run(struct remote *r);
+static void resume_in(struct remote *r, unsigned ms);
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -114,6 +117,16 @@ bool remote_room(const struct admin_who *who)
 	}
 	return all.cnt < REMOTE_MAX && of_hubs < REMOTE_MAX - REMOTE_SERVER_ONLY &&
 		of_hub < REMOTE_HUB_MAX;
+}
+
+/* Something has become durable, or was refused: who waits may look now. */
+static void wake_all(void)
+{
+	struct remote *r;
+
+	TAILQ_FOREACH (r, &all.list, entry)
+		if (r->waiting)
+			resume_in(r, 0);
 }
 
 unsigned remote_cnt(void)
@@ -252,6 +265,7 @@ static int fill(struct remote *r)
 static void go_on(struct remote *r, int rc)
 {
 	r->running = rc == ADMIN_MORE || rc == ADMIN_WAIT;
+	r->waiting = rc == ADMIN_WAIT;
 	if (rc == REMOTE_CLOSE)
 		r->closing = true;
 	else if (rc == ADMIN_WAIT)
@@ -396,6 +410,7 @@ void remote_start(struct connection *c, struct stream *stream,
 int remote_init(void)
 {
 	all.io = stream_io_create();
+	store_on_settled(wake_all);
 	return all.io == NULL ? -ENOMEM : 0;
 }
 

@@ -25,6 +25,7 @@
 #include "controlplane/admin/rpc.h"
 #include "controlplane/control.h"
 #include "controlplane/log.h"
+#include "controlplane/store.h"
 
 #define WAIT_MS		10   /* between two looks at something that is not in force yet */
 #define ACCEPT_PAUSE_MS 1000 /* after accept() failed */
@@ -33,6 +34,7 @@ struct client {
 	struct bufferevent *bev;
 	struct event *resume; /* the next slice, when the loop has served others */
 	struct rpc rpc;
+	bool waiting; /* for something to come into force */
 	bool running; /* a call is under way; nothing is read meanwhile */
 	bool closing; /* when the answer has been taken */
 	TAILQ_ENTRY(client) entry;
@@ -95,6 +97,7 @@ static void call_continue(struct client *c, int rc)
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 
 	c->running = rc != ADMIN_DONE;
+	c->waiting = rc == ADMIN_WAIT;
 	if (rc == ADMIN_WAIT)
 		resume_in(c, WAIT_MS);
 	else if (rc == ADMIN_MORE && evbuffer_get_length(out) < ADMIN_OUTPUT_MAX)
@@ -296,6 +299,16 @@ static int socket_open(int *fd_out)
 	return 0;
 }
 
+/* Something has become durable, or was refused: who waits may look now. */
+static void wake_all(void)
+{
+	struct client *c;
+
+	TAILQ_FOREACH (c, &admin.clients, entry)
+		if (c->waiting)
+			resume_in(c, 0);
+}
+
 int admin_start(const char *socket_path)
 {
 	int fd = -1;
@@ -324,6 +337,7 @@ int admin_start(const char *socket_path)
 		return -ENOMEM;
 	}
 	evconnlistener_set_error_cb(admin.listener, on_accept_error);
+	store_on_settled(wake_all);
 	/* A caller that left in the middle of an answer is an error of write(), not the end of the process. */
 	signal(SIGPIPE, SIG_IGN);
 	return 0;

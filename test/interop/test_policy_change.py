@@ -251,18 +251,15 @@ def test_bridge_of_a_hub_that_goes(lab):
 
 def test_disk_that_refuses(lab):
     """Nothing is changed, and the answer says so."""
-    state = lab.server.state
-    os.rename(state / "directory.cfg", state / "directory.keep")
-    os.mkdir(state / "directory.cfg")
-    (state / "directory.cfg" / "x").write_text("")
+    lab.server.rpc("Flush")  # so that the next change begins a segment of the journal
+    in_the_way = lab.server.state / f"directory.journal.{lab.server.rpc('PatchbayGetStore')['Segment_u64']}"
+    os.mkdir(in_the_way)
     try:
         said = ctl(lab, "user", "create", "DEFAULT", "lost", "--anonymous", ok=False)
         assert "nothing was changed" in said
         assert code(lab, "DEFAULT", "lost") == 9
     finally:
-        (state / "directory.cfg" / "x").unlink()
-        os.rmdir(state / "directory.cfg")
-        os.rename(state / "directory.keep", state / "directory.cfg")
+        os.rmdir(in_the_way)
     ctl(lab, "user", "create", "DEFAULT", "found", "--anonymous")
     assert code(lab, "DEFAULT", "found") == 0
 

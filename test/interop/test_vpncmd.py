@@ -87,7 +87,7 @@ def test_no_password_no_way_in(make_lab):
     lab.server.kill()
     lab.server.start()
     assert login_error(lab, password="日本") == 0
-    assert "日本" not in (lab.server.state / "directory.cfg").read_text("utf-8")
+    assert "日本" not in lab.server.stored()
     lab.server.rpc("SetServerPassword", PlainTextPassword_str="")
     assert login_error(lab, password="日本") == 51
     lab.close()
@@ -130,6 +130,7 @@ def test_listeners(lab, cmd):
     lab.server.start()
     assert cmd("ListenerList")[0].text == done[-1].text
     cmd("ListenerDelete 5558", "ListenerDelete 5559", "ListenerCreate 992")
+    lab.server.rpc("Flush")
     assert "listeners" not in (lab.server.state / "directory.cfg").read_text("utf-8")
 
 
@@ -208,7 +209,7 @@ def test_accounts(lab, cmd):
     got = lab.server.rpc("GetUser", HubName_str="HUBX", Name_str=user)
     assert (got["Realname_utf"], got["Note_utf"], got["GroupName_str"]) == (name, note, group)
     assert set(got.get("HashedKey_bin", "A")) <= set("A="), "a hash is nobody's business"
-    text = (lab.server.state / "directory.cfg").read_text("utf-8")
+    text = lab.server.stored()
     assert all(word in text for word in (user, name, note, group)) and "秘密" not in text
     Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("HUBX", user, "秘密").close()
     assert login_error(lab, hub="HUBX", password="newpw") == 0

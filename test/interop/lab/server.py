@@ -260,6 +260,11 @@ class Patchbay:
             raise LabError(f"{method}: {got['error']}")
         return got["result"]
 
+    def stored(self):
+        """What is on the disk, the journal included: every change that was answered is in there."""
+        files = sorted(self.state.glob("directory.journal.*")) + [self.state / "directory.cfg"]
+        return "".join(f.read_text("utf-8") for f in files if f.exists())
+
     def hub_list(self):
         """[{name, online}]"""
         return [{"name": r["HubName_str"], "online": r["Online_bool"]} for r in self.rpc("EnumHub")["HubList"]]
