@@ -77,12 +77,29 @@ void fdb_destroy(struct fdb *fdb)
 /* No state of a slot (fdb_table.h), but less than an entry. */
 #define NOT_THERE UINT64_C(3)
 
-/* Asks for a conditional move. */
-#ifdef __clang__
-#define UNPREDICTABLE(x) __builtin_unpredictable(x)
+/*
+ * v if the slot is another key's, else its value. The key is read first, with acquire (pairs with the CAS that
+ * claimed the slot, and so with the sweeper's reset of the value before that): a value read after it was never
+ * another key's, as a slot changes hands only across a grace period. The value's acquire pairs with the
+ * release of its CAS.
+ */
+static inline __attribute__((always_inline)) uint64_t slot_value(
+	const struct fdb_slot *s, uint64_t key, uint64_t v)
+{
+#if defined(__x86_64__) && !defined(FDB_PORTABLE_LOOKUP)
+	/* Loads are in order here. In C it takes the compiler's mood whether this becomes a branch. */
+	__asm__("cmpq %2, %1\n\tcmoveq %3, %0"
+		: "+r"(v)
+		: "r"(key), "m"(s->key), "m"(s->value)
+		: "cc");
+	return v;
 #else
-#define UNPREDICTABLE(x) __builtin_expect_with_probability(x, 1, 0.5)
+	uint64_t k = atomic_load_explicit(&s->key, memory_order_acquire);
+	uint64_t w = atomic_load_explicit(&s->value, memory_order_acquire);
+
+	return k == key ? w : v;
 #endif
+}
 
 /* x if `on`, else 0, and the compiler is left no branch to make of it. */
 static inline uint64_t only_if(bool on, uint64_t x)
@@ -91,67 +108,64 @@ static inline uint64_t only_if(bool on, uint64_t x)
 }
 
 /*
- * The entry of `key` in one bucket, 0 if there is none; *odd if the key is there without an entry.
- * No branch: which of the slots matches is random, and a mispredicted branch costs more than comparing
- * all four. The key is read with acquire (pairs with the CAS that claimed the slot, and so with the
- * sweeper's reset of the value before that): a value read after it was never another key's, as a slot
- * changes hands only across a grace period.
+ * The value of `key` in one bucket: an entry, or less than FDB_LIVE if there is none. No branch: which of
+ * the slots matches is random, and a mispredicted branch costs more than comparing all four.
  */
 static inline __attribute__((always_inline)) uint64_t bucket_value(
-	struct fdb_bucket *b, uint64_t key, bool *odd)
+	const struct fdb_bucket *b, uint64_t key)
 {
 	uint64_t v = NOT_THERE;
 
 	/* Backwards, so that the first in probe order stays. */
-#pragma GCC unroll 4
-	for (unsigned i = FDB_BUCKET_SLOTS; i-- > 0;) {
-		uint64_t k = atomic_load_explicit(&b->slot[i].key, memory_order_acquire);
-		/* Pairs with the release of the value CAS. */
-		uint64_t w = atomic_load_explicit(&b->slot[i].value, memory_order_acquire);
-
-		v = UNPREDICTABLE(k == key) ? w : v;
-	}
-	*odd |= v < NOT_THERE;
-	return only_if(v >= FDB_LIVE, v);
+	v = slot_value(&b->slot[3], key, v);
+	v = slot_value(&b->slot[2], key, v);
+	v = slot_value(&b->slot[1], key, v);
+	return slot_value(&b->slot[0], key, v);
 }
 
+static_assert(FDB_BUCKET_SLOTS == 4, "bucket_value() looks at four");
+
 /*
- * Looks the keys todo[0..n-1] up in one table; what was not found stays in `todo` (an entry of a departed
- * port was found, and gives 0). `all`: todo is not read, keys 0..n-1 are meant (a constant, the body is
- * inlined twice). Returns how many stay.
+ * Looks the keys todo[0..n-1] up in one table; what was not found stays in `todo`, and its value is less
+ * than FDB_LIVE. `all`: todo is not read, keys 0..n-1 are meant (a constant, the body is inlined twice). Bit 63
+ * of *odd: some key was there without an entry. Returns how many stay.
  */
 static inline __attribute__((always_inline)) unsigned probe_burst(const struct fdb *fdb,
 	const struct fdb_table *t, const uint64_t *keys, uint8_t *todo, bool all, unsigned n,
-	uint64_t *values, bool *odd)
+	uint64_t *values, uint64_t *odd)
 {
-	uint32_t at[LOOKUP_MAX];
+	struct fdb_bucket *at[LOOKUP_MAX];
 	unsigned left = 0, stay = 0;
+	uint64_t states = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		at[i] = (uint32_t)(fdb_hash(fdb, keys[all ? i : todo[i]]) & t->mask);
-		__builtin_prefetch(&t->bucket[at[i]]);
+		at[i] = &t->bucket[fdb_hash(fdb, keys[all ? i : todo[i]]) & t->mask];
+		__builtin_prefetch(at[i]);
 	}
 	/* Four keys of five are in their first bucket: the second line is fetched for the rest only. */
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = all ? i : todo[i];
-		uint64_t v = bucket_value(&t->bucket[at[i]], keys[k], odd);
+		uint64_t v = bucket_value(at[i], keys[k]);
 
-		values[k] = only_if(fdb_alive(fdb, v), v);
+		values[k] = v;
+		states |= v - NOT_THERE;
 		todo[left] = (uint8_t)k;
-		left += v == 0;
+		left += v < FDB_LIVE;
 	}
 	for (unsigned i = 0; i < left; i++) {
-		at[i] = (uint32_t)fdb_other_bucket(t, fdb_hash(fdb, keys[todo[i]]));
-		__builtin_prefetch(&t->bucket[at[i]]);
+		at[i] = &t->bucket[fdb_other_bucket(t, fdb_hash(fdb, keys[todo[i]]))];
+		__builtin_prefetch(at[i]);
 	}
 	for (unsigned i = 0; i < left; i++) {
 		unsigned k = todo[i];
-		uint64_t v = bucket_value(&t->bucket[at[i]], keys[k], odd);
+		uint64_t v = bucket_value(at[i], keys[k]);
 
-		values[k] = only_if(fdb_alive(fdb, v), v);
+		values[k] = v;
+		states |= v - NOT_THERE;
 		todo[stay] = (uint8_t)k;
-		stay += v == 0;
+		stay += v < FDB_LIVE;
 	}
+	*odd |= states;
 	return stay;
 }
 
@@ -181,23 +195,46 @@ static uint64_t lookup_again(const struct fdb *fdb, uint64_t key)
 	return 0;
 }
 
+/* Keys come as source and destination of one frame: so do their values. */
+typedef uint64_t pair __attribute__((vector_size(16), may_alias, aligned(8)));
+
+/*
+ * Entries of departed ports become 0. A burst has usually one port in all even places and one in all odd
+ * ones, which takes an instruction or two per pair and two looks at generations.
+ */
+static void forget_departed(const struct fdb *fdb, uint64_t *values, unsigned n)
+{
+	pair first, odd = {0, 0};
+
+	if (n % 2 == 0 && n > 0) {
+		first = *(const pair *)values;
+		for (unsigned i = 2; i < n; i += 2)
+			odd |= *(const pair *)&values[i] ^ first;
+		/* Port and generation only: each entry was refreshed in a second of its own. */
+		if ((uint32_t)(odd[0] | odd[1]) == 0 && fdb_alive(fdb, values[0]) &&
+			fdb_alive(fdb, values[1]))
+			return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		values[i] = only_if(fdb_alive(fdb, values[i]), values[i]);
+}
+
 void fdb_lookup_bulk(const struct fdb *fdb, const uint64_t *keys, unsigned n, uint64_t *values)
 {
 	/* Pairs with the publication in fdb_sweep.c: whoever sees the new table sees the old one. */
 	const struct fdb_table *t = atomic_load_explicit(&fdb->cur, memory_order_acquire);
 	const struct fdb_table *old = atomic_load_explicit(&fdb->old, memory_order_acquire);
 	uint8_t todo[LOOKUP_MAX];
-	bool odd = false;
+	uint64_t odd = 0;
 	unsigned left;
 
 	assert(n <= LOOKUP_MAX);
 	left = probe_burst(fdb, t, keys, todo, true, n, values, &odd);
 	if (left != 0 && old != NULL && old != t)
 		left = probe_burst(fdb, old, keys, todo, false, left, values, &odd);
-	if (odd) {
-		for (unsigned i = 0; i < left; i++)
-			values[todo[i]] = lookup_again(fdb, keys[todo[i]]);
-	}
+	for (unsigned i = 0; i < left; i++)
+		values[todo[i]] = odd >> 63 != 0 ? lookup_again(fdb, keys[todo[i]]) : 0;
+	forget_departed(fdb, values, n);
 }
 
 /* ---- learning ---- */
@@ -364,6 +401,25 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 	return same_owner(l->old.value, l->value) ? FDB_KNOWN : FDB_MOVED;
 }
 
+/*
+ * The port's own entry, in another second than the caller saw a moment ago: one CAS where it stands, as long as
+ * nothing has happened to it. Each station has this once a second, which in a hub of a million is every frame.
+ */
+static bool refresh(const struct learning *l, uint64_t seen)
+{
+	struct fdb_probe p = fdb_probe(
+		atomic_load_explicit(&l->fdb->cur, memory_order_acquire), l->h);
+
+	for (unsigned i = 0; i < 2 * FDB_BUCKET_SLOTS; i++) {
+		struct fdb_slot *s = &p.bucket[i / FDB_BUCKET_SLOTS]->slot[i % FDB_BUCKET_SLOTS];
+
+		/* Acquire as in slot_value(). */
+		if (atomic_load_explicit(&s->key, memory_order_acquire) == l->key)
+			return atomic_compare_exchange_strong(&s->value, &seen, l->value);
+	}
+	return false;
+}
+
 /* False: the table is no longer the current one, begin again. */
 static bool learn_in(struct learning *l, struct fdb_table *old, enum fdb_learn_result *result)
 {
@@ -412,8 +468,10 @@ enum fdb_learn_result fdb_learn_limited(struct fdb *fdb, uint64_t key, uint64_t 
 
 	if (seen == l.value)
 		return FDB_KNOWN;
-	l.own = fdb_own_stripe(fdb);
 	l.h = fdb_hash(fdb, key);
+	if (same_owner(seen, l.value) && newer(l.value, seen) && refresh(&l, seen))
+		return FDB_KNOWN;
+	l.own = fdb_own_stripe(fdb);
 	/* The table changes at most once while a reader is online (growth waits for it in between). */
 	for (int i = 0; i < 2; i++) {
 		l.table = atomic_load_explicit(&fdb->cur, memory_order_acquire);

@@ -56,7 +56,8 @@ void hub_port_leave(struct lcore *lc, struct port *port);
 /*
  * Frames received on `port`, in order. Worker that owns the receive queue. n <= FRAME_BURST. Consumes
  * backed frames' references; borrowed bytes are read until it returns, never written, never kept. The
- * structs in frames[] are used as scratch space. Never from within a tx_burst (port.h).
+ * structs in frames[] are used as scratch space. Never from within a tx_burst (port.h). It begins by reading the
+ * first 34 bytes of each: a driver whose frames may be far away prefetches them while it gathers the burst.
  */
 void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsigned n);
 

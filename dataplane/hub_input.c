@@ -22,7 +22,6 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include "dataplane/hub_input_priv.h"
 
@@ -32,17 +31,8 @@
 #define IPV4_HEADER_MIN	  20u
 #define IPV6_HEADER	  40u
 #define MAC_EXCLUSIVE_S	  13u /* reference/hub.md 2 */
-#define PREFETCH_DISTANCE 6u
 
 /* ---- admit ------------------------------------------------------------------------------------ */
-
-static inline uint64_t load_be64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return __builtin_bswap64(v);
-}
 
 static inline uint32_t load_be16(const uint8_t *p)
 {
@@ -108,50 +98,92 @@ static void count_in(struct input *in, unsigned n, uint64_t bytes)
 	in->in.unicast_bytes = bytes - in->in.broadcast_bytes;
 }
 
+/* First 16 bytes of a frame, and the two keys that are in them. */
+typedef uint8_t header __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t key_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+/* Source and destination as they stand in keys[], without a VLAN. */
+static inline key_pair keys_of(const uint8_t *data)
+{
+	const header h = *(const header *)data, zero = {0};
+
+	/* Low byte first: a MAC is read from its end. */
+	return (key_pair)__builtin_shufflevector(h, zero, 11, 10, 9, 8, 7, 6, 16, 16, 5, 4, 3, 2, 1,
+		       0, 16, 16) |
+		(key_pair){FDB_KEY_VALID, FDB_KEY_VALID};
+}
+
+/* From here on two compares say that an untagged packet of IPv4 ends where its frame does, or is none. */
+#define PLAIN_MIN (FRAME_MIN_BYTES + IPV4_HEADER_MIN)
+
+/* No tag and nothing to trim, by the first 34 bytes; what is not plain may be so all the same. */
+static inline bool is_plain(const uint8_t *data, uint32_t len)
+{
+	uint32_t type = load_be16(data + 12), said = load_be16(data + 16);
+
+	return type == ETHERTYPE_IPV4 ? said - IPV4_HEADER_MIN >= len - PLAIN_MIN
+				      : type != ETHERTYPE_VLAN && type != ETHERTYPE_IPV6;
+}
+
+/* Length, tag and trimming of any frame. False: it was dropped. */
+static bool admit_odd(struct input *in, struct frame *f, uint64_t *tag)
+{
+	uint32_t len = f->len, type, end;
+
+	*tag = FDB_KEY_VALID;
+	if (len < FRAME_MIN_BYTES || len > in->port->max_len) {
+		reject(in, f, len >= FRAME_MIN_BYTES && frame_is_broadcast(f),
+			len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT : STATS_DROP_IN_LONG);
+		return false;
+	}
+	type = frame_ethertype(f);
+	end = trimmed_len(f->data, len, type);
+	if (end != len)
+		len = trim(f, end);
+	if (type == ETHERTYPE_VLAN && len >= FRAME_MIN_BYTES + 2)
+		*tag |= (uint64_t)(load_be16(f->data + 14) & 0xfff) << FDB_VLAN_SHIFT;
+	return true;
+}
+
 static void admit(struct input *in, struct frame *frames, unsigned n)
 {
 	struct burst *b = &in->b;
-	const uint32_t span = in->port->max_len - FRAME_MIN_BYTES;
+	/* One compare for both ends: below the minimum wraps to a large number. */
+	const uint32_t span =
+		in->port->max_len < PLAIN_MIN ? 0 : in->port->max_len - PLAIN_MIN + 1;
 	uint64_t broadcast = 0, bytes = 0;
 	unsigned k = 0, borrowed = 0;
 	uint32_t max_len = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct frame *f = &frames[i];
-		uint64_t dst, src, type, tag = FDB_KEY_VALID;
-		uint32_t len = f->len, end;
+		uint64_t src, dst, tag;
 
-		if (i + PREFETCH_DISTANCE < n)
-			rte_prefetch0(frames[i + PREFETCH_DISTANCE].data);
-		/* One compare for both ends: below the minimum wraps to a large number. */
-		if (unlikely(len - FRAME_MIN_BYTES > span)) {
-			reject(in, f, len >= FRAME_MIN_BYTES && frame_is_broadcast(f),
-				len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT : STATS_DROP_IN_LONG);
-			bytes += len;
-			continue;
+		if (likely(f->len - PLAIN_MIN < span && is_plain(f->data, f->len))) {
+			key_pair keys = keys_of(f->data);
+
+			src = keys[0] & FDB_MAC_MASK;
+			dst = keys[1] & FDB_MAC_MASK;
+			/* A broadcast is looked up too and the answer not used: rarer than a branch here is dear. */
+			*(key_pair *)&in->keys[2 * k] = keys;
+		} else {
+			if (unlikely(!admit_odd(in, f, &tag))) {
+				bytes += f->len;
+				continue;
+			}
+			src = frame_src(f);
+			dst = frame_dst(f);
+			in->keys[2 * k] = tag | src;
+			in->keys[2 * k + 1] = tag | dst;
 		}
-		dst = load_be64(f->data);
-		src = load_be64(f->data + 6);
-		type = src & 0xffff;
-		dst >>= 16;
-		src >>= 16;
-		end = trimmed_len(f->data, len, (uint32_t)type);
-		if (unlikely(end != len))
-			len = trim(f, end);
-		bytes += len;
+		bytes += f->len;
 		/* All zero wraps, all ones is the largest: one compare again. */
 		if (unlikely(src - 1 >= UINT64_C(0xfffffffffffe) || src == dst)) {
 			reject(in, f, frame_is_broadcast(f), STATS_DROP_IN_BAD_SOURCE);
 			continue;
 		}
-		if (type == ETHERTYPE_VLAN && len >= 16)
-			tag |= (uint64_t)((f->data[14] & 0x0f) << 8 | f->data[15])
-				<< FDB_VLAN_SHIFT;
-		/* A broadcast is looked up too and the answer not used: rarer than a branch here is dear. */
-		in->keys[2 * k] = tag | src;
-		in->keys[2 * k + 1] = tag | dst;
 		broadcast |= (dst >> 40 & 1) << k;
-		max_len = len > max_len ? len : max_len;
+		max_len = f->len > max_len ? f->len : max_len;
 		borrowed += f->m == NULL;
 		b->frame[k++] = f;
 	}
@@ -247,7 +279,10 @@ static uint64_t learn(struct input *in)
 		if (key == last)
 			continue;
 		last = key;
-		in->stale |= UINT64_C(1) << j;
+		if ((uint32_t)seen == ((uint32_t)port->idx << PORT_GEN_BITS | port->gen))
+			in->again |= UINT64_C(1) << j;
+		else
+			in->stale |= UINT64_C(1) << j;
 		switch (fdb_learn_limited(
 			b->hub->fdb, key, seen, port->idx, port->gen, now_s, port->max_macs)) {
 		case FDB_OVER_LIMIT:
@@ -490,6 +525,7 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	in.port = port;
 	in.groups.n = 0; /* mirrors look at it even if nothing is left to classify */
 	in.stale = 0;
+	in.again = 0;
 	in.answers = 0;
 	in.dropped = 0;
 	memset(in.drop, 0, sizeof(in.drop));

@@ -15,7 +15,8 @@ struct input {
 	uint64_t values[2 * FRAME_BURST] __attribute__((aligned(16)));
 	struct burst_groups groups;
 	struct stats_traffic in;
-	uint64_t stale;	  /* mask: learning looked at the source */
+	uint64_t stale;	  /* mask: the source is new, or was elsewhere */
+	uint64_t again;	  /* mask: the source's first frame in this second */
 	uint64_t answers; /* mask: to the hub itself, dropped already */
 	unsigned dropped;
 	uint32_t drop[STATS_DROP_IN_CNT];
@@ -66,7 +67,7 @@ static inline bool input_awaits_lease(const struct input *in)
 /* Some frame of the burst has an address that is to be looked at. */
 static inline bool input_has_ip(const struct input *in)
 {
-	return (in->stale | in->broadcast | in->answers) != 0 ||
+	return (in->stale | in->again | in->broadcast | in->answers) != 0 ||
 		(in->b.rules != NULL && in->b.rules->looks_ip) || input_awaits_lease(in);
 }
 

@@ -81,6 +81,8 @@ struct lcore {
 	uint64_t sockets_tsc; /* share of a turn */
 	struct rte_mempool *pool;
 	struct hub_scratch *scratch; /* for the burst under way (hub_priv.h) */
+	uint64_t looks_ms;	     /* hub_ip.c: up to here the budget has been given out ... */
+	uint32_t looks;		     /* ... and this is left of it */
 	uint64_t relay_mask;	     /* workers with something in out[] */
 	struct relay_out *out;	     /* [workers] */
 	struct rte_ring **in;	     /* [workers]; NULL at index */

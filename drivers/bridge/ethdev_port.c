@@ -89,6 +89,8 @@ unsigned ethdev_poll(struct lcore *lc, struct lcore_poll *p)
 			if (m == NULL)
 				continue;
 		}
+		/* hub_input() reads the first line of each when it has got them all. */
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
 		frames[k++] = (struct frame){
 			.data = rte_pktmbuf_mtod(m, uint8_t *), .m = m, .len = m->data_len};
 	}
@@ -117,15 +119,19 @@ static struct rte_mbuf *pad(struct lcore *lc, const struct frame *f)
 	return m;
 }
 
-static void count_one(struct stats_traffic *t, bool broadcast, uint16_t len)
+static struct stats_traffic count(const uint16_t *lens, uint64_t broadcast, unsigned n)
 {
-	if (broadcast) {
-		t->broadcast_frames++;
-		t->broadcast_bytes += len;
-	} else {
-		t->unicast_frames++;
-		t->unicast_bytes += len;
+	struct stats_traffic t = {0};
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t group = broadcast >> i & 1;
+
+		t.broadcast_frames += group;
+		t.broadcast_bytes += lens[i] & -group;
+		t.unicast_bytes += lens[i] & (group - 1);
 	}
+	t.unicast_frames = n - t.broadcast_frames;
+	return t;
 }
 
 static void ethdev_tx_burst(
@@ -134,31 +140,32 @@ static void ethdev_tx_burst(
 	struct bridge *b = container_of(port, struct bridge, port);
 	struct rte_mbuf *mbufs[FRAME_BURST];
 	uint16_t lens[FRAME_BURST];
-	uint64_t broadcast = 0;
-	struct stats_traffic sent = {0};
-	unsigned k = 0, taken;
+	uint64_t broadcast = 0, bytes = 0;
+	struct stats_traffic sent;
+	unsigned k = 0, taken = 0;
 
 	/* Before it goes: what is sent may be free, and somebody else's, when the call returns. */
 	for (unsigned i = 0; i < n; i++) {
 		const struct frame *f = frames[i];
+		struct rte_mbuf *m = f->m;
 
-		broadcast |= (uint64_t)frame_is_broadcast(f) << k;
-		lens[k] = f->len;
-		mbufs[k] = f->m;
 		if (unlikely(f->len < BRIDGE_FRAME_MIN)) {
-			mbufs[k] = pad(lc, f);
-			if (mbufs[k] == NULL) {
-				broadcast &= ~(UINT64_C(1) << k);
+			m = pad(lc, f);
+			if (m == NULL)
 				continue;
-			}
 		}
-		k++;
+		broadcast |= (uint64_t)frame_is_broadcast(f) << k;
+		bytes += f->len;
+		lens[k] = f->len;
+		mbufs[k++] = m;
 	}
-	taken = k == 0 ? 0
-		       : rte_eth_tx_burst(b->device_id, b->local[lcore_index(lc)].tx_queue, mbufs,
-				 (uint16_t)k);
-	for (unsigned i = 0; i < taken; i++)
-		count_one(&sent, broadcast >> i & 1, lens[i]);
+	if (likely(k > 0))
+		taken = rte_eth_tx_burst(b->device_id, b->local[lcore_index(lc)].tx_queue, mbufs,
+			(uint16_t)k);
+	if (likely(taken == k && broadcast == 0))
+		sent = (struct stats_traffic){.unicast_frames = k, .unicast_bytes = bytes};
+	else
+		sent = count(lens, broadcast, taken);
 	hub_count_copies(lc, port, n);
 	hub_count_sent(lc, port, &sent);
 	if (unlikely(k < n))

@@ -16,6 +16,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include "dataplane/fdb.h"
 #include "dataplane/grace.h"
@@ -120,6 +121,7 @@ static void round_run(struct lcore *lc)
 			for (unsigned i = 0; i < bench.burst; i++) {
 				struct rte_mbuf *m = bench.m[side][k][i];
 
+				rte_prefetch0(rte_pktmbuf_mtod(m, void *)); /* as drivers do */
 				frames[i] = (struct frame){.data = rte_pktmbuf_mtod(m, uint8_t *),
 					.m = m,
 					.len = m->data_len};

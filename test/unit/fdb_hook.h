@@ -15,6 +15,8 @@
 /* In the test. `write`: the operation may change the word. */
 void fdb_at_atomic(bool write);
 
+#define FDB_PORTABLE_LOOKUP /* fdb.c: in C, not in assembler, so that its loads are met here */
+
 #undef atomic_load
 #undef atomic_load_explicit
 #undef atomic_store
