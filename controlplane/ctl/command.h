@@ -113,7 +113,10 @@ struct ctl_run {
 	X(udp)        \
 	X(listener)   \
 	X(quiesce)    \
-	X(rpc)
+	X(rpc)        \
+	X(watch)      \
+	X(shell)      \
+	X(completion)
 
 #define CTL_DECLARE(noun_) extern const struct ctl_command ctl_##noun_##_commands[];
 CTL_NOUNS(CTL_DECLARE)

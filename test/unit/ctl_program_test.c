@@ -98,12 +98,12 @@ static void read_all(const char *name, char *text)
 /* Exit status; fills output and errors. */
 static int ctl(const char *arguments)
 {
-	char command[512];
+	char command[1024];
 	int status;
 
 	snprintf(command, sizeof(command),
-		"LC_ALL=C.UTF-8 PATCHBAY_SOCKET=%s " PATCHBAYCTL " %s >%s/out 2>%s/err", path,
-		arguments, dir, dir);
+		"exec >%s/out 2>%s/err; LC_ALL=C.UTF-8 PATCHBAY_SOCKET=%s " PATCHBAYCTL " %s", dir,
+		dir, path, arguments);
 	status = system(command);
 	read_all("out", output);
 	read_all("err", errors);
@@ -286,6 +286,87 @@ static void busy_share_over_an_interval(void **)
 	assert_non_null(strstr(output, "10.0%"));
 }
 
+static void completion(void **)
+{
+	static const char *const hubs[] = {
+		RESULT("{\"HubList\":[{\"HubName_str\":\"ALPHA\"},{\"HubName_str\":\"BETA\"}]}"),
+		NULL};
+	static const char *const users[] = {
+		RESULT("{\"UserList\":[{\"Name_str\":\"ann\"},{\"Name_str\":\"bob\"}]}"), NULL};
+	struct daemon d;
+
+	assert_int_equal(ctl("completion words -- sta"), 0);
+	assert_string_equal(output, "status\nstats\n");
+	assert_int_equal(ctl("completion words -- mac ''"), 0);
+	assert_string_equal(output, "list\ndelete\n");
+	assert_int_equal(ctl("completion words -- stats --s"), 0);
+	assert_string_equal(output, "--sessions\n--socket\n");
+	assert_int_equal(ctl("completion words -- hub set x --no-enum ''"), 0);
+	assert_string_equal(output, "no\nyes\n");
+	assert_int_equal(ctl_against("completion words -- --json mac list ''", hubs, &d), 0);
+	assert_string_equal(output, "ALPHA\nBETA\n");
+	assert_int_equal(ctl_against("completion words -- user show ALPHA b", users, &d), 0);
+	assert_string_equal(output, "bob\n");
+	assert_non_null(strstr(d.requests[0], "\"HubName_str\":\"ALPHA\""));
+	/* Without a daemon, and where nothing is known: nothing, and no message among what is typed. */
+	assert_int_equal(ctl("completion words -- mac list ''"), 0);
+	assert_string_equal(output, "");
+	assert_string_equal(errors, "");
+	assert_int_equal(ctl("completion words -- bogus ''"), 0);
+	assert_string_equal(output, "");
+	assert_int_equal(ctl("completion words"), 0);
+	assert_non_null(strstr(output, "status\n"));
+	assert_int_equal(ctl("completion bash"), 0);
+	assert_non_null(strstr(output, "complete -o default -F _patchbayctl patchbayctl"));
+}
+
+static void shell_from_a_pipe(void **)
+{
+	static const char *const answers[] = {
+		RESULT("{\"HubList\":[{\"HubName_str\":\"ALPHA\"}]}"), ERROR(8, "no hub"), NULL};
+	struct daemon d;
+
+	assert_int_equal(
+		ctl_against("shell <<'END'\n# comment\n\n--json hub list\nmac list 'x y'\nEND\n",
+			answers, &d),
+		1);
+	assert_string_equal(output, "{\"HubList\":[{\"HubName_str\":\"ALPHA\"}]}\n");
+	assert_non_null(strstr(errors, "no hub"));
+	assert_non_null(strstr(d.requests[1], "\"HubName_str\":\"x y\""));
+	assert_int_equal(ctl("shell </dev/null"), 0);
+	assert_int_equal(ctl("shell <<'END'\nexit\nbogus\nEND\n"), 0);
+	assert_int_equal(ctl("shell <<'END'\n'open\nEND\n"), 2);
+	assert_non_null(strstr(errors, "quote"));
+}
+
+static void rates_of_two_readings(void **)
+{
+#define STATS(in, dropped)                                                                        \
+	RESULT("{\"StatsList\":[{\"Level_str\":\"hub\",\"Name_str\":\"H\",\"HubName_str\":\"H\"," \
+	       "\"In_u64\":" #in ",\"DropIn.x_u64\":" #dropped                                    \
+	       ",\"Sent_u64\":7,\"QueuedBytes_u64\":9},"                                          \
+	       "{\"Level_str\":\"total\",\"Name_str\":\"\",\"HubName_str\":\"\",\"In_u64\":5}]}")
+	static const char *const answers[] = {STATS(0, 0), STATS(4000000, 2000000), NULL};
+	struct daemon d;
+	unsigned long long in, drops, waiting;
+	double seconds;
+
+	assert_int_equal(ctl_against("--json watch hub --count 1", answers, &d), 0);
+	assert_int_equal(sscanf(output, "{\"Seconds_real\":%lf", &seconds), 1);
+	assert_int_equal(
+		sscanf(strstr(output, "\"InFrames_u64\""), "\"InFrames_u64\":%llu", &in), 1);
+	assert_int_equal(sscanf(strstr(output, "\"Drops_u64\""), "\"Drops_u64\":%llu", &drops), 1);
+	assert_int_equal(
+		sscanf(strstr(output, "\"Waiting_u64\""), "\"Waiting_u64\":%llu", &waiting), 1);
+	/* One row of one level, and rates over the time that is told. */
+	assert_null(strstr(strstr(output, "InFrames_u64") + 1, "InFrames_u64"));
+	assert_true(seconds >= 1.0);
+	assert_true((double)in * seconds > 3999900.0 && (double)in * seconds < 4000100.0);
+	assert_true((double)drops * seconds > 1999900.0 && (double)drops * seconds < 2000100.0);
+	assert_int_equal(waiting, 9);
+	assert_int_equal(ctl("watch hub --interval 0"), 2);
+}
+
 static int setup(void **)
 {
 	strcpy(dir, "/tmp/ctl-test.XXXXXX");
@@ -311,6 +392,9 @@ int main(void)
 		cmocka_unit_test(sessions_of_all_hubs),
 		cmocka_unit_test(books_and_their_balance),
 		cmocka_unit_test(busy_share_over_an_interval),
+		cmocka_unit_test(completion),
+		cmocka_unit_test(shell_from_a_pipe),
+		cmocka_unit_test(rates_of_two_readings),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

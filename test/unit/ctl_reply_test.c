@@ -14,6 +14,7 @@
 
 #include "controlplane/ctl/command.h"
 #include "controlplane/ctl/lcore.h"
+#include "controlplane/ctl/line.h"
 #include "controlplane/ctl/reply.h"
 #include "controlplane/ctl/table.h"
 #include "controlplane/ctl/text.h"
@@ -282,7 +283,7 @@ static void parameters_from_what_was_typed(void **)
 
 static void the_man_page_names_every_command(void **)
 {
-	static char page[32768];
+	static char page[1u << 17];
 	const struct ctl_command *c;
 	FILE *f = fopen(TEST_DATA_DIR "/../../../config/patchbayctl.1", "r");
 	size_t n;
@@ -298,6 +299,50 @@ static void the_man_page_names_every_command(void **)
 			c->verb == NULL ? "" : c->verb);
 		assert_non_null(strstr(page, name));
 	}
+}
+
+static void lines_are_cut_into_words(void **)
+{
+	static const struct {
+		const char *line;
+		int cnt;
+		const char *words[4];
+	} cases[] = {
+		{"", 0, {NULL}},
+		{" \t\n", 0, {NULL}},
+		{"# nothing", 0, {NULL}},
+		{"hub list\n", 2, {"hub", "list"}},
+		{"  a  b # c", 2, {"a", "b"}},
+		{"a#b", 1, {"a#b"}},
+		{"'a b' \"c 'd'\" e\\ f", 3, {"a b", "c 'd'", "e f"}},
+		{"'' \"\"", 2, {"", ""}},
+		{"a'b'\"c\"d", 1, {"abcd"}},
+		{"'a\\b' \"a\\\"b\"", 2, {"a\\b", "a\"b"}},
+		{"'open", -1, {NULL}},
+		{"\"open'", -1, {NULL}},
+		{"end\\", 1, {"end\\"}},
+	};
+	char many[4 * CTL_LINE_WORDS_MAX];
+	char *words[CTL_LINE_WORDS_MAX + 1];
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+
+		strcpy(text, cases[i].line);
+		assert_int_equal(ctl_words(text, words), cases[i].cnt);
+		for (int k = 0; k < cases[i].cnt; k++)
+			assert_string_equal(words[k], cases[i].words[k]);
+		if (cases[i].cnt >= 0)
+			assert_null(words[cases[i].cnt]);
+	}
+	memset(many, 0, sizeof(many));
+	for (unsigned i = 0; i <= CTL_LINE_WORDS_MAX; i++)
+		strcat(many, "x ");
+	assert_int_equal(ctl_words(many, words), -1);
+	memset(many, 0, sizeof(many));
+	for (unsigned i = 0; i < CTL_LINE_WORDS_MAX; i++)
+		strcat(many, "x ");
+	assert_int_equal(ctl_words(many, words), CTL_LINE_WORDS_MAX);
 }
 
 static void commands_are_described(void **)
@@ -348,6 +393,7 @@ int main(void)
 		cmocka_unit_test(parameters_from_what_was_typed),
 		cmocka_unit_test(commands_are_described),
 		cmocka_unit_test(the_man_page_names_every_command),
+		cmocka_unit_test(lines_are_cut_into_words),
 		cmocka_unit_test(shares),
 	};
 
