@@ -5,7 +5,7 @@
 /*
  * The administration methods, each described once: name, fields with type, range and meaning, the role it
  * needs, its effect, and the function that does it. Everything that speaks administration is made from this
- * table: JSON-RPC on the local socket today; vpncmd's PACK RPC, HTTPS and the reference page later. A
+ * table: JSON-RPC on the local socket and over HTTPS, vpncmd's PACK RPC, and the reference page (reference.c). A
  * handler (call.h) therefore never sees an encoding.
  *
  * Names. Methods and fields are those of the original (reference/admin-rpc.md) with its spelling. What the

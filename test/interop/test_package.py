@@ -136,7 +136,8 @@ def fixture_machine(tmp_path_factory, packages):
 def test_files(machine):
     """Programs, man pages, unit, configuration that is a conffile; a user that can not log in."""
     assert machine.run("patchbayd", "--version").stdout.startswith("patchbayd ")
-    for page in ("man8/patchbayd.8", "man1/patchbayctl.1", "man5/patchbay.cfg.5", "man5/directory.cfg.5"):
+    for page in ("man8/patchbayd.8", "man1/patchbayctl.1", "man5/patchbay.cfg.5", "man5/directory.cfg.5",
+                 "man7/patchbay-api.7"):
         assert machine.run("man", "--warnings", "-l", f"/usr/share/man/{page}.gz").stderr == ""
     assert machine.run("dpkg-query", "-W", "-f", "${Conffiles}", "patchbay").stdout.split()[0] == "/etc/patchbay/patchbay.cfg"
     user = machine.run("getent", "passwd", "patchbay").stdout.strip().split(":")
