@@ -1,46 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * IP table (admin-rpc.md 4.6). Key is a keyed hash of VLAN and address, as in the MAC table (mac_methods.c); a delete
- * whose Key two addresses share is refused, and PatchbayIp with PatchbayVlanId say which is meant.
- */
+/* IP table (admin-rpc.md 4.6). Instead of Key (hub_table.h), PatchbayIp with PatchbayVlanId name an entry. */
 
 #include <netinet/in.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/change.h"
 #include "controlplane/admin/hub_lookup.h"
+#include "controlplane/admin/hub_table.h"
 #include "controlplane/admin/method_list.h"
-#include "controlplane/bridges.h"
-#include "controlplane/registry.h"
 #include "dataplane/hub.h"
-#include "dataplane/lcore.h"
 #include "drivers/session/wire/wire_error.h"
 
 #define VLAN_MAX 4095u
-#define BATCH	 64u /* entries copied out of the table at a time */
 
-/* Never 0, which in a request means that no handle is given. */
 static uint32_t ip_handle(const uint8_t addr[16], uint16_t vlan)
 {
-	static uint64_t secret[3];
-	uint64_t part[2], v;
+	uint64_t part[2];
 
-	if (secret[0] == 0 && RAND_bytes((uint8_t *)secret, sizeof(secret)) != 1)
-		secret[0] = 1;
 	memcpy(part, addr, sizeof(part));
-	v = vlan;
-	for (unsigned round = 0; round < 3; round++) {
-		v = (v ^ secret[round] ^ part[round & 1]) * UINT64_C(0x9e3779b97f4a7c15);
-		v ^= v >> 29;
-	}
-	return (uint32_t)(v >> 32) == 0 ? 1 : (uint32_t)(v >> 32);
-}
-
-static int64_t calendar_ms(uint32_t clock_s)
-{
-	return directory_now_ms() - ((int64_t)lcore_clock_s() - clock_s) * 1000;
+	return hub_table_handle(part[0], part[1], vlan);
 }
 
 static void address(const uint8_t addr[16], struct sockaddr_storage *out)
@@ -81,15 +60,8 @@ static const struct admin_field enum_response[] = {
 	ADMIN_END,
 };
 
-struct enum_ip {
-	uint64_t cursor;
-	const struct hub *hub; /* only compared */
-};
-
 static void put_row(struct admin_call *call, const struct iptable_entry *e)
 {
-	const struct vpn_session *vs = registry_session_by_port(e->port_idx);
-	const struct local_bridge *lb = vs == NULL ? bridges_by_port(e->port_idx) : NULL;
 	struct sockaddr_storage ip;
 	uint8_t mac[6];
 
@@ -98,53 +70,31 @@ static void put_row(struct admin_call *call, const struct iptable_entry *e)
 	address(e->addr, &ip);
 	admin_row_begin(call);
 	admin_put_int(call, "Key", ip_handle(e->addr, e->vlan));
-	admin_put_str(call, "SessionName",
-		vs != NULL	     ? vs->name
-			: lb != NULL ? lb->session_name
-				     : "");
+	admin_put_str(call, "SessionName", hub_table_session_name(e->port_idx));
 	admin_put_ip(call, "Ip", ip.ss_family == AF_INET ? &ip : NULL);
 	admin_put_ip(call, "IpV6", &ip);
 	admin_put_ip(call, "IpAddress", &ip);
 	admin_put_bool(call, "DhcpAllocated", e->leased);
-	admin_put_time(call, "CreatedTime", calendar_ms(e->created_s));
-	admin_put_time(call, "UpdatedTime", calendar_ms(e->updated_s));
+	admin_put_time(call, "CreatedTime", hub_table_calendar_ms(e->created_s));
+	admin_put_time(call, "UpdatedTime", hub_table_calendar_ms(e->updated_s));
 	admin_put_bool(call, "RemoteItem", false);
 	admin_put_data(call, "PatchbayMacAddress", mac, sizeof(mac));
 	admin_put_int(call, "PatchbayVlanId", e->vlan);
 	admin_row_end(call);
 }
 
+static void put_ips(struct admin_call *call, struct hub *hub, uint64_t *cursor, size_t max)
+{
+	struct iptable_entry batch[HUB_TABLE_BATCH];
+	size_t n = hub_ip_list(hub, cursor, batch, max);
+
+	for (size_t i = 0; i < n; i++)
+		put_row(call, &batch[i]);
+}
+
 static int enum_ip_step(struct admin_call *call)
 {
-	struct iptable_entry batch[BATCH];
-	struct enum_ip *st = call->state;
-	struct directory_hub *hub;
-
-	if (call->steps == 0) {
-		int rc = admin_hub_lookup(call, &hub);
-
-		if (rc != 0)
-			return rc;
-		st->hub = hub->hub;
-		admin_put_str(call, "HubName", hub->name);
-		admin_rows_begin(call, "IpTable");
-	} else {
-		hub = directory_hub_find(admin_get_str(call, "HubName"));
-	}
-	/* A hub that has gone meanwhile has no addresses. */
-	if (hub == NULL || hub->hub != st->hub)
-		st->cursor = UINT64_MAX;
-	if (st->cursor != UINT64_MAX && admin_room(call)) {
-		size_t max = call->row_budget < BATCH ? call->row_budget : BATCH;
-		size_t n = hub_ip_list(hub->hub, &st->cursor, batch, max);
-
-		for (size_t i = 0; i < n; i++)
-			put_row(call, &batch[i]);
-	}
-	if (st->cursor != UINT64_MAX)
-		return ADMIN_MORE;
-	admin_rows_end(call);
-	return ADMIN_DONE;
+	return hub_table_list_step(call, "IpTable", put_ips);
 }
 
 const struct admin_method admin_method_enum_ip_table = {
@@ -154,7 +104,7 @@ const struct admin_method admin_method_enum_ip_table = {
 	.text = "Lists the IP table of a hub. 8: no such hub.",
 	.request = hub_request,
 	.response = enum_response,
-	.state_bytes = sizeof(struct enum_ip),
+	.state_bytes = sizeof(struct hub_table_walk),
 	.step = enum_ip_step,
 };
 
@@ -180,32 +130,24 @@ struct delete_ip {
 	struct iptable_entry entry;
 };
 
-/* Looks a slice of the table through for the handle. ADMIN_DONE: looked through, st->found. */
-static int find_handle(struct admin_call *call, const struct hub *hub, struct delete_ip *st)
+static int look_for_key(struct admin_call *call, struct hub *hub, uint64_t *cursor)
 {
-	uint32_t key = admin_get_int(call, "Key");
-	struct iptable_entry batch[BATCH];
+	struct delete_ip *st = call->state;
+	struct iptable_entry batch[HUB_TABLE_BATCH];
+	size_t n = hub_ip_list(hub, cursor, batch, HUB_TABLE_BATCH);
 
-	while (st->cursor != UINT64_MAX) {
-		size_t n = hub_ip_list(hub, &st->cursor, batch, BATCH);
-
-		for (size_t i = 0; i < n; i++) {
-			if (ip_handle(batch[i].addr, batch[i].vlan) != key)
-				continue;
-			if (st->found &&
-				(memcmp(st->entry.addr, batch[i].addr, 16) != 0 ||
-					st->entry.vlan != batch[i].vlan))
-				return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER,
-					"two addresses share this Key: give PatchbayIp");
-			st->found = true;
-			st->entry = batch[i];
-		}
-		/* Looking is cheaper than making rows. */
-		admin_spend(call, 4);
-		if (st->cursor != UINT64_MAX && !admin_room(call))
-			return ADMIN_MORE;
+	for (size_t i = 0; i < n; i++) {
+		if (ip_handle(batch[i].addr, batch[i].vlan) != admin_get_int(call, "Key"))
+			continue;
+		if (st->found &&
+			(memcmp(st->entry.addr, batch[i].addr, 16) != 0 ||
+				st->entry.vlan != batch[i].vlan))
+			return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER,
+				"two addresses share this Key: give PatchbayIp");
+		st->found = true;
+		st->entry = batch[i];
 	}
-	return ADMIN_DONE;
+	return 0;
 }
 
 static int delete_ip_step(struct admin_call *call)
@@ -232,7 +174,7 @@ static int delete_ip_step(struct admin_call *call)
 	} else if (!admin_has(call, "Key")) {
 		return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER, "give Key or PatchbayIp");
 	} else {
-		rc = find_handle(call, hub->hub, st);
+		rc = hub_table_search(call, hub->hub, &st->cursor, look_for_key);
 		if (rc != ADMIN_DONE)
 			return rc;
 	}
