@@ -319,7 +319,7 @@ enum wire_error login_open(struct login_verdict *v, const struct login_request *
 		v->reason = "no_memory";
 		return WIRE_ERROR_INTERNAL;
 	}
-	login_policy_compile(&v->policy, v->user_name, &c->peer, v->same_host, &policy);
+	login_policy_compile(&v->policy, v->user_name, vs->group, &c->peer, v->same_host, &policy);
 	conf = (struct session_conf){
 		.hub = vs->hub->hub,
 		.worker = vs->worker,

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "controlplane/directory.h"
+#include "dataplane/access.h"
 
 void login_policy_administrator(struct policy_wire *policy)
 {
@@ -57,7 +58,7 @@ static uint64_t user_hash(const char *user)
 	return user[0] == '\0' ? 0 : h | 1;
 }
 
-void login_policy_compile(const struct policy_wire *p, const char *user,
+void login_policy_compile(const struct policy_wire *p, const char *user, const char *group,
 	const struct sockaddr_storage *peer, bool same_host, struct policy *out)
 {
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
@@ -96,6 +97,9 @@ void login_policy_compile(const struct policy_wire *p, const char *user,
 		.outer_ipv6 = peer->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr),
 		.same_host = same_host,
 		.user = user_hash(user),
+		.user_name = access_name_key(user),
+		.group_name = access_name_key(group),
+		.listable = user[0] != '\0',
 	};
 
 	policy_compile(&in, out);

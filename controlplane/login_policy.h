@@ -24,8 +24,8 @@ void login_policy_administrator(struct policy_wire *policy);
 void login_policy_adjust(struct policy_wire *policy, const struct directory_hub *hub,
 	bool bridge_mode, bool monitor_mode, bool same_host);
 
-/* `user`: the name that logged in; "" = nobody's. */
-void login_policy_compile(const struct policy_wire *policy, const char *user,
+/* `user`: the name that logged in; "" = nobody's. `group`: its group's, or "". */
+void login_policy_compile(const struct policy_wire *policy, const char *user, const char *group,
 	const struct sockaddr_storage *peer, bool same_host, struct policy *out);
 
 #endif

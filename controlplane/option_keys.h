@@ -58,7 +58,7 @@
 	X(DisableUdpAcceleration, 0, 0, 1, LOGIN, "refuse UDP acceleration")                             \
 	X(DisableUdpFilterForLocalBridgeNic, 0, 0, 1, KEPT,                                              \
 		"do not filter the DHCP of a bridged device's own system")                               \
-	X(ApplyIPv4AccessListOnArpPacket, 0, 0, 1, KEPT, "IPv4 access rules test ARP as well")           \
+	X(ApplyIPv4AccessListOnArpPacket, 0, 0, 1, NOW, "IPv4 access rules test ARP as well")            \
 	X(RemoveDefGwOnDhcpForLocalhost, 1, 0, 1, NOW,                                                   \
 		"DHCP tells no router to clients on the server's own host")                              \
 	X(SecureNAT_MaxTcpSessionsPerIp, 0, 0, 4294967295u, KEPT,                                        \

@@ -185,6 +185,7 @@ static void tcp(struct view *v, uint32_t at, uint64_t answer)
 	}
 	v->c->l4_at = (uint16_t)at;
 	flags = v->p[at + 13];
+	v->c->tcp_flags = (uint8_t)flags;
 	if ((flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0)
 		v->c->classes |= FRAME_UNMETERED;
 	if ((flags & TCP_SYN) != 0)
@@ -251,6 +252,7 @@ static void arp(struct view *v, uint32_t at)
 	const uint8_t *p = v->p + at;
 
 	v->c->classes |= FRAME_IPV4 | FRAME_UNMETERED;
+	v->c->l3 = FRAME_L3_ARP;
 	if (!has(v, at, ARP_BYTES)) {
 		v->c->classes |= FRAME_MALFORMED;
 		return;
@@ -284,6 +286,7 @@ static void ipv4(struct view *v, uint32_t at)
 		v->c->classes |= FRAME_MALFORMED;
 		return;
 	}
+	v->c->l3 = FRAME_L3_IPV4;
 	put4(v->c->src, p + 12);
 	put4(v->c->dst, p + 16);
 	v->c->proto = p[9];
@@ -357,6 +360,7 @@ static void ipv6(struct view *v, uint32_t at)
 	payload = be16(p + 4);
 	if (payload != 0 && payload < v->end - at - IPV6_BYTES)
 		v->end = at + IPV6_BYTES + payload;
+	v->c->l3 = FRAME_L3_IPV6;
 	memcpy(v->c->src, p + 8, 16);
 	memcpy(v->c->dst, p + 24, 16);
 	if (is_host6(p + 8))

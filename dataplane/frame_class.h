@@ -59,12 +59,22 @@
 	(UINT64_C(1) << 28) /* IPv4 or IPv6 with a header that makes sense: proto is set */
 #define FRAME_FRAGMENT (UINT64_C(1) << 29) /* of a packet, and not the first: there is no layer 4 */
 
+/* What stands behind Ethernet and one tag, if it can be read; an IPv4 header that makes no sense is none. */
+enum frame_l3 {
+	FRAME_L3_NONE,
+	FRAME_L3_ARP, /* any ARP; FRAME_ARP: Ethernet and IPv4 inside */
+	FRAME_L3_IPV4,
+	FRAME_L3_IPV6,
+};
+
 struct frame_class {
 	uint64_t classes;
-	uint16_t l3_at; /* behind Ethernet and one tag */
-	uint16_t l4_at; /* 0: there is none to be seen */
-	uint16_t vlan;	/* of the first tag, 0 = none */
-	uint8_t proto;	/* of what the packet carries; of IPv6 behind its extension headers */
+	uint16_t l3_at;	   /* behind Ethernet and one tag */
+	uint16_t l4_at;	   /* 0: there is none to be seen */
+	uint16_t vlan;	   /* of the first tag, 0 = none */
+	uint8_t proto;	   /* of what the packet carries; of IPv6 behind its extension headers */
+	uint8_t l3;	   /* enum frame_l3 */
+	uint8_t tcp_flags; /* l4_at says whether it is there */
 	/* 16 bytes each; IPv4 as ::ffff:a.b.c.d. Of ARP: sender, target. Zero where there is none. */
 	uint8_t src[16] __attribute__((aligned(8)));
 	uint8_t dst[16] __attribute__((aligned(8)));

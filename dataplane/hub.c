@@ -166,6 +166,7 @@ static void hub_free(void *arg)
 	port_table_hub_gone(hub);
 	fdb_destroy(hub->fdb);
 	iptable_destroy(hub->ips);
+	hub_access_end(hub);
 	free(atomic_load_explicit(&hub->rules, memory_order_relaxed));
 	free(hub);
 	if (done != NULL)

@@ -13,8 +13,8 @@
 	for (uint64_t left_ = (mask); \
 		left_ != 0 && ((j) = (unsigned)__builtin_ctzll(left_), true); left_ &= left_ - 1)
 
-void burst_tx(struct burst *b, struct port *port, struct frame **frames, const uint8_t *at,
-	unsigned n, unsigned oversize, unsigned no_mbuf)
+void burst_tx(struct burst *b, struct port *port, struct frame **frames, uint8_t *at, unsigned n,
+	unsigned oversize, unsigned no_mbuf)
 {
 	struct frame edited[FRAME_BURST];
 
@@ -25,6 +25,8 @@ void burst_tx(struct burst *b, struct port *port, struct frame **frames, const u
 		if (no_mbuf > 0)
 			hub_count_drop_out(b->lc, port, STATS_DROP_OUT_NO_MBUF, no_mbuf);
 	}
+	if (unlikely(b->access_out != NULL) && n > 0)
+		n = burst_access(b, port, frames, at, n);
 	if (burst_has_egress(port))
 		n = burst_egress(b, port, frames, at, n, edited);
 	if (n > 0)
@@ -58,6 +60,7 @@ void burst_to_port(struct burst *b, struct port *port, uint64_t mask)
 
 	/* The usual case between two devices or two sessions: the whole burst as it stands. */
 	if (mask == burst_all(b) && b->max_len <= max_len && !burst_has_egress(port) &&
+		b->access_out == NULL &&
 		((port->flags & PORT_F_MBUF) != 0 ? !b->borrowed : !b->backed)) {
 		port->ops->tx_burst(port, b->lc, b->frame, b->n);
 		return;

@@ -4,6 +4,7 @@
  *
  *   admit     sanity, trimming, keys of source and destination               steps 1, 4, 7, 10
  *   filter    tags and tests of the port's policy and the hub (hub_filter.c) steps 2, 3, 5, 11 to 13
+ *   access    the access list, if there is one (hub_access.c)                steps 14, 15
  *   lookup    all keys in one bulk call
  *   learn     only sources that are unknown, elsewhere, or a second old      steps 16, 17
  *   classify  own port: drop; known port: its group; else: flood             step 18
@@ -17,7 +18,7 @@
  * Between two frames of one source to one receiver order is kept, also when a flood stands between
  * unicast frames: a receiver's frames are merged in order of arrival into one burst.
  *
- * What no rule asks for costs a test per burst. Access lists will come behind the filter.
+ * What no rule asks for costs a test per burst.
  */
 
 #include <rte_branch_prediction.h>
@@ -25,12 +26,13 @@
 
 #include "dataplane/hub_input_priv.h"
 
-#define ETHERTYPE_VLAN	  0x8100u
-#define ETHERTYPE_IPV4	  0x0800u
-#define ETHERTYPE_IPV6	  0x86ddu
-#define IPV4_HEADER_MIN	  20u
-#define IPV6_HEADER	  40u
-#define MAC_EXCLUSIVE_S	  13u /* reference/hub.md 2 */
+#define ETHERTYPE_VLAN	0x8100u
+#define ETHERTYPE_IPV4	0x0800u
+#define ETHERTYPE_IPV6	0x86ddu
+#define VLAN_BYTES	4u /* what was parked may have got its tag already */
+#define IPV4_HEADER_MIN 20u
+#define IPV6_HEADER	40u
+#define MAC_EXCLUSIVE_S 13u /* reference/hub.md 2 */
 
 /* ---- admit ------------------------------------------------------------------------------------ */
 
@@ -108,8 +110,8 @@ static inline key_pair keys_of(const uint8_t *data)
 	const header h = *(const header *)data, zero = {0};
 
 	/* Low byte first: a MAC is read from its end. */
-	return (key_pair)__builtin_shufflevector(h, zero, 11, 10, 9, 8, 7, 6, 16, 16, 5, 4, 3, 2, 1,
-		       0, 16, 16) |
+	return (key_pair)__builtin_shufflevector(
+		       h, zero, 11, 10, 9, 8, 7, 6, 16, 16, 5, 4, 3, 2, 1, 0, 16, 16) |
 		(key_pair){FDB_KEY_VALID, FDB_KEY_VALID};
 }
 
@@ -131,7 +133,7 @@ static bool admit_odd(struct input *in, struct frame *f, uint64_t *tag)
 	uint32_t len = f->len, type, end;
 
 	*tag = FDB_KEY_VALID;
-	if (len < FRAME_MIN_BYTES || len > in->port->max_len) {
+	if (len < FRAME_MIN_BYTES || len > in->port->max_len + (in->resumed ? VLAN_BYTES : 0)) {
 		reject(in, f, len >= FRAME_MIN_BYTES && frame_is_broadcast(f),
 			len < FRAME_MIN_BYTES ? STATS_DROP_IN_SHORT : STATS_DROP_IN_LONG);
 		return false;
@@ -149,8 +151,7 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 {
 	struct burst *b = &in->b;
 	/* One compare for both ends: below the minimum wraps to a large number. */
-	const uint32_t span =
-		in->port->max_len < PLAIN_MIN ? 0 : in->port->max_len - PLAIN_MIN + 1;
+	const uint32_t span = in->port->max_len < PLAIN_MIN ? 0 : in->port->max_len - PLAIN_MIN + 1;
 	uint64_t broadcast = 0, bytes = 0;
 	unsigned k = 0, borrowed = 0;
 	uint32_t max_len = 0;
@@ -401,9 +402,10 @@ static struct port *group_port(struct burst *b, struct burst_group *g, struct re
 }
 
 /* One flooded frame to each of `workers`. Takes the reference over. */
-static void relay_flood(struct input *in, uint64_t workers, struct frame *f, struct rte_mbuf *m)
+static void relay_flood(struct input *in, uint64_t workers, unsigned j, struct rte_mbuf *m)
 {
 	struct burst *b = &in->b;
+	struct frame *f = b->frame[j];
 	unsigned cnt = (unsigned)__builtin_popcountll(workers);
 
 	if (m == NULL)
@@ -412,6 +414,7 @@ static void relay_flood(struct input *in, uint64_t workers, struct frame *f, str
 		hub_count_lost(b->lc, b->hub, STATS_DROP_OUT_NO_MBUF, cnt);
 		return;
 	}
+	burst_judged_put(b, j, m);
 	if (cnt > 1)
 		rte_mbuf_refcnt_update(m, (int16_t)(cnt - 1));
 	for (; workers != 0; workers &= workers - 1)
@@ -431,7 +434,7 @@ static void relay(struct input *in, const struct remote *remote, uint64_t flood,
 		struct rte_mbuf *m;
 
 		if ((flood >> j & 1) != 0) {
-			relay_flood(in, workers, f, hold[j]);
+			relay_flood(in, workers, j, hold[j]);
 			continue;
 		}
 		m = f->m != NULL ? f->m : lcore_mbuf_copy(b->lc, f);
@@ -440,6 +443,7 @@ static void relay(struct input *in, const struct remote *remote, uint64_t flood,
 			continue;
 		}
 		m->port = (uint16_t)in->port->idx; /* hub_priv.h: burst.source */
+		burst_judged_put(b, j, m);
 		lcore_relay_push(b->lc, remote->to[j], m, remote->port[j], b->hub->ref);
 	}
 }
@@ -506,7 +510,22 @@ static void drop_all(struct input *in, enum stats_drop_in reason)
 	in->b.n = 0;
 }
 
-void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsigned n)
+/* Between sanity and lookup: what rules say about frames that come in. Not for those that were parked. */
+static void inspect(struct input *in)
+{
+	const struct access_set *set = hub_access(in->b.hub);
+
+	if (unlikely(in->resumed)) {
+		input_again(in);
+		return;
+	}
+	if (unlikely(input_has_filter(in)))
+		input_filter(in);
+	if (unlikely(set != NULL) && in->b.n > 0)
+		input_access(in, set);
+}
+
+static void run(struct lcore *lc, struct port *port, struct frame *frames, unsigned n, bool resumed)
 {
 	struct input in;
 	struct burst *b = &in.b;
@@ -521,13 +540,18 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	b->source = port;
 	b->rules = port->rules;
 	b->classified = 0;
+	b->keyed = 0;
+	b->judged = 0;
+	b->access_out = NULL;
 	b->dead_cnt = 0;
 	in.port = port;
+	in.resumed = resumed;
 	in.groups.n = 0; /* mirrors look at it even if nothing is left to classify */
 	in.stale = 0;
 	in.again = 0;
 	in.answers = 0;
 	in.dropped = 0;
+	in.parked = 0;
 	memset(in.drop, 0, sizeof(in.drop));
 	memset(&in.in, 0, sizeof(in.in));
 
@@ -542,8 +566,8 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 		drop_all(&in, STATS_DROP_IN_LOOP);
 	if (in.broadcast != 0 && b->n > 0)
 		input_bpdu(&in);
-	if (unlikely(input_has_filter(&in)) && b->n > 0)
-		input_filter(&in);
+	if (b->n > 0)
+		inspect(&in);
 	flood = 0;
 	if (likely(b->n > 0)) {
 		fdb_lookup_bulk(b->hub->fdb, in.keys, 2 * b->n, in.values);
@@ -563,7 +587,7 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 		if (unlikely(b->options->logs))
 			flood &= ~input_log(&in, flood);
 	}
-	entered = n - in.dropped;
+	entered = n - in.dropped - in.parked;
 	flooded = (unsigned)__builtin_popcountll(flood);
 	/* Before dispatch: a tx_burst that looks at the counters finds the frames it is given. */
 	account(&in, entered - flooded, flooded);
@@ -572,4 +596,14 @@ void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsign
 	if (entered > 0)
 		dispatch(&in, flood);
 	burst_end(b);
+}
+
+void hub_input(struct lcore *lc, struct port *port, struct frame *frames, unsigned n)
+{
+	run(lc, port, frames, n, false);
+}
+
+void hub_input_again(struct lcore *lc, struct port *port, struct frame *frames, unsigned n)
+{
+	run(lc, port, frames, n, true);
 }

@@ -19,6 +19,8 @@ struct input {
 	uint64_t again;	  /* mask: the source's first frame in this second */
 	uint64_t answers; /* mask: to the hub itself, dropped already */
 	unsigned dropped;
+	unsigned parked; /* not counted as received yet: they come again */
+	bool resumed;	 /* they were parked */
 	uint32_t drop[STATS_DROP_IN_CNT];
 };
 
@@ -51,6 +53,17 @@ static inline bool input_has_filter(const struct input *in)
 void input_filter(struct input *in);
 /* The address to learn of a BPDU is its bridge's (hub.md 3 step 8). Before input_filter(). */
 void input_bpdu(struct input *in);
+
+/* ---- hub_access.c ---- */
+
+/* The first pass of the access list. What was dropped or parked is no longer in b.frame[]. */
+void input_access(struct input *in, const struct access_set *set);
+/* Frames that the list has passed already, after their delay (hub_park.c). */
+void input_again(struct input *in);
+/* Frame j counts as received when it comes again. */
+void input_unreceive(struct input *in, unsigned j);
+/* The rest of the way of frames that were parked; as hub_input(). */
+void hub_input_again(struct lcore *lc, struct port *port, struct frame *frames, unsigned n);
 
 /* ---- hub_ip.c ---- */
 

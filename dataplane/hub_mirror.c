@@ -81,7 +81,8 @@ static void mirror_relay(struct input *in, uint64_t mask, uint64_t workers)
 	unsigned cnt = (unsigned)__builtin_popcountll(workers);
 
 	for (; mask != 0; mask &= mask - 1) {
-		const struct frame *f = b->frame[__builtin_ctzll(mask)];
+		unsigned j = (unsigned)__builtin_ctzll(mask);
+		const struct frame *f = b->frame[j];
 		struct rte_mbuf *m = f->m;
 
 		if (m == NULL)
@@ -93,6 +94,7 @@ static void mirror_relay(struct input *in, uint64_t mask, uint64_t workers)
 			continue;
 		}
 		m->port = (uint16_t)in->port->idx;
+		burst_judged_put(b, j, m);
 		if (cnt > 1)
 			rte_mbuf_refcnt_update(m, (int16_t)(cnt - 1));
 		for (uint64_t left = workers; left != 0; left &= left - 1)

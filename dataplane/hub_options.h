@@ -43,6 +43,8 @@ struct hub_options {
 	bool manage_only_local_unicast_ipv6;	  /* default on */
 	struct hub_range managed[HUB_RANGES_MAX]; /* these too, either family */
 	unsigned managed_cnt;
+	/* ApplyIPv4AccessListOnArpPacket: access rules see ARP as IPv4, by sender and target. */
+	bool access_on_arp;
 	/* Frames are opaque: no rule that looks into them applies. */
 	bool disable_ip_parsing;
 	/* Storms: hub.md 7. */

@@ -9,6 +9,9 @@
 
 #include <assert.h>
 
+#include <rte_mbuf.h>
+
+#include "dataplane/access_priv.h"
 #include "dataplane/frame_class.h"
 #include "dataplane/grace.h"
 #include "dataplane/hub.h"
@@ -66,12 +69,14 @@ struct hub {
 	uint32_t ref;	    /* index | generation << 16: how relays name this hub */
 	uint64_t probe_mac; /* hub_conf */
 	_Atomic bool online;
-	_Atomic uint64_t workers;	   /* bit per worker that has members (not mirrors) */
-	_Atomic uint64_t mirror_workers;   /* the same for mirrors */
-	_Atomic(struct hub_rules *) rules; /* never NULL; control thread publishes */
+	_Atomic uint64_t workers;	     /* bit per worker that has members (not mirrors) */
+	_Atomic uint64_t mirror_workers;     /* the same for mirrors */
+	_Atomic(struct hub_rules *) rules;   /* never NULL; control thread publishes */
+	_Atomic(struct access_set *) access; /* NULL: no list; control thread publishes */
 	struct iptable *ips;
 	_Atomic uint32_t dhcp_asked_s; /* when some client last asked a DHCP server; any worker */
 	/* Control thread. */
+	struct access_hits *access_hits; /* made with the first list */
 	struct port_quarantine quarantine __attribute__((aligned(64)));
 	struct probe_batch *probes[LCORE_MAX]; /* by worker; made when first needed */
 	uint64_t probe_cursor;		       /* in the IP table; UINT64_MAX: between two rounds */
@@ -105,6 +110,20 @@ static inline const struct hub_rules *hub_rules(const struct hub *hub)
 	return atomic_load_explicit(&hub->rules, memory_order_acquire);
 }
 
+/* The access list. As hub_rules(). */
+static inline const struct access_set *hub_access(const struct hub *hub)
+{
+	/* Pairs with the release in hub_set_access(). */
+	return atomic_load_explicit(&hub->access, memory_order_acquire);
+}
+
+static inline const struct access_set *hub_access_out(const struct hub *hub)
+{
+	const struct access_set *set = hub_access(hub);
+
+	return set != NULL && set->split != ACCESS_ORDER_END ? set : NULL;
+}
+
 static inline bool hub_has_mirrors(const struct hub *hub)
 {
 	return atomic_load_explicit(&hub->mirror_workers, memory_order_relaxed) != 0;
@@ -135,9 +154,12 @@ struct burst {
 	struct hub *hub;
 	struct hub_local *local;
 	const struct hub_rules *options;
-	const struct port *source;	/* NULL: the frames' mbufs say (burst_source()) */
-	const struct port_rules *rules; /* of the source, on its own worker; NULL: none */
-	uint64_t classified;		/* frames whose class stands in lc->scratch */
+	const struct port *source;	     /* NULL: the frames' mbufs say (burst_source()) */
+	const struct port_rules *rules;	     /* of the source, on its own worker; NULL: none */
+	uint64_t classified;		     /* frames whose class stands in lc->scratch */
+	uint64_t keyed;			     /* the same for keys of access rules */
+	uint64_t judged;		     /* an access rule has decided, or none applies */
+	const struct access_set *access_out; /* rules that name receivers; NULL: there are none */
 	unsigned n;
 	uint32_t max_len; /* longest frame, or more */
 	bool backed;	  /* some frame has an mbuf */
@@ -164,6 +186,7 @@ struct hub_scratch {
 	uint64_t secret[2];
 	uint64_t recent[HUB_RECENT]; /* source addresses allowed a moment ago (hub_ip.c) */
 	struct frame_class cls[FRAME_BURST];
+	struct access_key key[FRAME_BURST];
 	/* Private copies of frames: changed for all receivers, and for the one that is served now. */
 	uint8_t in[FRAME_BURST][HUB_SCRATCH_BYTES] __attribute__((aligned(64)));
 	uint8_t out[FRAME_BURST][HUB_SCRATCH_BYTES];
@@ -189,6 +212,9 @@ static inline void burst_begin(struct burst *b, struct lcore *lc, struct hub *hu
 	b->source = NULL;
 	b->rules = NULL;
 	b->classified = 0;
+	b->keyed = 0;
+	b->judged = 0;
+	b->access_out = hub_access_out(hub);
 	b->n = 0;
 	b->dead_cnt = 0;
 }
@@ -260,8 +286,25 @@ void burst_flood(struct burst *b, uint64_t flood, struct burst_groups *groups, u
  * The last step: egress tests and a tx_burst for n frames of one port, of which frames[i] is frame at[i] of the
  * burst; and the books for those that were too long for it or found no mbuf.
  */
-void burst_tx(struct burst *b, struct port *port, struct frame **frames, const uint8_t *at,
-	unsigned n, unsigned oversize, unsigned no_mbuf);
+void burst_tx(struct burst *b, struct port *port, struct frame **frames, uint8_t *at, unsigned n,
+	unsigned oversize, unsigned no_mbuf);
+
+/* ---- access.c, hub_access.c ---- */
+
+/* What the hub has of a list goes with it: no worker knows the hub any more. Control thread. */
+void hub_access_end(struct hub *hub);
+/*
+ * The second pass for n copies to `port` (as burst_egress()); b->access_out is not NULL. What is dropped is freed and
+ * counted. Returns how many are left in vec[] and at[].
+ */
+unsigned burst_access(
+	struct burst *b, struct port *port, struct frame **vec, uint8_t *at, unsigned n);
+/* Between workers the mbuf says whether a rule has decided. */
+#define HUB_MBUF_JUDGED 1u
+static inline void burst_judged_put(const struct burst *b, unsigned j, struct rte_mbuf *m)
+{
+	m->hash.usr = (b->judged >> j & 1) != 0 ? HUB_MBUF_JUDGED : 0;
+}
 
 /* ---- hub_flood.c ---- */
 

@@ -20,6 +20,7 @@ void burst_from_relay(struct burst *b, struct lcore *lc, struct hub *hub, struct
 			.len = m[i]->data_len,
 			.source = m[i]->port,
 		};
+		b->judged |= (uint64_t)(m[i]->hash.usr & HUB_MBUF_JUDGED) << i;
 		b->frame[i] = &frames[i];
 		if (frames[i].len > b->max_len)
 			b->max_len = frames[i].len;

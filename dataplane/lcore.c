@@ -23,6 +23,7 @@
 #include <rte_pause.h>
 
 #include "dataplane/grace.h"
+#include "dataplane/hub_access_priv.h"
 #include "dataplane/notice.h"
 
 #define POOL_CACHE 256u
@@ -223,7 +224,9 @@ static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsign
 	if (getrandom(lc->scratch->secret, sizeof(lc->scratch->secret), 0) !=
 		(ssize_t)sizeof(lc->scratch->secret))
 		return -EIO;
-	rc = lcore_msg_init(lc);
+	rc = hub_park_init(lc);
+	if (rc == 0)
+		rc = lcore_msg_init(lc);
 	return rc != 0 ? rc : lcore_io_init(lc);
 }
 
@@ -297,6 +300,7 @@ void lcore_fini(void)
 	for (unsigned i = 0; i < lcore_cnt; i++) {
 		lcore_io_fini(lcore_table[i]);
 		lcore_msg_fini(lcore_table[i]);
+		hub_park_fini(lcore_table[i]);
 		free(lcore_table[i]->scratch);
 		rte_free(lcore_table[i]);
 		lcore_table[i] = NULL;

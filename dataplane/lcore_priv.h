@@ -83,6 +83,7 @@ struct lcore {
 	struct hub_scratch *scratch; /* for the burst under way (hub_priv.h) */
 	uint64_t looks_ms;	     /* hub_ip.c: up to here the budget has been given out ... */
 	uint32_t looks;		     /* ... and this is left of it */
+	struct park *park;	     /* frames that access rules delay (hub_park.c) */
 	uint64_t relay_mask;	     /* workers with something in out[] */
 	struct relay_out *out;	     /* [workers] */
 	struct rte_ring **in;	     /* [workers]; NULL at index */
@@ -129,6 +130,7 @@ struct lcore {
 };
 
 struct hub_scratch;
+struct park;
 
 extern struct lcore *lcore_table[LCORE_MAX];
 extern unsigned lcore_cnt;

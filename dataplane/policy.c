@@ -70,6 +70,9 @@ void policy_compile(const struct policy_input *in, struct policy *out)
 		.upload_bps = in->max_upload_bps,
 		.download_bps = in->max_download_bps,
 		.user = in->user,
+		.user_name = in->user_name,
+		.group_name = in->group_name,
+		.listable = in->listable,
 		.vlan = in->vlan_id,
 	};
 }

@@ -57,6 +57,10 @@ struct policy_input {
 	bool outer_ipv6; /* its outer transport is IPv6 */
 	bool same_host;	 /* its peer runs on this machine (hub.md 3 step 9) */
 	uint64_t user;	 /* equal for sessions of one user (a hash of the name), 0 = nobody's */
+	/* As access lists know it: access_name_key(), 0 = none. */
+	uint64_t user_name;
+	uint64_t group_name;
+	bool listable; /* a user's session: include: and exclude: lists are about it */
 };
 
 #define POLICY_F_CHECK_MAC    (1u << 0)
@@ -79,6 +83,9 @@ struct policy {
 	uint32_t upload_bps;
 	uint32_t download_bps;
 	uint64_t user;
+	uint64_t user_name;
+	uint64_t group_name;
+	bool listable;
 	uint16_t vlan;
 };
 

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "dataplane/access.h"
 #include "dataplane/frame.h"
 #include "dataplane/stats.h"
 
@@ -81,6 +82,8 @@ struct port {
 	/* One block per worker that may touch the port; sessions: only stats[home] is non-NULL. */
 	struct stats_block *stats[LCORE_MAX];
 	struct port_rules *rules; /* what it may do (port_rules.h); NULL: everything */
+	struct access_party
+		party; /* who it is to access rules; port_rules_set() fills it in, too */
 	/* lcore_now_s() until which the loop guard keeps it out, 0 = it is free. Any worker; rare. */
 	_Atomic uint32_t blocked_until_s;
 	_Atomic uint32_t

@@ -57,6 +57,11 @@ int port_rules_set(struct port *port, const struct policy *policy)
 	port_rules_free(port);
 	port->rules = r;
 	port->max_macs = policy->max_macs;
+	port->party = (struct access_party){
+		.user = policy->user_name,
+		.group = policy->group_name,
+		.listable = policy->listable,
+	};
 	if ((policy->flags & POLICY_F_CHECK_MAC) != 0)
 		port->flags |= PORT_F_CHECK_MAC;
 	return 0;

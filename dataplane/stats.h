@@ -62,6 +62,10 @@
 	X(HUB_IPV6, "hub_filter_ipv6", "hub option FilterIPv6")                                   \
 	X(HUB_NON_IP, "hub_filter_non_ip", "hub option FilterNonIP")                              \
 	X(HUB_BPDU, "hub_filter_bpdu", "hub option FilterBPDU")                                   \
+	X(ACCESS, "access_list", "access list: a rule that drops")                                \
+	X(ACCESS_LOSS, "access_loss", "access list: lost by a rule's Loss")                       \
+	X(ACCESS_DELAY, "access_delay", "access list: too many frames wait for a rule's Delay")   \
+	X(REDIRECT, "access_redirect", "access list: a request that a rule redirects")            \
 	X(SUPER, "super_frame",                                                                   \
 		"longer than that: segments a kernel merged or did not cut (GRO, TSO)")           \
 	X(LOG_LIMIT, "log_limit", "hub option MaxLoggedPacketsPerMinute")
@@ -91,6 +95,7 @@
 	X(VLAN, "vlan", "receiver's policy: VLanId, the frame does not carry it")             \
 	X(DORMANT, "dormant", "flooded copy, receiver silent longer than the hub allows")     \
 	X(FLOOD_QUOTA, "flood_quota", "flooded copy, more of them wait than the hub allows")  \
+	X(ACCESS, "access_list", "access list: a rule that drops what goes to the receiver")  \
 	X(LOOP, "loop", "receiver is blocked because frames came back on it")
 
 enum stats_drop_in {

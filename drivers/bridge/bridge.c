@@ -264,9 +264,10 @@ static void attach_post(struct bridge *b, unsigned worker)
 /* The default policy has no rule but the storm limiter, and that is off for bridges unless asked for. */
 static int set_rules(struct bridge *b)
 {
-	const struct policy_input nothing = {0};
+	const struct policy_input nothing = {.user_name = access_name_key("Local Bridge")};
 	struct policy policy;
 
+	b->port.party.user = access_name_key("Local Bridge");
 	if (!b->limit_storms)
 		return 0;
 	policy_compile(&nothing, &policy);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PATCHBAY_DATAPLANE_HUB_ACCESS_PRIV_H
+#define PATCHBAY_DATAPLANE_HUB_ACCESS_PRIV_H
+
+/* What rules that pass do besides: hub_park.c (delay), hub_redirect.c. Worker. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct burst;
+struct input;
+struct lcore;
+
+/*
+ * Frames that wait. Bounded for each rule and port (access-list.md 5 has no bound), and for the worker as a whole: a
+ * rule must not take the buffers of everybody else.
+ */
+#define PARK_MAX	 2048u /* frames of a worker */
+#define PARK_RULE_FRAMES 1024u /* of one rule and port */
+#define PARK_RULE_BYTES	 (512u << 10)
+
+struct park;
+
+/* -ENOMEM. Before the worker runs. */
+int hub_park_init(struct lcore *lc);
+/* Frees it and what waits. The worker runs no more. */
+void hub_park_fini(struct lcore *lc);
+
+/* Sums over workers. Control thread. */
+void lcore_parked(uint64_t *waiting, uint64_t *refused);
+
+/* A copy of frame j comes back through hub_input_again() in delay_ms. False: there is no room. */
+bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms);
+
+/* Frame j is a TCP segment that is answered with a redirection: payload, ACK, and no SYN, RST, URG. */
+bool hub_redirects(struct burst *b, unsigned j);
+/* Answers in the server's name, if its sender is a session of a user. */
+void hub_redirect(struct input *in, unsigned j, const char *url);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames that an access rule delays (reference/access-list.md 5): each worker keeps copies of those it received, in a
+ * heap by the time at which they go on, and looks at it while there are any. Jitter reorders, as is intended.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/access.h"
+#include "dataplane/hub_access_priv.h"
+#include "dataplane/hub_input_priv.h"
+
+#define SHARES 4096u /* slots of the table below; more than PARK_MAX, so that there is room */
+
+static_assert(SHARES >= 2 * PARK_MAX && (SHARES & (SHARES - 1)) == 0);
+
+struct parked {
+	uint64_t due_ms;
+	struct rte_mbuf *m;
+	uint32_t serial; /* of equal times the one that came first */
+	uint32_t port;	 /* index and generation */
+	uint32_t share;	 /* whose part it takes */
+};
+
+/* What one rule holds of one port's frames. Linear probing; free when frames is 0 and the entry behind is, too. */
+struct share {
+	uint64_t who; /* port << 32 | slot */
+	uint32_t frames;
+	uint32_t bytes;
+	bool used;
+};
+
+struct park {
+	struct lcore_poll poll;
+	bool polled;
+	uint32_t serial;
+	uint32_t n;
+	uint64_t refused; /* control thread reads */
+	uint64_t waiting; /* n, for the control thread */
+	struct parked heap[PARK_MAX];
+	struct share share[SHARES];
+};
+
+/* ---- shares ----------------------------------------------------------------------------------- */
+
+static uint32_t home_of(uint64_t who)
+{
+	return (uint32_t)((who * UINT64_C(0x9e3779b97f4a7c15)) >> 52) & (SHARES - 1);
+}
+
+/* The table is at most half full of entries with frames; those without are cleared when it is empty. */
+static struct share *share_get(struct park *p, uint64_t who)
+{
+	struct share *free_one = NULL;
+	uint32_t i = home_of(who);
+
+	for (unsigned k = 0; k < SHARES; k++, i = (i + 1) & (SHARES - 1)) {
+		struct share *s = &p->share[i];
+
+		if (s->used && s->who == who)
+			return s;
+		if (free_one == NULL && (!s->used || s->frames == 0))
+			free_one = s;
+		if (!s->used)
+			break;
+	}
+	if (free_one != NULL)
+		*free_one = (struct share){.who = who, .used = true};
+	return free_one;
+}
+
+/* ---- heap ------------------------------------------------------------------------------------- */
+
+static bool before(const struct parked *a, const struct parked *b)
+{
+	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms
+				      : (int32_t)(a->serial - b->serial) < 0;
+}
+
+static void heap_put(struct park *p, const struct parked *e)
+{
+	uint32_t i = p->n++;
+
+	for (; i > 0 && before(e, &p->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		p->heap[i] = p->heap[(i - 1) / 2];
+	p->heap[i] = *e;
+}
+
+static struct parked heap_take(struct park *p)
+{
+	struct parked first = p->heap[0], last = p->heap[--p->n];
+	uint32_t i = 0;
+
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child >= p->n)
+			break;
+		if (child + 1 < p->n && before(&p->heap[child + 1], &p->heap[child]))
+			child++;
+		if (!before(&p->heap[child], &last))
+			break;
+		p->heap[i] = p->heap[child];
+		i = child;
+	}
+	p->heap[i] = last;
+	return first;
+}
+
+static void told(struct park *p)
+{
+	__atomic_store_n(&p->waiting, p->n, __ATOMIC_RELAXED);
+}
+
+/* ---- out -------------------------------------------------------------------------------------- */
+
+static struct rte_mbuf *release(struct park *p, struct parked *e)
+{
+	struct share *s = &p->share[e->share];
+
+	s->frames--;
+	s->bytes -= e->m->data_len;
+	return e->m;
+}
+
+/* Those that are due and come from one port, one behind the other. */
+static unsigned take_due(struct park *p, uint64_t now_ms, uint32_t *port, struct frame *frames)
+{
+	unsigned n = 0;
+
+	while (n < FRAME_BURST && p->n > 0 && p->heap[0].due_ms <= now_ms) {
+		struct parked e;
+		struct rte_mbuf *m;
+
+		if (n > 0 && p->heap[0].port != *port)
+			break;
+		e = heap_take(p);
+		*port = e.port;
+		m = release(p, &e);
+		frames[n++] = (struct frame){
+			.data = rte_pktmbuf_mtod(m, uint8_t *), .m = m, .len = m->data_len};
+	}
+	return n;
+}
+
+static void forget(struct frame *frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		rte_pktmbuf_free(frames[i].m);
+}
+
+static unsigned park_poll(struct lcore *lc, struct lcore_poll *poll)
+{
+	struct park *p = (struct park *)poll; /* first member */
+	struct frame frames[FRAME_BURST];
+	unsigned done = 0, n;
+	uint32_t port = 0;
+
+	/* No more than what waits now: what is parked again meanwhile is not due. */
+	while (done < PARK_MAX && (n = take_due(p, lc->now_ms, &port, frames)) > 0) {
+		struct port *from =
+			port_get(port >> PORT_GEN_BITS, port & ((1u << PORT_GEN_BITS) - 1));
+
+		if (from != NULL)
+			hub_input_again(lc, from, frames, n);
+		else
+			forget(frames, n);
+		done += n;
+	}
+	if (p->n == 0) {
+		lcore_poll_del(lc, &p->poll);
+		p->polled = false;
+		memset(p->share, 0, sizeof(p->share));
+	}
+	told(p);
+	return done;
+}
+
+/* ---- in --------------------------------------------------------------------------------------- */
+
+static bool refused(struct park *p)
+{
+	__atomic_store_n(&p->refused, p->refused + 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms)
+{
+	struct lcore *lc = in->b.lc;
+	struct park *p = lc->park;
+	struct frame *f = in->b.frame[j];
+	uint32_t port = in->port->idx << PORT_GEN_BITS | in->port->gen;
+	struct share *s;
+	struct parked e;
+
+	s = p->n < PARK_MAX ? share_get(p, (uint64_t)port << 32 | slot) : NULL;
+	if (s == NULL || s->frames >= PARK_RULE_FRAMES || s->bytes + f->len > PARK_RULE_BYTES)
+		return refused(p);
+	/* Always a copy: a device's own buffers are not to wait here. */
+	e.m = lcore_mbuf_copy(lc, f);
+	if (e.m == NULL)
+		return refused(p);
+	s->frames++;
+	s->bytes += f->len;
+	e.due_ms = lc->now_ms + delay_ms;
+	e.serial = p->serial++;
+	e.port = port;
+	e.share = (uint32_t)(s - p->share);
+	heap_put(p, &e);
+	burst_bury(&in->b, f);
+	if (!p->polled) {
+		p->polled = true;
+		lcore_poll_add(lc, &p->poll);
+	}
+	told(p);
+	return true;
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+int hub_park_init(struct lcore *lc)
+{
+	lc->park = calloc(1, sizeof(*lc->park));
+	if (lc->park == NULL)
+		return -ENOMEM;
+	lc->park->poll.poll = park_poll;
+	return 0;
+}
+
+void hub_park_fini(struct lcore *lc)
+{
+	if (lc->park == NULL)
+		return;
+	while (lc->park->n > 0)
+		rte_pktmbuf_free(heap_take(lc->park).m);
+	free(lc->park);
+	lc->park = NULL;
+}
+
+void lcore_parked(uint64_t *waiting, uint64_t *refused_cnt)
+{
+	*waiting = *refused_cnt = 0;
+	for (unsigned i = 0; i < lcore_cnt; i++) {
+		const struct park *p = lcore_table[i]->park;
+
+		*waiting += __atomic_load_n(&p->waiting, __ATOMIC_RELAXED);
+		*refused_cnt += __atomic_load_n(&p->refused, __ATOMIC_RELAXED);
+	}
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A rule that sends web browsers elsewhere (reference/access-list.md 5): the segment that carries a request is answered
+ * in the server's name with one that carries an HTTP redirection. The original goes no further; the server never hears
+ * of it, and the segments that open the connection have passed.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/access.h"
+#include "dataplane/hub_access_priv.h"
+#include "dataplane/hub_input_priv.h"
+
+#define PROTO_TCP  6u
+#define TCP_SYN	   0x02u
+#define TCP_RST	   0x04u
+#define TCP_PSH	   0x08u
+#define TCP_ACK	   0x10u
+#define TCP_URG	   0x20u
+#define TCP_BYTES  20u
+#define IPV4_BYTES 20u
+#define IPV6_BYTES 40u
+#define WINDOW	   65535u
+#define TTL	   128u
+#define HOP_LIMIT  64u
+#define MAC_BYTES  6u
+
+static uint32_t be16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+	return be16(p) << 16 | be16(p + 2);
+}
+
+static void put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+static uint32_t sum(const uint8_t *p, uint32_t bytes)
+{
+	uint32_t s = 0;
+
+	for (; bytes >= 2; p += 2, bytes -= 2)
+		s += be16(p);
+	return bytes != 0 ? s + (uint32_t)(p[0] << 8) : s;
+}
+
+static uint32_t fold(uint32_t s)
+{
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	return s ^ 0xffff;
+}
+
+/* Where the packet ends, behind which there may be padding. */
+static uint32_t packet_end(const struct frame_class *c, const struct frame *f)
+{
+	const uint8_t *ip = f->data + c->l3_at;
+	uint32_t said = c->l3 == FRAME_L3_IPV4 ? be16(ip + 2) : be16(ip + 4) + IPV6_BYTES;
+	uint32_t room = f->len - c->l3_at;
+
+	return c->l3_at + (said < room && said > IPV4_BYTES ? said : room);
+}
+
+/* Bytes behind the TCP header. */
+static uint32_t payload_of(const struct frame_class *c, const struct frame *f)
+{
+	uint32_t end = packet_end(c, f);
+	uint32_t at = c->l4_at + (f->data[c->l4_at + 12] >> 4) * 4u;
+
+	return at < end ? end - at : 0;
+}
+
+bool hub_redirects(struct burst *b, unsigned j)
+{
+	const struct frame_class *c = burst_class(b, j);
+
+	return (c->l3 == FRAME_L3_IPV4 || c->l3 == FRAME_L3_IPV6) && c->proto == PROTO_TCP &&
+		c->l4_at != 0 &&
+		(c->tcp_flags & (TCP_ACK | TCP_SYN | TCP_RST | TCP_URG)) == TCP_ACK &&
+		payload_of(c, b->frame[j]) > 0;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------- */
+
+static void put_ip(
+	const struct frame_class *c, const uint8_t *asked, uint8_t *ip, uint32_t l4_bytes)
+{
+	if (c->l3 == FRAME_L3_IPV4) {
+		memset(ip, 0, IPV4_BYTES);
+		ip[0] = 0x45;
+		put16(ip + 2, IPV4_BYTES + l4_bytes);
+		ip[8] = TTL;
+		ip[9] = PROTO_TCP;
+		memcpy(ip + 12, asked + 16, 4);
+		memcpy(ip + 16, asked + 12, 4);
+		put16(ip + 10, fold(sum(ip, IPV4_BYTES)));
+		return;
+	}
+	memset(ip, 0, IPV6_BYTES);
+	ip[0] = 0x60;
+	put16(ip + 4, l4_bytes);
+	ip[6] = PROTO_TCP;
+	ip[7] = HOP_LIMIT;
+	memcpy(ip + 8, asked + 24, 16);
+	memcpy(ip + 24, asked + 8, 16);
+}
+
+static void put_tcp(const uint8_t *asked, uint32_t payload, uint8_t *tcp)
+{
+	memset(tcp, 0, TCP_BYTES);
+	memcpy(tcp, asked + 2, 2);
+	memcpy(tcp + 2, asked, 2);
+	memcpy(tcp + 4, asked + 8, 4);
+	put32(tcp + 8, be32(asked + 4) + payload);
+	tcp[12] = TCP_BYTES / 4 << 4;
+	tcp[13] = TCP_ACK | TCP_PSH;
+	put16(tcp + 14, WINDOW);
+}
+
+/* Length of the answer in `to` (HUB_SCRATCH_BYTES). */
+static uint32_t answer(
+	const struct frame_class *c, const struct frame *f, const char *url, uint8_t *to)
+{
+	uint32_t ip_bytes = c->l3 == FRAME_L3_IPV4 ? IPV4_BYTES : IPV6_BYTES;
+	uint8_t *ip = to + c->l3_at, *tcp = ip + ip_bytes;
+	uint32_t text, l4_bytes, check;
+
+	memcpy(to, f->data + MAC_BYTES, MAC_BYTES);
+	memcpy(to + MAC_BYTES, f->data, MAC_BYTES);
+	memcpy(to + 12, f->data + 12, c->l3_at - 12u); /* the tag, too */
+	text = (uint32_t)snprintf((char *)tcp + TCP_BYTES,
+		HUB_SCRATCH_BYTES - (size_t)(tcp + TCP_BYTES - to),
+		"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\n"
+		"Cache-Control: no-store\r\nLocation: %s\r\n\r\n",
+		url);
+	l4_bytes = TCP_BYTES + text;
+	put_ip(c, f->data + c->l3_at, ip, l4_bytes);
+	put_tcp(f->data + c->l4_at, payload_of(c, f), tcp);
+	/* Of the pseudo header the addresses stand together in either family. */
+	check = sum(ip + (ip_bytes == IPV4_BYTES ? 12 : 8), ip_bytes == IPV4_BYTES ? 8 : 32) +
+		PROTO_TCP + l4_bytes + sum(tcp, l4_bytes);
+	put16(tcp + 16, fold(check));
+	return c->l3_at + ip_bytes + l4_bytes;
+}
+
+void hub_redirect(struct input *in, unsigned j, const char *url)
+{
+	const struct port *port = in->port;
+	struct lcore *lc = in->b.lc;
+	const struct frame_class *c = burst_class(&in->b, j);
+	struct frame f = {.data = lc->scratch->out[FRAME_BURST - 1]};
+	struct port *to;
+	struct burst b;
+
+	if (!port->party.listable)
+		return;
+	/* Sessions transmit where they receive. */
+	to = port_get(port->idx, port->gen);
+	if (to == NULL || to->tx_lcore[lc->index] != lc->index)
+		return;
+	f.len = (uint16_t)answer(c, in->b.frame[j], url, f.data);
+	burst_begin(&b, lc, in->b.hub);
+	b.frame[0] = &f;
+	b.n = 1;
+	b.max_len = f.len;
+	b.backed = false;
+	b.borrowed = true;
+	b.judged = 1;
+	burst_to_port(&b, to, 1);
+	burst_end(&b);
+	/* Both bursts use the same scratch memory. */
+	in->b.classified &= ~UINT64_C(1);
+}
