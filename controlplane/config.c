@@ -4,6 +4,7 @@
  * sample file, the man page and their test follow it. Only listeners and lcores.cpus need code of their own.
  */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 #include <stddef.h>
@@ -126,6 +127,10 @@ static const struct key keys[] = {
 	CHOICE("log", "level", log_level, LOG_LEVEL_INFO, level_choices),
 
 	STRING("admin", "socket", admin_socket, ""),
+
+	STRING("metrics", "address", metrics_address, ""),
+	UINT("metrics", "port", metrics_port, 1, 65535, 9464),
+	STRING("metrics", "token", metrics_token, ""),
 };
 #define KEY_CNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -389,6 +394,13 @@ static const config_setting_t *find(
 	return g != NULL && config_setting_is_group(g) ? config_reader_member(g, name) : NULL;
 }
 
+static bool is_address(const char *text)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
 /* Rules between keys. Reported at the key that the file sets; defaults agree with each other. */
 static void check_together(
 	struct config_reader *r, const config_setting_t *root, const struct config *config)
@@ -406,6 +418,10 @@ static void check_together(
 		config_reader_error(r, find(root, "udp_acceleration", "min_version"),
 			"udp_acceleration.min_version is %u, should not be above udp_acceleration.max_version (%u)",
 			config->udp_min_version, config->udp_max_version);
+	if (config->metrics_address[0] != '\0' && !is_address(config->metrics_address))
+		config_reader_error(r, find(root, "metrics", "address"),
+			"metrics.address is \"%s\", should be an IP address such as 127.0.0.1 or ::1, or empty: off",
+			config->metrics_address);
 	/* Fewer could not even fill the workers' caches and bursts. */
 	if (config->mbufs != 0 && config->mbufs < config->workers * CONFIG_MBUFS_PER_WORKER)
 		config_reader_error(r, find(root, "lcores", "mbufs"),

@@ -69,6 +69,11 @@ struct config {
 	char *tls_ciphers;	/* TLS 1.2 cipher list, "" = OpenSSL's default */
 	char *tls_ciphersuites; /* TLS 1.3, "" = OpenSSL's default */
 
+	/* metrics */
+	char *metrics_address; /* "" = off */
+	unsigned metrics_port;
+	char *metrics_token; /* "" = none is asked for */
+
 	/* log */
 	char *log_file; /* "" = stderr */
 	int log_level;	/* enum log_level of log.h */

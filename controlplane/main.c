@@ -23,6 +23,7 @@
 #include "controlplane/hubs.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
+#include "controlplane/metrics.h"
 #include "controlplane/notify.h"
 #include "controlplane/options.h"
 #include "controlplane/slow.h"
@@ -242,6 +243,9 @@ static int start_control(const struct config *config)
 		log_error("admin", "%s: %s", config->admin_socket, strerror(-rc));
 		return rc;
 	}
+	rc = metrics_start(config);
+	if (rc < 0)
+		return rc;
 	rc = listener_start(config);
 	if (rc < 0)
 		log_error("listener", "no port could be opened: nothing to do");
@@ -266,6 +270,7 @@ static void stop_slow(void)
 static void stop_all(void)
 {
 	listener_stop();
+	metrics_stop();
 	admin_stop();
 	lcore_stop();
 	access_fini();
