@@ -176,15 +176,19 @@ static int open_state(const struct config *config, bool *first_start)
 /* Sessions work without it, so nothing ends here. */
 static void start_udp(const struct config *config)
 {
-	int rc = session_udp_open((uint16_t)config->udp_first_port);
+	int rc;
 
+	eal_hush(true); /* a machine without the crypto driver is no worse than slower */
+	rc = session_udp_open((uint16_t)config->udp_first_port);
+	eal_hush(false);
 	if (rc < 0)
 		log_warning("session",
 			"no UDP acceleration: %s (udp_acceleration.first_port is %u)",
 			strerror(-rc), config->udp_first_port);
 	else
-		log_info("session", "UDP acceleration: the first worker's port is %u",
-			session_udp_port(0, AF_INET));
+		log_info("session",
+			"UDP acceleration: the first worker's port is %u; version 2 by %s",
+			session_udp_port(0, AF_INET), session_udp_engine());
 }
 
 static int start_data_path(const struct config *config)

@@ -48,6 +48,9 @@ int session_udp_open(uint16_t first_port);
 /* After lcore_stop(). */
 void session_udp_close(void);
 
+/* Who computes version 2, for the log: a driver of DPDK, or "OpenSSL". Control thread. */
+const char *session_udp_engine(void);
+
 /* Port of a worker's socket for AF_INET or AF_INET6; 0: there is none. Control thread. */
 uint16_t session_udp_port(unsigned worker, unsigned family);
 

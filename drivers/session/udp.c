@@ -19,6 +19,7 @@
 #include <rte_random.h>
 
 #include "drivers/session/session_priv.h"
+#include "drivers/session/udp_engine.h"
 #include "drivers/session/udp_priv.h"
 
 #define ANSWER_GAP_MS 100u /* between keep-alives out of turn */
@@ -78,6 +79,18 @@ static void offered_take(struct session_udp *u, const struct sockaddr_storage *o
 		u->offered.family = 0;
 }
 
+/* The faster engine, if there is one. */
+static void engine_set(struct session_udp *u, const struct session_udp_conf *conf)
+{
+	struct udp_aead *out = udp_engine_create(conf->send_key, true);
+	struct udp_aead *in = udp_engine_create(conf->receive_key, false);
+
+	if (out != NULL)
+		udp_seal_set_aead(u->sealing, out);
+	if (in != NULL)
+		udp_seal_set_aead(u->opening, in);
+}
+
 static int seals_make(struct session_udp *u, const struct session_udp_conf *conf)
 {
 	uint8_t seed[UDP_PACKET_SEED];
@@ -87,7 +100,11 @@ static int seals_make(struct session_udp *u, const struct session_udp_conf *conf
 	u->sealing = udp_seal_create(u->form, conf->send_key, seed);
 	u->opening = udp_seal_create(u->form, conf->receive_key, seed);
 	OPENSSL_cleanse(seed, sizeof(seed));
-	return u->sealing == NULL || u->opening == NULL ? -ENOMEM : 0;
+	if (u->sealing == NULL || u->opening == NULL)
+		return -ENOMEM;
+	if (u->form == UDP_PACKET_V2)
+		engine_set(u, conf);
+	return 0;
 }
 
 static void timer_expire(struct lcore *lc, struct lcore_timer *t);

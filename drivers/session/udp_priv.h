@@ -6,6 +6,7 @@
  * Inside of UDP acceleration (wire.md section 7, architecture.md 6.9).
  *
  *   wire/udp_packet.c  datagrams: built, sealed, opened, read
+ *   udp_engine.c       who computes ChaCha20-Poly1305: DPDK, or OpenSSL
  *   udp_path.c         whether the path carries frames now
  *   udp_recent.h       datagrams that come twice
  *   udp_table.c        whose datagram it is

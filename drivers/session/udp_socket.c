@@ -18,6 +18,7 @@
 #include <rte_random.h>
 
 #include "drivers/session/session_priv.h"
+#include "drivers/session/udp_engine.h"
 #include "drivers/session/udp_priv.h"
 
 /* Bytes in the kernel's queues, its own overhead included: about 4 ms of small datagrams at full rate. */
@@ -189,6 +190,12 @@ void session_udp_close(void)
 	free(workers);
 	workers = NULL;
 	worker_cnt = 0;
+	udp_engine_close();
+}
+
+const char *session_udp_engine(void)
+{
+	return udp_engine_name();
 }
 
 int session_udp_open(uint16_t first_port)
@@ -214,6 +221,7 @@ int session_udp_open(uint16_t first_port)
 			return err;
 		}
 	}
+	(void)udp_engine_open(); /* else OpenSSL computes */
 	for (unsigned i = 0; i < cnt; i++)
 		lcore_msg_post(
 			lcore_get(i), &(struct lcore_msg){.fn = msg_register, .arg = workers[i]});
