@@ -36,6 +36,7 @@ static void input_spans(
 	struct lcore *lc, struct session *s, const struct block_span *spans, unsigned n)
 {
 	struct frame frames[FRAME_BURST];
+	const uint16_t mss = session_mss(s);
 
 	if (s->compress) {
 		zip_input(lc, s, spans, n);
@@ -46,8 +47,8 @@ static void input_spans(
 		frames[i] = (struct frame){
 			.data = (uint8_t *)(uintptr_t)spans[i].data, .len = (uint16_t)spans[i].len};
 		/* They stand in the worker's own buffer. */
-		if (s->mss != 0)
-			(void)mss_clamp(frames[i].data, frames[i].len, s->mss);
+		if (mss != 0)
+			(void)mss_clamp(frames[i].data, frames[i].len, mss);
 	}
 	hub_input(lc, &s->port, frames, n);
 }

@@ -46,13 +46,13 @@ void session_mss_changed(struct session *s, uint16_t udp_mss)
 
 /* Stages a TCP SYN with the MSS that the session's path has room for; the frame itself is everybody's. */
 static unsigned put_clamped(struct session *s, enum connection_lane lane, const struct frame *f,
-	bool connected, uint64_t now_ms)
+	uint16_t mss, bool connected, uint64_t now_ms)
 {
 	uint8_t copy[FRAME_MAX_BYTES];
 	struct frame clamped = *f;
 
 	memcpy(copy, f->data, f->len);
-	(void)mss_clamp(copy, f->len, s->mss);
+	(void)mss_clamp(copy, f->len, mss);
 	clamped.data = copy;
 	return staging_put(&s->staging, &s->worker->pool, lane, &clamped, connected, now_ms);
 }
@@ -63,6 +63,7 @@ static void session_tx_burst(
 	struct session *s = container_of(port, struct session, port);
 	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0}; /* the last one: taken */
 	bool connected = s->set.sender_cnt != 0 || (s->udp != NULL && udp_active(lc, s->udp));
+	const uint16_t mss = session_mss(s);
 	uint64_t now_ms = lcore_now_ms(lc);
 
 	expire(lc, s); /* the old make room for the new */
@@ -70,8 +71,8 @@ static void session_tx_burst(
 		enum connection_lane lane =
 			s->set.qos && frame_has_priority(frames[i]) ? LANE_PRIORITY : LANE_NORMAL;
 
-		if (s->mss != 0 && mss_is_syn(frames[i]->data, frames[i]->len))
-			counts[put_clamped(s, lane, frames[i], connected, now_ms)]++;
+		if (mss != 0 && mss_is_syn(frames[i]->data, frames[i]->len))
+			counts[put_clamped(s, lane, frames[i], mss, connected, now_ms)]++;
 		else
 			counts[staging_put(&s->staging, &s->worker->pool, lane, frames[i],
 				connected, now_ms)]++;

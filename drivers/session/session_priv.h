@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "dataplane/grace.h"
+#include "dataplane/hub_options.h"
 #include "dataplane/lcore.h"
 #include "dataplane/port.h"
 #include "drivers/session/connection_set.h"
@@ -173,6 +174,11 @@ void session_flush(struct lcore *lc, struct lcore_flush *fl);
 void session_connections_changed(struct lcore *lc, struct session *s);
 void session_alone_expire(struct lcore *lc, struct lcore_timer *t);
 
+/* What TCP inside is held to in this burst, 0: nothing. The hub may switch it all off (hub.md 3 step 2). */
+static inline uint16_t session_mss(const struct session *s)
+{
+	return s->mss == 0 || hub_get_options(s->port.hub)->disable_adjust_tcp_mss ? 0 : s->mss;
+}
 /* The UDP path has room for TCP segments of so many bytes; 0: it carries no frames now. */
 void session_mss_changed(struct session *s, uint16_t udp_mss);
 

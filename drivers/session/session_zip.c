@@ -67,14 +67,15 @@ void zip_input(struct lcore *lc, struct session *s, const struct block_span *spa
 	struct frame frames[FRAME_BURST];
 	unsigned cnt = 0, too_short = 0, inflates = 0, malformed = 0;
 	uint64_t from = rte_rdtsc();
+	const uint16_t mss = session_mss(s);
 
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *out = w->inflated + (size_t)cnt * ZIP_FRAME_BYTES;
 		int len = zblock_inflate(w->z, spans[i].data, spans[i].len, out);
 
 		if (len >= BLOCK_FRAME_MIN) {
-			if (s->mss != 0)
-				(void)mss_clamp(out, (uint32_t)len, s->mss);
+			if (mss != 0)
+				(void)mss_clamp(out, (uint32_t)len, mss);
 			frames[cnt++] = (struct frame){.data = out, .len = (uint16_t)len};
 		} else if (len >= 0) {
 			too_short++;

@@ -24,20 +24,21 @@
 struct delivery {
 	struct frame frames[UDP_BURST];
 	unsigned n;
+	uint16_t mss;	   /* what TCP in them is held to, 0: nothing */
 	unsigned inflated; /* slots of the scratch in use */
 	unsigned too_short, too_long, malformed, inflates;
 	uint64_t datagrams, bytes, keepalives, bodies, stale, repeated;
 };
 
-static void frame_add(struct session *s, struct delivery *dl, uint8_t *data, uint32_t len)
+static void frame_add(struct delivery *dl, uint8_t *data, uint32_t len)
 {
 	if (len < BLOCK_FRAME_MIN) {
 		dl->too_short++;
 	} else if (len > BLOCK_FRAME_MAX) {
 		dl->too_long++;
 	} else {
-		if (s->mss != 0)
-			(void)mss_clamp(data, len, s->mss);
+		if (dl->mss != 0)
+			(void)mss_clamp(data, len, dl->mss);
 		dl->frames[dl->n++] = (struct frame){.data = data, .len = (uint16_t)len};
 	}
 }
@@ -53,7 +54,7 @@ static void frame_inflate(struct session *s, struct delivery *dl, const struct u
 		dl->malformed++;
 	} else {
 		dl->inflated++;
-		frame_add(s, dl, out, (uint32_t)len);
+		frame_add(dl, out, (uint32_t)len);
 	}
 }
 
@@ -88,7 +89,7 @@ static void accept_one(struct lcore *lc, struct session_udp *u, const struct udp
 		frame_inflate(u->session, dl, &p);
 	else
 		/* Into our own buffer, where it may be changed. */
-		frame_add(u->session, dl, (uint8_t *)(uintptr_t)p.data, p.size);
+		frame_add(dl, (uint8_t *)(uintptr_t)p.data, p.size);
 }
 
 static void count_drops(struct lcore *lc, struct session *s, const struct delivery *dl)
@@ -126,7 +127,7 @@ static void deliver(struct lcore *lc, struct session_udp *u, struct delivery *dl
 static void take_run(struct lcore *lc, struct session_udp *u, struct udp_datagram *d, unsigned n,
 	const struct udp_address *from)
 {
-	struct delivery dl = {.n = 0};
+	struct delivery dl = {.mss = session_mss(u->session)};
 	uint64_t begin = rte_rdtsc();
 	unsigned forged = 0;
 
@@ -157,7 +158,7 @@ static bool try_key(struct session_udp *u, const struct udp_datagram *d, struct 
 static void take_copy(struct lcore *lc, struct session_udp *u, const struct udp_datagram *copy,
 	const struct udp_address *from)
 {
-	struct delivery dl = {.n = 0};
+	struct delivery dl = {.mss = session_mss(u->session)};
 
 	accept_one(lc, u, copy, from, &dl);
 	deliver(lc, u, &dl);
