@@ -368,7 +368,7 @@ static void connection_no_answer(const struct session_connection *c)
 void connection_join(struct lcore *lc, struct session *s, struct session_connection *c)
 {
 	c->session = s;
-	c->last_rx_ms = c->last_tx_ms = lcore_now_ms(lc);
+	c->last_rx_ms = c->last_tx_ms = c->member.joined_ms = lcore_now_ms(lc);
 	c->bytes_in_seen =
 		stream_bytes_in(c->stream); /* of the login: the control plane's account */
 	c->bytes_out_seen = stream_bytes_out(c->stream);

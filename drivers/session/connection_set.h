@@ -30,6 +30,7 @@ struct connection_member {
 	bool may_receive; /* ... and lets the peer */
 	bool blocked;	  /* socket full: nothing more is encrypted for it */
 	uint32_t lateness;
+	uint64_t joined_ms; /* set by who lets it join; connection_growth.h */
 };
 
 struct connection_set {

@@ -46,6 +46,7 @@ static void msg_open(struct lcore *lc, struct lcore_msg *msg)
 
 static void msg_add(struct lcore *lc, struct lcore_msg *msg)
 {
+	growth_answered(msg->arg);
 	connection_join(lc, msg->arg, (struct session_connection *)(uintptr_t)msg->u[0]);
 }
 
@@ -109,6 +110,8 @@ int session_create(const struct session_conf *conf, struct session **out)
 	s->half_duplex = conf->half_duplex;
 	s->compress = conf->compress;
 	s->client = conf->client;
+	connection_growth_init(&s->growth, conf->client ? conf->interval_ms : 0, conf->life_ms,
+		conf->half_duplex, 0);
 	s->mss = s->adjust_mss = conf->adjust_mss;
 	s->cb = conf->cb;
 	s->ctx = conf->ctx;
@@ -141,6 +144,8 @@ int session_create(const struct session_conf *conf, struct session **out)
 	err = lcore_msg_reserve(s->lc, MSGS_RESERVED);
 	if (err != 0)
 		goto fail_port;
+	if (s->udp != NULL)
+		s->udp->owns_socket = conf->udp->socket != NULL;
 	*out = s;
 	return 0;
 
@@ -208,6 +213,11 @@ void session_add(struct session *s, struct session_connection *place, struct str
 	connection_init(place, s, stream, connection_id, direction);
 	lcore_msg_post(
 		s->lc, &(struct lcore_msg){.fn = msg_add, .arg = s, .u = {(uintptr_t)place}});
+}
+
+void session_dial_failed(struct session *s)
+{
+	(void)atomic_fetch_add_explicit(&s->dials_failed, 1, memory_order_relaxed);
 }
 
 int session_connection_close(struct session *s, uint64_t connection_id, enum session_end why)

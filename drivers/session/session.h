@@ -26,19 +26,20 @@ struct session_udp_conf;
 struct stream;
 
 /* Why a connection or a session ended: name for lists and logs by session_end_name(). */
-#define SESSION_END_LIST(X)                                                                   \
-	X(PEER_CLOSED, "peer_closed")	/* EOF or close_notify */                             \
-	X(RESET, "reset")		/* the socket said so */                              \
-	X(TIMEOUT, "timeout")		/* wire.md 6.8 */                                     \
-	X(PROTOCOL, "protocol")		/* stream format violated (wire.md 6.1) */            \
-	X(TLS, "tls")			/* record layer error, KeyUpdate flood */             \
-	X(ADMIN, "admin")		/* an administrator asked */                          \
-	X(HUB_DOWN, "hub_down")		/* hub offline or deleted */                          \
-	X(SHUTDOWN, "shutdown")		/* process ends */                                    \
-	X(SESSION_GONE, "session_gone") /* connection arrived for a session that had ended */ \
-	X(TOO_MANY, "too_many")		/* one connection more than tolerated */              \
-	X(EXPIRED, "expired")		/* the account has */                                 \
-	X(AUTO_DISCONNECT, "auto_disconnect") /* the policy's time is over */                 \
+#define SESSION_END_LIST(X)                                                                    \
+	X(PEER_CLOSED, "peer_closed")	/* EOF or close_notify */                              \
+	X(RESET, "reset")		/* the socket said so */                               \
+	X(TIMEOUT, "timeout")		/* wire.md 6.8 */                                      \
+	X(PROTOCOL, "protocol")		/* stream format violated (wire.md 6.1) */             \
+	X(TLS, "tls")			/* record layer error, KeyUpdate flood */              \
+	X(ADMIN, "admin")		/* an administrator asked */                           \
+	X(HUB_DOWN, "hub_down")		/* hub offline or deleted */                           \
+	X(SHUTDOWN, "shutdown")		/* process ends */                                     \
+	X(SESSION_GONE, "session_gone") /* connection arrived for a session that had ended */  \
+	X(TOO_MANY, "too_many")		/* one connection more than tolerated */               \
+	X(EXPIRED, "expired")		/* the account has */                                  \
+	X(AUTO_DISCONNECT, "auto_disconnect") /* the policy's time is over */                  \
+	X(LIFETIME, "lifetime") /* a connection that we dialled has lived as long as it may */ \
 	X(NO_MEMORY, "no_memory")
 
 enum session_end {
@@ -86,6 +87,11 @@ struct session_callbacks {
 	 * the call. The driver frees the object by itself after a grace period.
 	 */
 	void (*ended)(void *ctx, enum session_end why, const struct session_counters *final);
+	/*
+	 * A session that we dialled wants one more connection (connection_growth.h): dial, and answer by
+	 * session_add() or session_dial_failed(). May be NULL where session_conf.interval_ms is 0.
+	 */
+	void (*connection_wanted)(void *ctx);
 };
 
 struct session_conf {
@@ -97,8 +103,11 @@ struct session_conf {
 	bool qos;		 /* some frames go first (wire.md 6.5) */
 	bool compress;		 /* every block is a zlib stream (wire.md 6.4) */
 	bool client;		 /* we dialled: directions mean the opposite */
-	uint32_t port_flags; /* PORT_F_*; monitoring mode: PORT_F_MIRROR | PORT_F_RECEIVE_ONLY */
-	uint16_t adjust_mss; /* TCP inside is held to segments of so many bytes; 0: not */
+	/* Of the side that dialled (wire.md 5.2, 5.5); interval 0: the caller opens and ends by itself. */
+	uint32_t interval_ms; /* between attempts to open another connection */
+	uint32_t life_ms;     /* of each connection; 0: for ever */
+	uint32_t port_flags;  /* PORT_F_*; monitoring mode: PORT_F_MIRROR | PORT_F_RECEIVE_ONLY */
+	uint16_t adjust_mss;  /* TCP inside is held to segments of so many bytes; 0: not */
 	const struct session_udp_conf *udp; /* session_udp.h; copied. NULL: no UDP acceleration */
 	const struct policy *policy;	    /* dataplane/policy.h; copied. NULL: no rule at all */
 	uint32_t
@@ -144,6 +153,9 @@ void session_unreserve(struct session *s, struct session_connection *place);
  */
 void session_add(struct session *s, struct session_connection *place, struct stream *stream,
 	uint64_t connection_id, enum session_direction direction);
+
+/* What connection_wanted() asked for came to nothing; the next attempt is an interval's. Control thread. */
+void session_dial_failed(struct session *s);
 
 /*
  * Asks the worker to end one connection with close_notify; the answer is connection_ended(), unless it

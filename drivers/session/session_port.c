@@ -132,6 +132,7 @@ void session_connections_changed(struct lcore *lc, struct session *s)
 	live_set(&s->live.connections, s->set.cnt);
 	if (s->state != SESSION_LIVE)
 		return;
+	growth_changed(lc, s);
 	if (s->set.cnt == 0) {
 		lcore_timer_arm(lc, &s->alone, lcore_now_ms(lc) + s->timeout_ms);
 		return;
@@ -157,6 +158,7 @@ void session_start(struct lcore *lc, struct session *s, struct session_connectio
 	hub_port_join(lc, &s->port);
 	if (s->udp != NULL)
 		udp_start(lc, s->udp);
+	growth_start(lc, s);
 	connection_join(lc, s, c);
 	if (s->set.cnt == 0)
 		session_connections_changed(lc, s);
@@ -178,6 +180,7 @@ void session_stop(struct lcore *lc, struct session *s, enum session_end why)
 	lcore_flush_cancel(lc, &s->flush);
 	lcore_task_cancel(lc, &s->resume);
 	lcore_timer_cancel(lc, &s->alone);
+	growth_stop(lc, s);
 	if (s->udp != NULL)
 		udp_stop(lc, s->udp);
 	while (s->set.cnt != 0)

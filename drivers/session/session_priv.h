@@ -26,6 +26,7 @@
 #include "dataplane/hub_options.h"
 #include "dataplane/lcore.h"
 #include "dataplane/port.h"
+#include "drivers/session/connection_growth.h"
 #include "drivers/session/connection_set.h"
 #include "drivers/session/session.h"
 #include "drivers/session/staging.h"
@@ -141,9 +142,17 @@ struct session {
 	struct lcore_task resume; /* the rest of a flush that used up the turn's share */
 	struct lcore_timer alone; /* armed while there is no connection */
 	struct connection_set set;
+	struct connection_growth growth; /* of the side that dialled */
+	struct lcore_timer grow;	 /* its next step */
+	uint32_t dials_failed_seen;
 	struct lcore_event ending; /* ended by itself: asks for the last message */
 	struct lcore_event
 		ended; /* last message seen: nothing of the worker's refers to it any more */
+
+	/* The worker asks for a connection; the event is the control thread's while `wanting`. */
+	struct lcore_event wanted;
+	_Atomic bool wanting;
+	_Atomic uint32_t dials_failed; /* control thread counts */
 
 	struct session_live live;
 };
@@ -181,6 +190,15 @@ static inline uint16_t session_mss(const struct session *s)
 }
 /* The UDP path has room for TCP segments of so many bytes; 0: it carries no frames now. */
 void session_mss_changed(struct session *s, uint16_t udp_mss);
+
+/* ---- session_growth.c: owner worker ---- */
+
+void growth_start(struct lcore *lc, struct session *s);
+/* Connections have come or gone: looks again, soon. */
+void growth_changed(struct lcore *lc, struct session *s);
+/* An attempt of ours has brought a connection, which may join or not. */
+void growth_answered(struct session *s);
+void growth_stop(struct lcore *lc, struct session *s);
 
 /* ---- connection.c: owner worker ---- */
 

@@ -10,7 +10,8 @@
  * to arrive in both directions all frames go over UDP, and over TCP as soon as they are not. The rules of that
  * are in udp_path.h; what it can and cannot defend against in udp_table.h and udp_recent.h.
  *
- * Server and client do the same behind the login, so the struct below has no roles.
+ * Server and client do the same behind the login. Only that a session that we dialled has a socket for itself: two
+ * of them to the same server would be one to it if they came from one address, and the login offers the port.
  */
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 
 struct session;
+struct udp_socket;
 
 #define SESSION_UDP_PORTS      5000u  /* looked at for a free one (wire.md 12: 40000..44999) */
 #define SESSION_UDP_PORT_FIRST 40000u /* the original's */
@@ -35,6 +37,7 @@ struct session_udp_conf {
 	uint32_t receive_cookie;	  /* in the peer's */
 	struct sockaddr_storage local;	  /* ours of the TCP connection */
 	struct sockaddr_storage tcp_peer; /* the peer's */
+	struct udp_socket *socket;	  /* we dialled: session_udp_dial()'s. NULL: the worker's */
 	struct sockaddr_storage
 		offered; /* what the peer told, with its port; unspecified address: tcp_peer's */
 };
@@ -53,6 +56,15 @@ const char *session_udp_engine(void);
 
 /* Port of a worker's socket for AF_INET or AF_INET6; 0: there is none. Control thread. */
 uint16_t session_udp_port(unsigned worker, unsigned family);
+
+/*
+ * A socket for a session that we are about to dial, on any port. session_create() takes it over when it succeeds;
+ * else session_udp_hang_up(). -ENOTSUP: UDP acceleration is not open; -ENOMEM, -errno of socket() or bind().
+ * Control thread.
+ */
+int session_udp_dial(unsigned worker, unsigned family, struct udp_socket **out);
+uint16_t session_udp_dial_port(const struct udp_socket *sock);
+void session_udp_hang_up(struct udp_socket *sock); /* NULL is fine */
 
 /* Longest TCP segment whose frame fits a datagram (7.6). Pure. */
 uint16_t session_udp_mss(bool ip6, bool encrypted);

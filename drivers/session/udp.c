@@ -116,13 +116,14 @@ struct session_udp *udp_create(
 	bool ip6 = conf->tcp_peer.ss_family == AF_INET6;
 	struct session_udp *u;
 
-	if (uw == NULL || session_udp_port(worker, conf->tcp_peer.ss_family) == 0)
+	if (uw == NULL ||
+		(conf->socket == NULL && session_udp_port(worker, conf->tcp_peer.ss_family) == 0))
 		return NULL;
 	u = calloc(1, sizeof(*u));
 	if (u == NULL)
 		return NULL;
 	u->session = s;
-	u->socket = &uw->sockets[ip6 ? UDP_IP6 : UDP_IP4];
+	u->socket = conf->socket != NULL ? conf->socket : &uw->sockets[ip6 ? UDP_IP6 : UDP_IP4];
 	u->version = conf->version;
 	u->form = !conf->encrypted   ? UDP_PACKET_PLAIN
 		: conf->version == 1 ? UDP_PACKET_V1
@@ -148,6 +149,8 @@ void udp_destroy(struct session_udp *u)
 		return;
 	udp_seal_destroy(u->sealing);
 	udp_seal_destroy(u->opening);
+	if (u->owns_socket)
+		session_udp_hang_up(u->socket);
 	free(u);
 }
 
@@ -297,7 +300,7 @@ void udp_moved(struct lcore *lc, struct session_udp *u, const struct udp_address
 {
 	bool first = u->member.peer.family == 0;
 
-	udp_table_prove(&u->socket->worker->table, &u->member, from);
+	udp_table_prove(u->socket->table, &u->member, from);
 	udp_path_moved(&u->path, lcore_now_ms(lc));
 	if (!first)
 		live_add(&u->live.moves, 1);
@@ -320,13 +323,15 @@ void udp_expect(struct session_udp *u, int tcp_fd)
 		return;
 	u->tcp = a;
 	u->tcp.port_be = u->port_be;
-	udp_table_expect(&u->socket->worker->table, &u->member, HOST_TCP, &u->tcp);
+	udp_table_expect(u->socket->table, &u->member, HOST_TCP, &u->tcp);
 }
 
 void udp_start(struct lcore *lc, struct session_udp *u)
 {
-	struct udp_table *table = &u->socket->worker->table;
+	struct udp_table *table = u->socket->table;
 
+	if (u->owns_socket)
+		udp_socket_start(lc, u->socket);
 	udp_table_add(table, &u->member);
 	udp_table_expect(table, &u->member, HOST_OFFERED, &u->offered);
 	udp_table_expect(table, &u->member, HOST_TCP, &u->tcp);
@@ -340,10 +345,12 @@ void udp_start(struct lcore *lc, struct session_udp *u)
 void udp_stop(struct lcore *lc, struct session_udp *u)
 {
 	lcore_timer_cancel(lc, &u->timer);
-	udp_table_remove(&u->socket->worker->table, &u->member);
+	udp_table_remove(u->socket->table, &u->member);
 	live_add(&u->socket->live.sessions, -1u);
 	if (u->waiting)
 		TAILQ_REMOVE(&u->socket->waiting, u, wait);
 	u->waiting = false;
 	live_set(&u->live.active, false);
+	if (u->owns_socket)
+		udp_socket_stop(lc, u->socket);
 }

@@ -15,7 +15,8 @@
  *   udp_tx.c           worker: staged frames -> datagrams of one size in a row -> few system calls
  *   udp.c              a session's half: made and freed with it, keep-alives, readiness, counters
  *
- * All sessions of a worker share its socket of their address family. What the kernel does not take of a batch
+ * All sessions of a worker that peers opened share its socket of their address family; one that we dialled has
+ * a socket for itself, with a table of one. What the kernel does not take of a batch
  * waits, sealed, in the socket's own buffer: one batch at most, and no session seals anything more for this
  * socket until it is gone. Frames wait as plaintext in staging meanwhile, where they can be dropped.
  */
@@ -68,6 +69,7 @@ struct udp_socket {
 	bool registered;  /* the worker polls it */
 	bool no_segments; /* the kernel refused to cut datagrams out of a longer one */
 	struct udp_worker *worker;
+	struct udp_table *table; /* the worker's; of a session that we dialled: for itself */
 	/* The batch under way: messages [at, cnt) have not been taken. */
 	unsigned at, cnt;
 	TAILQ_HEAD(, session_udp) waiting; /* sessions with staged frames, while at < cnt */
@@ -121,6 +123,7 @@ struct udp_live {
 struct session_udp {
 	struct session *session;
 	struct udp_socket *socket;
+	bool owns_socket; /* we dialled: from session_udp_dial() */
 	struct udp_member member;
 	struct udp_path path;
 	enum udp_packet_form form;
@@ -146,6 +149,10 @@ struct session_udp {
 #define udp_of(m) container_of(m, struct session_udp, member)
 
 /* ---- udp_socket.c ---- */
+
+/* Opens, and polls no more, the socket of a session that we dialled. Owner worker. */
+void udp_socket_start(struct lcore *lc, struct udp_socket *sock);
+void udp_socket_stop(struct lcore *lc, struct udp_socket *sock);
 
 struct udp_worker *udp_worker_get(unsigned index); /* NULL: UDP acceleration is not open */
 /* Sends [at, cnt) of the socket's batch; counts into *sent and *failed. False: the rest has to wait. */

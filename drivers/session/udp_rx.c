@@ -177,7 +177,7 @@ static void take_stranger(struct lcore *lc, struct udp_socket *sock, struct sess
 		take_copy(lc, was_here, &copy, from);
 		return;
 	}
-	udp_search_begin(&search, &uw->table, from, lcore_now_ms(lc));
+	udp_search_begin(&search, sock->table, from, lcore_now_ms(lc));
 	while ((m = udp_search_next(&search)) != NULL) {
 		struct session_udp *u = udp_of(m);
 
@@ -222,7 +222,7 @@ static void take_burst(struct lcore *lc, struct udp_socket *sock, unsigned n)
 			continue;
 		}
 		if (run == 0) {
-			m = udp_table_find(&uw->table, &next);
+			m = udp_table_find(sock->table, &next);
 			u = m != NULL ? udp_of(m) : NULL;
 			/* Someone else may have the address of one who is not heard any more. */
 			if (u == NULL || !u->path.since_set) {

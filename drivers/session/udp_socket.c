@@ -123,6 +123,7 @@ static void socket_init(struct udp_socket *sock, struct udp_worker *uw, uint16_t
 	sock->family = family;
 	sock->budget = family == AF_INET ? UDP_PACKET_BUDGET_IP4 : UDP_PACKET_BUDGET_IP6;
 	sock->worker = uw;
+	sock->table = &uw->table;
 	TAILQ_INIT(&sock->waiting);
 	for (unsigned i = 0; i < UDP_BURST; i++)
 		sock->messages[i].msg_hdr =
@@ -226,6 +227,60 @@ int session_udp_open(uint16_t first_port)
 		lcore_msg_post(
 			lcore_get(i), &(struct lcore_msg){.fn = msg_register, .arg = workers[i]});
 	return 0;
+}
+
+int session_udp_dial(unsigned worker, unsigned family, struct udp_socket **out)
+{
+	struct udp_worker *uw = udp_worker_get(worker);
+	struct udp_socket *sock;
+	int err = -ENOMEM;
+
+	if (uw == NULL || (family != AF_INET && family != AF_INET6))
+		return -ENOTSUP;
+	sock = calloc(1, sizeof(*sock));
+	if (sock == NULL)
+		return -ENOMEM;
+	socket_init(sock, uw, (uint16_t)family);
+	sock->table = malloc(sizeof(*sock->table));
+	sock->out = malloc(UDP_OUT_BYTES);
+	if (sock->table != NULL && sock->out != NULL)
+		err = socket_open(sock, (uint16_t)family, 0);
+	if (err != 0) {
+		session_udp_hang_up(sock);
+		return err;
+	}
+	udp_table_init(sock->table, (uint32_t)rte_rand(), lcore_clock_ms());
+	sock->port = socket_port(sock);
+	*out = sock;
+	return 0;
+}
+
+uint16_t session_udp_dial_port(const struct udp_socket *sock)
+{
+	return sock->port;
+}
+
+void session_udp_hang_up(struct udp_socket *sock)
+{
+	if (sock == NULL)
+		return;
+	if (sock->lfd.fd >= 0)
+		close(sock->lfd.fd);
+	free(sock->table);
+	free(sock->out);
+	free(sock);
+}
+
+void udp_socket_start(struct lcore *lc, struct udp_socket *sock)
+{
+	sock->registered = lcore_fd_add(lc, &sock->lfd, EPOLLIN) == 0;
+}
+
+void udp_socket_stop(struct lcore *lc, struct udp_socket *sock)
+{
+	if (sock->registered)
+		lcore_fd_del(lc, &sock->lfd);
+	sock->registered = false;
 }
 
 static const struct udp_socket *socket_of(unsigned worker, unsigned family)

@@ -19,6 +19,7 @@
 
 #include "dataplane/grace.h"
 #include "dataplane/lcore.h"
+#include "drivers/session/session_udp.h"
 #include "test/unit/session_bed.h"
 
 #define PEERS_MAX 48u
@@ -29,7 +30,7 @@ static struct stream_io *control_io;
 static struct bed_peer *peers[PEERS_MAX];
 static uint64_t next_id = 1;
 
-void bed_start(void)
+static void start(bool udp)
 {
 	char *argv[] = {"session_test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
 		"-m", "256", "--log-level=*:error", "--lcores=0@0,1@0,2@1"};
@@ -38,9 +39,21 @@ void bed_start(void)
 	assert_true(rte_eal_init(sizeof(argv) / sizeof(argv[0]), argv) >= 0);
 	assert_int_equal(lcore_init(&conf), 0);
 	assert_int_equal(session_driver_init(16 << 20), 0);
+	if (udp)
+		assert_int_equal(session_udp_open(0), 0);
 	assert_int_equal(lcore_start(), 0);
 	control_io = stream_io_create();
 	assert_non_null(control_io);
+}
+
+void bed_start(void)
+{
+	start(false);
+}
+
+void bed_start_udp(void)
+{
+	start(true);
 }
 
 void bed_stop(void)
@@ -48,6 +61,7 @@ void bed_stop(void)
 	while (grace_poll() != 0)
 		bed_pump();
 	lcore_stop();
+	session_udp_close();
 	session_driver_fini();
 	lcore_fini();
 	stream_io_destroy(control_io);
@@ -406,9 +420,15 @@ static void on_ended(void *ctx, enum session_end why, const struct session_count
 	bs->s = NULL;
 }
 
+static void on_wanted(void *ctx)
+{
+	((struct bed_session *)ctx)->wanted++;
+}
+
 static const struct session_callbacks callbacks = {
 	.connection_ended = on_connection_ended,
 	.ended = on_ended,
+	.connection_wanted = on_wanted,
 };
 
 void bed_open(struct bed_session *bs, struct bed_peer *p, unsigned worker, uint32_t timeout_ms)

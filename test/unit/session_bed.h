@@ -42,6 +42,7 @@ struct bed_session {
 	enum session_end connection_why[BED_ENDS_MAX];
 	uint64_t connection_id[BED_ENDS_MAX];
 	bool stream_given[BED_ENDS_MAX];
+	unsigned wanted; /* connections that it asked us to dial */
 	bool ended;
 	enum session_end why;
 	struct session_counters final;
@@ -49,8 +50,10 @@ struct bed_session {
 
 extern struct hub *bed_hub;
 
-/* EAL, two workers, session driver, hub. Aborts on failure. */
+/* EAL, two workers, session driver. Aborts on failure. */
 void bed_start(void);
+/* ... and their UDP sockets, on any port. */
+void bed_start_udp(void);
 void bed_stop(void);
 /* Fresh hub, so that each test's books begin at zero. */
 void bed_hub_open(void);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * UDP acceleration between both roles of drivers/session (wire.md 7): what the login would have agreed upon is
+ * made here, the rest is the code that serves real clients. All modes at once, because a path needs ten seconds
+ * to be trusted.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "drivers/session/session_udp.h"
+#include "test/unit/session_pair.h"
+
+static const struct {
+	const char *name;
+	uint8_t version;
+	bool encrypted, compress, ip6, unspecified;
+} modes[] = {
+	{"version 2", .version = 2, .encrypted = true},
+	{"version 2, compressed", .version = 2, .encrypted = true, .compress = true},
+	{"version 2 over IPv6", .version = 2, .encrypted = true, .ip6 = true},
+	{"version 1", .version = 1, .encrypted = true, .unspecified = true},
+	{"not encrypted", .version = 2, .unspecified = true},
+};
+
+#define PAIRS (sizeof(modes) / sizeof(modes[0]))
+
+static struct pair pairs[PAIRS];
+static struct udp_socket *dialled[PAIRS];
+
+static struct sockaddr_storage loopback(bool ip6, uint16_t port, bool unspecified)
+{
+	struct sockaddr_storage ss = {0};
+
+	if (ip6) {
+		struct sockaddr_in6 *a = (struct sockaddr_in6 *)&ss;
+
+		*a = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+		a->sin6_addr = unspecified ? in6addr_any : in6addr_loopback;
+	} else {
+		struct sockaddr_in *a = (struct sockaddr_in *)&ss;
+
+		*a = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+		a->sin_addr.s_addr = htonl(unspecified ? INADDR_ANY : INADDR_LOOPBACK);
+	}
+	return ss;
+}
+
+/* What one side is told; the two differ in who sends what, and in nothing that says who dialled. */
+static struct session_udp_conf side(unsigned i, bool client)
+{
+	bool ip6 = modes[i].ip6;
+	unsigned family = ip6 ? AF_INET6 : AF_INET;
+	uint16_t theirs = client ? session_udp_port(0, family) : session_udp_dial_port(dialled[i]);
+	struct session_udp_conf conf = {
+		.socket = client ? dialled[i] : NULL,
+		.version = modes[i].version,
+		.encrypted = modes[i].encrypted,
+		.fast = true,
+		.send_cookie = client ? 0x1000 + i : 0x2000 + i,
+		.receive_cookie = client ? 0x2000 + i : 0x1000 + i,
+		.local = loopback(ip6, 0, false),
+		.tcp_peer = loopback(ip6, 0, false),
+		.offered = loopback(ip6, theirs, modes[i].unspecified),
+	};
+
+	memset(client ? conf.send_key : conf.receive_key, 0x11 + (int)i, SESSION_UDP_KEY_BYTES);
+	memset(client ? conf.receive_key : conf.send_key, 0x77 + (int)i, SESSION_UDP_KEY_BYTES);
+	return conf;
+}
+
+static bool both_active(void *arg)
+{
+	struct pair *p = arg;
+	struct session_udp_view at_server, at_client;
+
+	return session_udp_view(p->server.s, &at_server) &&
+		session_udp_view(p->client.s, &at_client) && at_server.active && at_client.active;
+}
+
+static bool has_ip6(void)
+{
+	return session_udp_port(0, AF_INET6) != 0;
+}
+
+static bool is_skipped(unsigned i)
+{
+	return modes[i].ip6 && !has_ip6();
+}
+
+/* Ten seconds of both sides speaking, and not less. */
+static void wait_all_active(void)
+{
+	uint64_t from = bed_now_ms();
+
+	for (unsigned i = 0; i < PAIRS; i++) {
+		while (!is_skipped(i) && !both_active(&pairs[i])) {
+			assert_true(bed_now_ms() - from < 30000);
+			bed_pump();
+		}
+	}
+	assert_true(bed_now_ms() - from >= 9500);
+}
+
+/* A round goes over UDP, all of it, and TCP has nothing to do with it. */
+static void over_udp(unsigned i)
+{
+	struct pair *p = &pairs[i];
+	struct session_udp_view server[2], client[2];
+	struct session_counters tcp[2];
+
+	session_udp_view(p->server.s, &server[0]);
+	session_udp_view(p->client.s, &client[0]);
+	session_view(p->client.s, &tcp[0]);
+	pair_exchange(p);
+	session_udp_view(p->server.s, &server[1]);
+	session_udp_view(p->client.s, &client[1]);
+	session_view(p->client.s, &tcp[1]);
+	assert_int_equal(server[1].frames_out - server[0].frames_out, PAIR_ROUND);
+	assert_int_equal(server[1].frames_in - server[0].frames_in, PAIR_ROUND);
+	assert_int_equal(client[1].frames_out - client[0].frames_out, PAIR_ROUND);
+	assert_int_equal(client[1].frames_in - client[0].frames_in, PAIR_ROUND);
+	assert_int_equal(
+		server[1].forged + server[1].malformed + server[1].stale + server[1].repeated, 0);
+	assert_int_equal(
+		client[1].forged + client[1].malformed + client[1].stale + client[1].repeated, 0);
+	assert_true(tcp[1].wire_bytes_out - tcp[0].wire_bytes_out < 2000); /* a keep-alive */
+	assert_int_equal(server[1].version, modes[i].version);
+	assert_int_equal(server[1].encrypted, modes[i].encrypted);
+	if (modes[i].compress)
+		assert_true(server[1].bytes_out - server[0].bytes_out < PAIR_ROUND * 300);
+}
+
+static bool fallen_back(void *arg)
+{
+	struct session_udp_view at_client;
+
+	return session_udp_view(((struct pair *)arg)->client.s, &at_client) && !at_client.active;
+}
+
+/*
+ * Frames before, at, and behind the change to UDP; then one side goes, and the other notices within the time
+ * of fast detection, on a machine that may be busy.
+ */
+static void both_roles(void **)
+{
+	uint64_t from;
+
+	for (unsigned i = 0; i < PAIRS; i++) {
+		struct session_udp_conf server, client;
+
+		if (is_skipped(i))
+			continue;
+		assert_int_equal(
+			session_udp_dial(1, modes[i].ip6 ? AF_INET6 : AF_INET, &dialled[i]), 0);
+		server = side(i, false);
+		client = side(i, true);
+		pair_open(&pairs[i],
+			&(struct pair_mode){.links = 1,
+				.compress = modes[i].compress,
+				.raw = !modes[i].encrypted,
+				.udp_server = &server,
+				.udp_client = &client});
+		pair_meet(&pairs[i]);
+		pair_exchange(&pairs[i]); /* over TCP */
+	}
+	wait_all_active();
+	for (unsigned i = 0; i < PAIRS; i++) {
+		if (!is_skipped(i))
+			over_udp(i);
+	}
+	bed_end(&pairs[0].server, SESSION_END_ADMIN);
+	from = bed_now_ms();
+	assert_true(bed_wait(fallen_back, &pairs[0]));
+	assert_in_range(bed_now_ms() - from, 1000, 6000);
+	bed_end(&pairs[0].client, SESSION_END_SHUTDOWN);
+	pair_close_hubs(&pairs[0]);
+	for (unsigned i = 1; i < PAIRS; i++) {
+		if (!is_skipped(i))
+			pair_close(&pairs[i]);
+	}
+}
+
+/* Dialled in vain: the socket goes, whoever has it. */
+static void in_vain(void **)
+{
+	struct session_udp_conf udp;
+	struct bed_session bs;
+	struct session_conf conf = {.worker = 1,
+		.timeout_ms = 20000,
+		.max_connections = 1,
+		.client = true,
+		.udp = &udp};
+	struct udp_socket *sock;
+
+	assert_int_equal(session_udp_dial(1, AF_INET, &sock), 0);
+	assert_true(session_udp_dial_port(sock) != 0);
+	session_udp_hang_up(sock);
+	session_udp_hang_up(NULL);
+	assert_int_equal(session_udp_dial(1, AF_UNIX, &sock), -ENOTSUP);
+	bed_hub_open();
+	assert_int_equal(session_udp_dial(1, AF_INET, &dialled[0]), 0);
+	udp = side(0, true);
+	bed_open_conf(&bs, NULL, &conf);
+	session_abandon(bs.s);
+	bed_hub_close();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(in_vain), cmocka_unit_test(both_roles)};
+	int ret;
+
+	bed_start_udp();
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	bed_stop();
+	return ret;
+}
