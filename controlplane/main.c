@@ -29,6 +29,7 @@
 #include "controlplane/slow.h"
 #include "controlplane/state.h"
 #include "controlplane/store.h"
+#include "controlplane/telemetry.h"
 #include "controlplane/tls_context.h"
 #include "dataplane/fdb.h"
 #include "dataplane/grace.h"
@@ -247,6 +248,10 @@ static int start_control(const struct config *config)
 		log_error("admin", "%s: %s", config->admin_socket, strerror(-rc));
 		return rc;
 	}
+	rc = telemetry_start();
+	if (rc < 0)
+		log_warning(
+			"control", "no commands of ours for DPDK's telemetry: %s", strerror(-rc));
 	rc = metrics_start(config);
 	if (rc < 0)
 		return rc;
@@ -275,6 +280,7 @@ static void stop_all(void)
 {
 	listener_stop();
 	metrics_stop();
+	telemetry_stop();
 	admin_stop();
 	lcore_stop();
 	access_fini();

@@ -5,6 +5,7 @@
 import contextlib
 import json
 import re
+import socket
 import urllib.request
 
 import pytest
@@ -135,6 +136,27 @@ def test_hubs_come_and_go(lab):
     wait_for("the new hub", lambda: 'hub="New (1) #2 a+b@c"' in labels())
     lab.server.rpc("DeleteHub", HubName_str="New (1) #2 a+b@c")
     wait_for("only the old ones", lambda: labels() == {'hub="DEFAULT"', 'hub="SECOND"', 'hub="CLOSED"'})
+
+
+def test_telemetry(lab):
+    """DPDK's telemetry socket has the workers' cycles and books too; a wrong index is an error, not the end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.settimeout(10)
+        sock.connect(str(lab.server.state / "dpdk/patchbay/dpdk_telemetry.v2"))
+        json.loads(sock.recv(65536))
+
+        def ask(command):
+            sock.send(command.encode())
+            return json.loads(sock.recv(65536))[command.split(",")[0]]
+
+        assert ask("/patchbay/lcores") == [0]
+        one = ask("/patchbay/lcore,0")
+        assert one["busy_cycles"] > 0 and one["in_frames"] >= one["switched"] + one["flooded"]
+        reasons = {r["Name_str"].replace("DropIn.", "drop_in/").replace("DropOut.", "drop_out/")
+                   for r in lab.server.rpc("PatchbayGetStats")["ReasonList"]}
+        assert reasons == {name for name in one if name.startswith("drop_")}
+        for wrong in ("", ",1", ",-1", ",0x", ",99999999999999999999"):
+            assert not ask(f"/patchbay/lcore{wrong}")
 
 
 def test_promtool(lab):
