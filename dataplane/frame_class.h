@@ -84,5 +84,7 @@ struct frame_class {
 
 /* Fills *out for a frame of FRAME_MIN_BYTES or more. Pure. Any thread. */
 void frame_classify(const uint8_t *data, uint32_t len, struct frame_class *out);
+/* The same for n of them. Returns all their classes together. */
+uint64_t frame_classify_burst(struct frame *const *frames, unsigned n, struct frame_class *out);
 
 #endif

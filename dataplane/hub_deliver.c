@@ -53,11 +53,15 @@ static inline bool fit(struct burst *b, const struct port *port, struct frame *f
 
 void burst_to_port(struct burst *b, struct port *port, uint64_t mask)
 {
-	const uint32_t max_len = port_max_len(port);
 	struct frame *vec[FRAME_BURST];
 	uint8_t at[FRAME_BURST];
 	unsigned n = 0, oversize = 0, no_mbuf = 0, j;
+	uint32_t max_len;
 
+	if (b->untagged != 0 && !port_is_in_vlan(port, b->tag))
+		burst_settle(b, mask);
+	/* A tag that is neither in their bytes nor put there. */
+	max_len = (b->untagged & mask) != 0 ? port->max_len : port_max_len(port);
 	/* The usual case between two devices or two sessions: the whole burst as it stands. */
 	if (mask == burst_all(b) && b->max_len <= max_len && !burst_has_egress(port) &&
 		b->access_out == NULL &&

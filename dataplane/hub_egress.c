@@ -21,16 +21,42 @@
 #define DHCP_OPTION_ROUTER 3u
 #define DHCP_OPTION_END	   255u
 
+/* What is not in the bytes of a frame but said of it: its VLAN, and that the hub is not to look inside. */
+static void complete(const struct burst *b, unsigned j)
+{
+	struct frame_class *c = &b->lc->scratch->cls[j];
+
+	if ((b->untagged >> j & 1) != 0) {
+		c->classes |= FRAME_TAGGED;
+		c->vlan = b->tag;
+	}
+	/* Opaque, by option: what is left is what the MAC addresses say. */
+	if (unlikely(b->options->options.disable_ip_parsing))
+		*c = (struct frame_class){.classes = c->classes & FRAME_BROADCAST, .vlan = c->vlan};
+}
+
 void burst_classify(struct burst *b, unsigned j)
 {
 	struct frame_class *c = &b->lc->scratch->cls[j];
 	const struct frame *f = b->frame[j];
 
 	frame_classify(f->data, f->len, c);
-	/* Opaque, by option: what is left is what the MAC addresses say. */
-	if (unlikely(b->options->options.disable_ip_parsing))
-		*c = (struct frame_class){.classes = c->classes & FRAME_BROADCAST, .vlan = c->vlan};
+	complete(b, j);
+	b->any |= c->classes;
 	b->classified |= UINT64_C(1) << j;
+}
+
+void burst_classify_all(struct burst *b)
+{
+	b->any = frame_classify_burst(b->frame, b->n, b->lc->scratch->cls);
+	b->classified = burst_all(b);
+	if (b->untagged == 0 && likely(!b->options->options.disable_ip_parsing))
+		return;
+	b->any = 0;
+	for (unsigned j = 0; j < b->n; j++) {
+		complete(b, j);
+		b->any |= b->lc->scratch->cls[j].classes;
+	}
 }
 
 /* The port a frame came from, or NULL if it has gone. */
@@ -72,51 +98,85 @@ static enum stats_drop_out class_reason(uint64_t hit)
 	return class_rules[i].reason;
 }
 
-static bool is_private(const struct burst *b, const struct policy *to, unsigned j, uint64_t classes)
+/* Both ends have the filter, and they are not sessions of one user where that is allowed. */
+static bool are_private(const struct burst *b, const struct policy *to, const struct port *source)
 {
-	const struct hub_options *o = &b->options->options;
-	const struct port *source;
 	const struct policy *from;
 
-	if ((to->flags & POLICY_F_PRIVACY) == 0)
-		return false;
-	if ((classes & FRAME_ARP) != 0
-			? !o->privacy_drops_arp
-			: (classes & FRAME_BROADCAST) != 0 && !o->privacy_drops_broadcasts)
-		return false;
-	source = source_of(b, j);
 	if (source == NULL || source->rules == NULL)
 		return false;
 	from = &source->rules->policy;
 	return (from->flags & POLICY_F_PRIVACY) != 0 &&
-		!(o->privacy_allows_same_user && from->user != 0 && from->user == to->user);
+		!(b->options->options.privacy_allows_same_user && from->user != 0 &&
+			from->user == to->user);
+}
+
+/* What may pass between the two all the same. */
+static bool privacy_lets_pass(const struct hub_options *o, uint64_t classes)
+{
+	return (classes & FRAME_ARP) != 0
+		? !o->privacy_drops_arp
+		: (classes & FRAME_BROADCAST) != 0 && !o->privacy_drops_broadcasts;
 }
 
 /* The frame carries exactly the tag that is taken off for this port. */
-static bool has_tag(const struct burst *b, const struct frame *f, uint16_t vlan)
+static bool has_tag(const struct burst *b, unsigned j, const struct frame *f, uint16_t vlan)
 {
 	uint16_t type = b->options->options.vlan_type;
+
+	if ((b->untagged >> j & 1) != 0)
+		return b->tag == vlan;
 
 	return f->len >= FRAME_MIN_BYTES + VLAN_BYTES && f->data[12] == type >> 8 &&
 		f->data[13] == (type & 0xff) && ((f->data[14] & 0x0f) << 8 | f->data[15]) == vlan;
 }
 
-/* STATS_DROP_OUT_CNT: deliver. A mirror's own policy limits how much it gets, not what. */
-static unsigned judge(struct burst *b, const struct port *port, struct meter *down, unsigned j,
-	const struct frame *f)
-{
-	const struct policy *p = &port->rules->policy;
-	uint64_t classes = burst_class(b, j)->classes, hit = classes & p->out_classes;
+/* What is asked of every frame of a burst for one port, settled once. */
+struct questions {
+	const struct policy *policy;
+	struct meter *down;
+	uint64_t classes; /* dropped */
+	bool ask_source;  /* of each frame: does its sender have the privacy filter */
+	bool private;	  /* the one sender of all of them has */
+	bool vlan;
+	uint64_t rewritten; /* classes that edits() looks at */
+};
 
-	if ((port->flags & PORT_F_MIRROR) == 0) {
-		if (unlikely(hit != 0))
-			return class_reason(hit);
-		if (unlikely(is_private(b, p, j, classes)))
-			return STATS_DROP_OUT_PRIVACY;
+static void questions_of(const struct burst *b, const struct port *port, struct questions *q)
+{
+	const struct port_rules *r = port->rules;
+	const struct policy *p = &r->policy;
+	bool mirror = (port->flags & PORT_F_MIRROR) != 0;
+	bool private = !mirror && (p->flags & POLICY_F_PRIVACY) != 0;
+
+	/* A mirror's own policy limits how much it gets, not what. */
+	*q = (struct questions){
+		.policy = p,
+		.classes = mirror ? 0 : p->out_classes,
+		.ask_source = private && b->source == NULL,
+		.private = private && b->source != NULL && are_private(b, p, b->source),
+		.vlan = p->vlan != 0,
+		.rewritten = mirror ? 0 : FRAME_RA | FRAME_DHCP4_SERVER,
+	};
+	if (p->download_bps != 0) {
+		q->down = &port_part(port, b->lc)->down;
+		meter_fill(q->down, b->lc->now_ms);
 	}
-	if (p->vlan != 0 && !has_tag(b, f, p->vlan))
+}
+
+/* STATS_DROP_OUT_CNT: deliver. */
+static unsigned judge(struct burst *b, const struct questions *q, unsigned j, const struct frame *f)
+{
+	uint64_t classes = burst_class(b, j)->classes, hit = classes & q->classes;
+
+	if (unlikely(hit != 0))
+		return class_reason(hit);
+	if (unlikely(q->private || (q->ask_source && are_private(b, q->policy, source_of(b, j)))) &&
+		!privacy_lets_pass(&b->options->options, classes))
+		return STATS_DROP_OUT_PRIVACY;
+	if (q->vlan && !has_tag(b, j, f, q->policy->vlan))
 		return STATS_DROP_OUT_VLAN;
-	if (down != NULL && (classes & FRAME_UNMETERED) == 0 && !meter_take(down, f->len))
+	if (q->down != NULL && (classes & FRAME_UNMETERED) == 0 && !meter_take(q->down, f->len))
 		return STATS_DROP_OUT_DOWNLOAD;
 	return STATS_DROP_OUT_CNT;
 }
@@ -129,7 +189,9 @@ bool burst_is_refused(struct burst *b, const struct port *port, unsigned j)
 	if (p == NULL || (p->out_classes == 0 && (p->flags & POLICY_F_PRIVACY) == 0))
 		return false;
 	classes = burst_class(b, j)->classes;
-	return (classes & p->out_classes) != 0 || is_private(b, p, j, classes);
+	return (classes & p->out_classes) != 0 ||
+		((p->flags & POLICY_F_PRIVACY) != 0 && are_private(b, p, source_of(b, j)) &&
+			!privacy_lets_pass(&b->options->options, classes));
 }
 
 /* ---- edits ------------------------------------------------------------------------------------ */
@@ -138,20 +200,21 @@ bool burst_is_refused(struct burst *b, const struct port *port, unsigned j)
 #define EDIT_DHCP 2u
 #define EDIT_TAG  4u
 
-static unsigned edits(const struct burst *b, const struct port *port, const struct frame_class *c)
+static unsigned edits(
+	const struct burst *b, const struct questions *q, unsigned j, uint64_t classes)
 {
 	const struct hub_options *o = &b->options->options;
-	const struct policy *p = &port->rules->policy;
-	unsigned todo = p->vlan != 0 ? EDIT_TAG : 0;
+	const struct policy *p = q->policy;
+	unsigned todo = q->vlan && (b->untagged >> j & 1) == 0 ? EDIT_TAG : 0;
 
-	if ((port->flags & PORT_F_MIRROR) != 0)
+	if (likely((classes & q->rewritten) == 0))
 		return todo;
-	if (unlikely((c->classes & FRAME_RA) != 0) &&
+	if ((classes & FRAME_RA) != 0 &&
 		((p->flags & POLICY_F_NO_RA_ROUTER) != 0 ||
 			((p->flags & POLICY_F_OUTER_IPV6) != 0 && o->no_ra_router_when_ipv6)))
 		todo |= EDIT_RA;
-	if (unlikely((c->classes & FRAME_DHCP4_SERVER) != 0) &&
-		(p->flags & POLICY_F_SAME_HOST) != 0 && o->remove_default_gateway_for_localhost)
+	if ((classes & FRAME_DHCP4_SERVER) != 0 && (p->flags & POLICY_F_SAME_HOST) != 0 &&
+		o->remove_default_gateway_for_localhost)
 		todo |= EDIT_DHCP;
 	return todo;
 }
@@ -243,12 +306,37 @@ static bool is_ipv6(const struct frame *f)
 	return type == ETHERTYPE_IPV6;
 }
 
+/*
+ * Whether all n copies may go as they are, found out with a look or two at each: no frame of the burst is of a
+ * class that somebody asks about, and all of them together are within the limit.
+ */
+static bool all_pass(const struct burst *b, const struct questions *q, struct frame *const *vec,
+	const uint8_t *at, unsigned n)
+{
+	uint64_t asked = q->classes | q->rewritten, mask = 0;
+	uint32_t bytes = 0;
+
+	if (q->down != NULL)
+		asked |= FRAME_UNMETERED;
+	if ((b->any & asked) != 0 || q->private || q->ask_source)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		mask |= UINT64_C(1) << at[i];
+		bytes += vec[i]->len;
+	}
+	if ((b->classified & mask) != mask)
+		return false;
+	if (q->vlan && ((b->untagged & mask) != mask || b->tag != q->policy->vlan))
+		return false;
+	return q->down == NULL || meter_take(q->down, bytes);
+}
+
 unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, const uint8_t *at,
 	unsigned n, struct frame *edited)
 {
 	const struct port_rules *r = port->rules;
 	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0};
-	struct meter *down = NULL;
+	struct questions q;
 	unsigned k = 0;
 
 	if (port_is_blocked(port, b->lc)) {
@@ -260,28 +348,35 @@ unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, co
 	}
 	if (r == NULL)
 		return n;
-	if (r->policy.download_bps != 0) {
-		down = &port_part(port, b->lc)->down;
-		meter_fill(down, b->lc->now_ms);
-	}
+	questions_of(b, port, &q);
+	if (likely(r->looks_out) && all_pass(b, &q, vec, at, n))
+		return n;
 	for (unsigned i = 0; i < n; i++) {
 		struct frame *f = vec[i];
-		unsigned reason, todo;
+		unsigned reason, todo = 0;
 
 		if (!r->looks_out && !is_ipv6(f)) {
 			vec[k++] = f;
 			continue;
 		}
-		reason = judge(b, port, down, at[i], f);
-		todo = reason == STATS_DROP_OUT_CNT ? edits(b, port, burst_class(b, at[i])) : 0;
-		if (todo != 0 && !edit(b, port, burst_class(b, at[i]), f, i, todo, &edited[i]))
-			reason = STATS_DROP_OUT_NO_MBUF;
-		if (todo != 0 || reason != STATS_DROP_OUT_CNT)
-			reference_drop(f);
+		reason = judge(b, &q, at[i], f);
+		if (likely(reason == STATS_DROP_OUT_CNT)) {
+			const struct frame_class *c = burst_class(b, at[i]);
+
+			todo = edits(b, &q, at[i], c->classes);
+			if (likely(todo == 0)) {
+				vec[k++] = f;
+				continue;
+			}
+			if (!edit(b, port, c, f, i, todo, &edited[i]))
+				reason = STATS_DROP_OUT_NO_MBUF;
+		}
+		reference_drop(f);
 		if (reason == STATS_DROP_OUT_CNT)
-			vec[k++] = todo != 0 ? &edited[i] : f;
+			vec[k++] = &edited[i];
 		counts[reason]++;
 	}
-	count_drops(b, port, counts);
+	if (unlikely(k != n))
+		count_drops(b, port, counts);
 	return k;
 }

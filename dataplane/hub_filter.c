@@ -12,9 +12,10 @@
 #include "dataplane/hub_input_priv.h"
 #include "dataplane/mss.h"
 
-#define ETHERTYPE_VLAN 0x8100u
-#define VLAN_BYTES     4u
-#define KEY_VLAN_MASK  (UINT64_C(0xfff) << FDB_VLAN_SHIFT)
+#define ETHERTYPE_VLAN	0x8100u
+#define ETHERTYPE_LEAST 0x0600u /* below: a length */
+#define VLAN_BYTES	4u
+#define KEY_VLAN_MASK	(UINT64_C(0xfff) << FDB_VLAN_SHIFT)
 
 /* By class bit: the rules of a port, then those of a hub. */
 static const uint8_t port_reason[] = {
@@ -54,39 +55,75 @@ static unsigned hub_rule(uint64_t hit)
 /* ---- edits ------------------------------------------------------------------------------------ */
 
 /* From here on the frame stands in this worker's scratch memory and may be written. */
-static uint8_t *move_in(struct input *in, unsigned j, unsigned room_at, unsigned room)
+static uint8_t *move_in(struct burst *b, unsigned j, unsigned room_at, unsigned room)
 {
-	struct frame *f = in->b.frame[j];
-	uint8_t *to = in->b.lc->scratch->in[j];
+	struct frame *f = b->frame[j];
+	uint8_t *to = b->lc->scratch->in[j];
 
-	memcpy(to, f->data, room_at);
-	memcpy(to + room_at + room, f->data + room_at, f->len - room_at);
-	burst_bury(&in->b, f);
+	/* It may stand there already. */
+	memmove(to + room_at + room, f->data + room_at, f->len - room_at);
+	if (to != f->data)
+		memcpy(to, f->data, room_at);
+	burst_bury(b, f);
 	f->data = to;
 	f->len = (uint16_t)(f->len + room);
-	in->b.borrowed = true;
+	b->borrowed = true;
 	return to;
 }
 
-static void put_tags(struct input *in, uint16_t vlan, uint16_t type)
+void burst_settle_now(struct burst *b, uint64_t mask)
 {
-	uint64_t in_key = type == ETHERTYPE_VLAN ? (uint64_t)vlan << FDB_VLAN_SHIFT : 0;
+	uint16_t type = b->options->options.vlan_type;
 
-	for (unsigned j = 0; j < in->b.n; j++) {
+	b->untagged &= ~mask;
+	b->max_len += VLAN_BYTES;
+	for (uint64_t left = mask; left != 0; left &= left - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(left);
+		struct frame_class *c = &b->lc->scratch->cls[j];
 		uint8_t *p;
 
-		if (in->b.frame[j]->len + VLAN_BYTES > HUB_SCRATCH_BYTES)
+		if (b->frame[j]->len + VLAN_BYTES > HUB_SCRATCH_BYTES)
 			continue; /* no port with a VLAN takes it: what comes from one is shorter */
-		p = move_in(in, j, 12, VLAN_BYTES);
+		p = move_in(b, j, 12, VLAN_BYTES);
 		p[12] = (uint8_t)(type >> 8);
 		p[13] = (uint8_t)type;
-		p[14] = (uint8_t)(vlan >> 8);
-		p[15] = (uint8_t)vlan;
+		p[14] = (uint8_t)(b->tag >> 8);
+		p[15] = (uint8_t)b->tag;
+		if ((b->classified >> j & 1) == 0)
+			continue;
+		c->l3_at = (uint16_t)(c->l3_at + VLAN_BYTES);
+		if (c->l4_at != 0)
+			c->l4_at = (uint16_t)(c->l4_at + VLAN_BYTES);
+	}
+}
+
+/* Bytes that would be of another class behind a tag: those of a frame with a tag or a length already. */
+static bool differs_behind_tag(const struct frame *f)
+{
+	uint16_t type = frame_ethertype(f);
+
+	return type == ETHERTYPE_VLAN || type < ETHERTYPE_LEAST;
+}
+
+/* The frames belong to a VLAN from here on; the tag itself can mostly wait for a receiver who wants it. */
+static void put_tags(struct input *in, uint16_t vlan)
+{
+	struct burst *b = &in->b;
+	const struct hub_options *o = &b->options->options;
+	bool at_once = o->vlan_type != ETHERTYPE_VLAN || b->options->mss != 0;
+	uint64_t in_key = o->vlan_type == ETHERTYPE_VLAN && !o->no_manage_vlan_id
+		? (uint64_t)vlan << FDB_VLAN_SHIFT
+		: 0;
+
+	for (unsigned j = 0; j < b->n; j++) {
 		in->keys[2 * j] = (in->keys[2 * j] & ~KEY_VLAN_MASK) | in_key;
 		in->keys[2 * j + 1] = (in->keys[2 * j + 1] & ~KEY_VLAN_MASK) | in_key;
+		at_once |= differs_behind_tag(b->frame[j]);
 	}
-	in->b.max_len += VLAN_BYTES;
-	in->b.backed = false;
+	b->tag = vlan;
+	b->untagged = burst_all(b);
+	if (at_once)
+		burst_settle(b, b->untagged);
 }
 
 static void clamp_mss(struct input *in, uint16_t mss)
@@ -96,7 +133,7 @@ static void clamp_mss(struct input *in, uint16_t mss)
 
 		if (likely(!mss_is_syn(f->data, f->len)) || f->len > HUB_SCRATCH_BYTES)
 			continue;
-		mss_clamp(move_in(in, j, 0, 0), f->len, mss);
+		mss_clamp(move_in(&in->b, j, 0, 0), f->len, mss);
 	}
 }
 
@@ -132,13 +169,29 @@ static void move_down(struct input *in, unsigned j, unsigned k)
 	in->broadcast |= (in->keys[2 * k + 1] >> 40 & 1) << k;
 }
 
-static void test_all(struct input *in, struct meter *up)
+/* Parses all frames. Whether they all pass, because none is of a class that is `asked` about. */
+static bool all_pass(struct input *in, struct meter *up, uint64_t asked)
+{
+	struct burst *b = &in->b;
+	uint32_t bytes = 0;
+
+	burst_classify_all(b);
+	for (unsigned j = 0; j < b->n; j++)
+		bytes += b->frame[j]->len;
+	if (up != NULL)
+		asked |= FRAME_UNMETERED;
+	return (b->any & (asked | FRAME_MALFORMED)) == 0 && (up == NULL || meter_take(up, bytes));
+}
+
+static void test_all(struct input *in, struct meter *up, uint64_t asked)
 {
 	struct burst *b = &in->b;
 	unsigned n = b->n, k = 0;
 
 	if (up != NULL)
 		meter_fill(up, b->lc->now_ms);
+	if (likely(all_pass(in, up, asked)))
+		return;
 	for (unsigned j = 0; j < n; j++) {
 		unsigned reason = judge(in, up, j);
 
@@ -157,6 +210,7 @@ static void test_all(struct input *in, struct meter *up)
 	}
 	b->n = k;
 	b->classified = burst_all(b);
+	b->untagged &= b->classified; /* all or none of them */
 }
 
 void input_filter(struct input *in)
@@ -170,13 +224,8 @@ void input_filter(struct input *in)
 		for (unsigned j = 0; j < 2 * in->b.n; j++)
 			in->keys[j] &= ~KEY_VLAN_MASK;
 	}
-	if (r != NULL && r->policy.vlan != 0) {
-		put_tags(in, r->policy.vlan, o->vlan_type);
-		if (o->no_manage_vlan_id) {
-			for (unsigned j = 0; j < 2 * in->b.n; j++)
-				in->keys[j] &= ~KEY_VLAN_MASK;
-		}
-	}
+	if (r != NULL && r->policy.vlan != 0)
+		put_tags(in, r->policy.vlan);
 	if (in->b.options->mss != 0)
 		clamp_mss(in, in->b.options->mss);
 	if (r != NULL) {
@@ -185,7 +234,7 @@ void input_filter(struct input *in)
 			up = &port_part(in->port, in->b.lc)->up;
 	}
 	if (classes != 0 || up != NULL)
-		test_all(in, up);
+		test_all(in, up, classes);
 }
 
 /* ---- bridge identifiers ----------------------------------------------------------------------- */

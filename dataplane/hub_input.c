@@ -459,6 +459,7 @@ static void dispatch(struct input *in, uint64_t flood)
 	remote.mask = 0;
 	for (unsigned i = 0; i < in->groups.n; i++)
 		port[i] = group_port(b, &in->groups.group[i], &remote);
+	burst_settle(b, flood != 0 ? flood | remote.mask | input_grouped(in) : remote.mask);
 	if (flood != 0) {
 		workers = atomic_load_explicit(&b->hub->workers, memory_order_relaxed) &
 			~(UINT64_C(1) << b->lc->index);
@@ -521,8 +522,11 @@ static void inspect(struct input *in)
 	}
 	if (unlikely(input_has_filter(in)))
 		input_filter(in);
-	if (unlikely(set != NULL) && in->b.n > 0)
+	if (unlikely(set != NULL) && in->b.n > 0) {
+		/* The list goes by the bytes, and may park the frame. */
+		burst_settle(&in->b, burst_all(&in->b));
 		input_access(in, set);
+	}
 }
 
 static void run(struct lcore *lc, struct port *port, struct frame *frames, unsigned n, bool resumed)
@@ -543,6 +547,8 @@ static void run(struct lcore *lc, struct port *port, struct frame *frames, unsig
 	b->keyed = 0;
 	b->judged = 0;
 	b->access_out = NULL;
+	b->any = 0;
+	b->untagged = 0;
 	b->dead_cnt = 0;
 	in.port = port;
 	in.resumed = resumed;
@@ -580,12 +586,15 @@ static void run(struct lcore *lc, struct port *port, struct frame *frames, unsig
 		if (unlikely(input_has_ip(&in)))
 			flood &= ~input_ip(&in, flood | input_grouped(&in));
 		if (unlikely(flood != 0)) {
+			burst_settle(b, flood);
 			flood &= ~input_storm(&in, flood);
 			if (b->options->options.loop_guard != HUB_LOOP_OFF)
 				input_loop(&in, flood);
 		}
-		if (unlikely(b->options->logs))
+		if (unlikely(b->options->logs)) {
+			burst_settle(b, burst_all(b));
 			flood &= ~input_log(&in, flood);
+		}
 	}
 	entered = n - in.dropped - in.parked;
 	flooded = (unsigned)__builtin_popcountll(flood);

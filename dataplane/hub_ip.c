@@ -120,10 +120,11 @@ static void client_asks(struct input *in)
 		atomic_store_explicit(&in->b.hub->dhcp_asked_s, now_s, memory_order_relaxed);
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /*
@@ -134,15 +135,33 @@ static uint64_t mix(uint64_t h, uint64_t v)
 static uint64_t *recent_of(struct input *in, unsigned j, const uint8_t *addr, uint64_t *mark)
 {
 	struct hub_scratch *scratch = in->b.lc->scratch;
+	uint64_t port =
+		(uint64_t)in->b.lc->now_s << 32 | in->port->idx << PORT_GEN_BITS | in->port->gen;
 	uint64_t half[2], h;
 
 	memcpy(half, addr, sizeof(half));
-	h = mix(scratch->secret[0], half[0]);
-	h = mix(h, half[1]);
-	h = mix(h, in->keys[2 * j]);
-	h = mix(h, (uint64_t)in->port->idx << PORT_GEN_BITS | in->port->gen);
-	*mark = mix(h ^ scratch->secret[1], in->b.lc->now_s) | 1;
-	return &scratch->recent[h % HUB_RECENT];
+	h = fold(half[0] ^ scratch->secret[0], half[1] ^ scratch->secret[1]);
+	h = fold(h ^ in->keys[2 * j], port ^ scratch->secret[2]);
+	*mark = h | 1;
+	return &scratch->recent[h >> 32 & (HUB_RECENT - 1)];
+}
+
+#define CLASSES_TOLD (FRAME_DHCP4 | FRAME_DHCP6 | FRAME_ADVERTISED)
+
+/* Which frames of `mask` have to be looked at: all but those that tell nothing but an address known already. */
+static uint64_t unknown(struct input *in, uint64_t mask)
+{
+	uint64_t found = 0;
+
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(mask);
+		const struct frame_class *c = burst_class(&in->b, j);
+		uint64_t mark, *recent = recent_of(in, j, c->src, &mark);
+		bool known = (c->classes & (FRAME_SOURCE4 | FRAME_SOURCE6)) == 0 || *recent == mark;
+
+		found |= (uint64_t)(!known || (c->classes & CLASSES_TOLD) != 0) << j;
+	}
+	return found;
 }
 
 static unsigned look(struct input *in, unsigned j)
@@ -206,7 +225,8 @@ static uint64_t within_budget(struct lcore *lc, uint64_t mask)
 	uint64_t some = 0, passed_ms = lc->now_ms - lc->looks_ms;
 
 	lc->looks_ms = lc->now_ms;
-	lc->looks = passed_ms >= LOOKS_MAX / LOOKS_MS || lc->looks + passed_ms * LOOKS_MS > LOOKS_MAX
+	lc->looks =
+		passed_ms >= LOOKS_MAX / LOOKS_MS || lc->looks + passed_ms * LOOKS_MS > LOOKS_MAX
 		? LOOKS_MAX
 		: lc->looks + (uint32_t)passed_ms * LOOKS_MS;
 	for (; mask != 0 && lc->looks > 0; mask &= mask - 1) {
@@ -223,7 +243,7 @@ uint64_t input_ip(struct input *in, uint64_t live)
 	if (in->b.options->no_ips)
 		return 0;
 	if (in->b.rules != NULL && in->b.rules->looks_ip) {
-		mask = live;
+		mask = unknown(in, live);
 	} else {
 		mask = live & (in->stale | in->broadcast);
 		mask |= within_budget(in->b.lc, live & in->again & ~mask);

@@ -111,6 +111,7 @@ void input_mirror(struct input *in, uint64_t flood)
 
 	if (mask == 0)
 		return;
+	burst_settle(b, mask);
 	if ((workers & self) != 0)
 		burst_mirror(b, mask);
 	for (workers &= ~self; workers != 0; workers &= workers - 1) {

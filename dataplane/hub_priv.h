@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 
 #include "dataplane/access_priv.h"
@@ -160,6 +161,14 @@ struct burst {
 	uint64_t keyed;			     /* the same for keys of access rules */
 	uint64_t judged;		     /* an access rule has decided, or none applies */
 	const struct access_set *access_out; /* rules that name receivers; NULL: there are none */
+	uint64_t any; /* all their classes, and perhaps those of frames dropped since */
+	/*
+	 * Frames that carry the VLAN `tag` of the port they came from, but not in their bytes yet: a receiver in
+	 * the same VLAN takes them as they are, and for anybody else burst_settle() writes it. Their classes say
+	 * what the bytes are, and that VLAN.
+	 */
+	uint64_t untagged;
+	uint16_t tag;
 	unsigned n;
 	uint32_t max_len; /* longest frame, or more */
 	bool backed;	  /* some frame has an mbuf */
@@ -183,7 +192,7 @@ static inline uint64_t burst_all(const struct burst *b)
 
 /* What a worker has once for all its hubs: above the line kept, below for one burst at a time. */
 struct hub_scratch {
-	uint64_t secret[2];
+	uint64_t secret[3];
 	uint64_t recent[HUB_RECENT]; /* source addresses allowed a moment ago (hub_ip.c) */
 	struct frame_class cls[FRAME_BURST];
 	struct access_key key[FRAME_BURST];
@@ -193,6 +202,16 @@ struct hub_scratch {
 };
 
 void burst_classify(struct burst *b, unsigned j);
+void burst_classify_all(struct burst *b);
+
+/* Writes the tag into those frames of `mask` that still lack theirs. Before bytes go where they may be read. */
+void burst_settle_now(struct burst *b, uint64_t mask);
+
+static inline void burst_settle(struct burst *b, uint64_t mask)
+{
+	if (unlikely((b->untagged & mask) != 0))
+		burst_settle_now(b, b->untagged & mask);
+}
 
 /* What frame j is; parsed once however often somebody asks. */
 static inline const struct frame_class *burst_class(struct burst *b, unsigned j)
@@ -215,6 +234,8 @@ static inline void burst_begin(struct burst *b, struct lcore *lc, struct hub *hu
 	b->keyed = 0;
 	b->judged = 0;
 	b->access_out = hub_access_out(hub);
+	b->any = 0;
+	b->untagged = 0;
 	b->n = 0;
 	b->dead_cnt = 0;
 }
@@ -334,6 +355,12 @@ static inline bool burst_has_egress(const struct port *port)
 static inline uint32_t port_max_len(const struct port *port)
 {
 	return port->max_len + (port->rules != NULL ? port->rules->tag_bytes : 0);
+}
+
+/* What carries this tag goes to the port, without the tag. */
+static inline bool port_is_in_vlan(const struct port *port, uint16_t vlan)
+{
+	return port->rules != NULL && port->rules->policy.vlan == vlan;
 }
 
 /* The loop guard has taken the port out of the hub for a time. */

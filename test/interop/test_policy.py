@@ -231,6 +231,18 @@ def test_vlan(join, mac):
     got = []
     assert two.wait_frame(lambda f: got.append(f) or f == untagged)
     assert got == [untagged] and not two.take_all()
+    # The same for one receiver alone, within the VLAN and out of it; a tag of the sender's own stays.
+    two.send(make("other", frames.BROADCAST, mac(2)))
+    trunk.send(right[:6] + mac(3) + right[12:])
+    for station in (2, 3):
+        assert one.wait_frame(lambda f, station=station: f[6:12] == mac(station))
+    for kind in ("syn", "arp", "udp6", "ipx"):
+        for tag in (b"", b"\x81\0\0\x09"):
+            within, out = (make(kind, mac(to), mac(1)) for to in (2, 3))
+            within, out = (f[:12] + tag + f[12:] for f in (within, out))
+            one.send(within, out)
+            assert two.wait_frame(lambda f, within=within: f == within)
+            assert trunk.wait_frame(lambda f, out=out: f == out[:12] + b"\x81\0\0\7" + out[12:])
 
 
 @pytest.mark.patchbay

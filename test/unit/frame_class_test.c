@@ -179,6 +179,55 @@ static void test_nonsense(void **)
 		changed(RF_DHCP4_DISCOVER, 42 + 236, 0), FRAME_IPV4 | FRAME_PACKET | FRAME_DHCP4);
 }
 
+/*
+ * The usual frame is recognised at a glance, and one to a group never: what is said of both differs only by
+ * that, whatever the header says. And a burst says the same as its frames.
+ */
+static void test_at_a_glance(void **)
+{
+	static const enum rule_frame kinds[] = {
+		RF_TCP4_SYN, RF_TCP4_DATA, RF_UDP4, RF_ICMP4, RF_DHCP4_ACK, RF_OSPF};
+	const uint64_t group = FRAME_BROADCAST | FRAME_GROUP_OTHER;
+	unsigned seen = 0;
+	uint64_t any;
+
+	srand48(5);
+	for (unsigned i = 0; i < 200000; i++) {
+		struct rule_frame_of of = {.dst = UNICAST, .src = SOURCE, .host = 5};
+		uint8_t one[RULE_FRAME_BYTES], other[RULE_FRAME_BYTES];
+		struct frame f[2] = {{.data = one}, {.data = other}}, *both[2] = {&f[0], &f[1]};
+		struct frame_class c[2], again;
+		uint32_t len = rule_frame_write(kinds[i % 6], &of, one);
+
+		/* Up to three changes between the EtherType and the flags of TCP, and any length. */
+		for (unsigned k = (unsigned)lrand48() % 4; k > 0; k--)
+			one[12 + lrand48() % 36] = (uint8_t)lrand48();
+		len = lrand48() % 4 == 0 ? FRAME_MIN_BYTES + (uint32_t)lrand48() % len : len;
+		f[0].len = f[1].len = (uint16_t)(len < RULE_FRAME_BYTES ? len : RULE_FRAME_BYTES);
+		memcpy(other, one, sizeof(one));
+		other[0] |= 1;
+		any = frame_classify_burst(both, 2, c);
+		assert_int_equal(any, c[0].classes | c[1].classes);
+		seen += (c[0].classes & FRAME_SOURCE4) != 0 && c[0].l4_at == 34;
+		/* Of the group alone, and what goes with its address. */
+		c[1].classes &= ~group;
+		c[0].classes &= ~group;
+		assert_int_equal(c[0].classes, c[1].classes & ~(group | FRAME_BPDU));
+		assert_memory_equal(c[0].src, c[1].src, sizeof(c[0].src));
+		assert_memory_equal(c[0].dst, c[1].dst, sizeof(c[0].dst));
+		assert_memory_equal(c[0].lease, c[1].lease, sizeof(c[0].lease));
+		assert_int_equal(c[0].l3_at, c[1].l3_at);
+		assert_int_equal(c[0].l4_at, c[1].l4_at);
+		assert_int_equal(c[0].vlan, c[1].vlan);
+		assert_int_equal(c[0].l3, c[1].l3);
+		assert_int_equal(c[0].proto, c[1].proto);
+		assert_int_equal(c[0].tcp_flags, c[1].tcp_flags);
+		frame_classify(one, f[0].len, &again);
+		assert_int_equal(again.classes & ~group, c[0].classes);
+	}
+	assert_true(seen > 10000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_at_a_glance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

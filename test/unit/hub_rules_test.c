@@ -317,6 +317,57 @@ static void test_vlan(void **)
 	assert_abc_books();
 }
 
+/* Within a VLAN a frame travels as it came; a tag of its own, a length, and a burst for many all the same. */
+static void test_vlan_within(void **)
+{
+	static const enum rule_frame kinds[] = {RF_TCP4_DATA, RF_ARP, RF_UDP6, RF_IPX};
+	struct send s = {.from = &a, .n = 0};
+
+	rules(&a, (struct policy_input){.vlan_id = 7});
+	rules(&b, (struct policy_input){.vlan_id = 7});
+	join(&a);
+	join(&b);
+	join(&c);
+	shoot((struct shot){.from = &a, .dst = FAKE_BROADCAST, .src = MAC_A, .kind = RF_IPX});
+	shoot((struct shot){.from = &b, .dst = FAKE_BROADCAST, .src = MAC_B, .kind = RF_IPX});
+	shoot((struct shot){
+		.from = &c, .dst = FAKE_BROADCAST, .src = MAC_C, .vlan = 7, .kind = RF_IPX});
+	for (unsigned i = 0; i < 8; i++) {
+		struct rule_frame_of of = {.dst = MAC_B, .src = MAC_A, .host = 1};
+		uint16_t tag = i % 2 == 0 ? 0 : 9;
+		uint8_t bytes[RULE_FRAME_BYTES];
+		uint32_t len = rule_frame_write(kinds[i / 2], &of, bytes) + (tag != 0 ? 4 : 0);
+		struct shot shot = {.from = &a,
+			.dst = MAC_B,
+			.src = MAC_A,
+			.vlan = tag,
+			.kind = kinds[i / 2],
+			.host = 1,
+			.n = 3};
+
+		fake_port_clear(&b);
+		fake_port_clear(&c);
+		shoot(shot);
+		shot.dst = MAC_C;
+		shoot(shot);
+		ASSERT_CNT(2, 3, 3);
+		assert_int_equal(b.len[0], len);
+		assert_int_equal(c.len[0], len + 4);
+	}
+	/* To one on the same worker, to one on another and to both of them, in one burst. */
+	fake_port_clear(&b);
+	fake_port_clear(&c);
+	for (unsigned i = 0; i < 60; i++)
+		add(&s, i % 3 == 0 ? MAC_B : i % 3 == 1 ? MAC_C : FAKE_BROADCAST, MAC_A, i);
+	send_all(&s);
+	ASSERT_CNT(2, 40, 40);
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(c.len[i], b.len[i] + 4);
+		assert_true(i == 0 || b.serial[i] > b.serial[i - 1]);
+	}
+	assert_abc_books();
+}
+
 /* ---- pairs ------------------------------------------------------------------------------------ */
 
 static void test_privacy(void **)
@@ -658,6 +709,7 @@ int main(void)
 		RULES_TEST(test_bridge_id),
 		RULES_TEST(test_no_manage_vlan),
 		RULES_TEST(test_vlan),
+		RULES_TEST(test_vlan_within),
 		RULES_TEST(test_privacy),
 		RULES_TEST(test_privacy_needs_both),
 		RULES_TEST(test_upload),
