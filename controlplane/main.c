@@ -201,6 +201,7 @@ static int start_data_path(const struct config *config)
 		.mbufs = config->mbufs,
 		.spin_us = config->spin_us,
 	};
+	unsigned restored = 0;
 	int rc = lcore_init(&conf);
 
 	fdb_set_total(config->mac_entries);
@@ -209,7 +210,11 @@ static int start_data_path(const struct config *config)
 	if (rc == 0 && config->udp_enabled)
 		start_udp(config);
 	if (rc == 0)
-		rc = bridge_driver_init();
+		rc = bridge_driver_init(config->state_dir, &restored);
+	if (restored > 0)
+		log_notice("bridge",
+			"offloads of %u kernel interfaces are as they were again: the last process was killed",
+			restored);
 	if (rc == 0)
 		rc = directory_start();
 	if (rc < 0)

@@ -11,6 +11,7 @@
 #include "drivers/bridge/bridge.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "dataplane/hub.h"
 #include "dataplane/port_rules.h"
 #include "drivers/bridge/bridge_priv.h"
+#include "drivers/bridge/netdev.h"
 
 /* Receive queues of devices per worker. The opener's thread: one at a time. */
 static unsigned load[LCORE_MAX];
@@ -395,10 +397,13 @@ void bridge_queues_text(const struct bridge *b, unsigned index, char *text, size
 
 /* ---- driver ---------------------------------------------------------------------------------- */
 
-int bridge_driver_init(void)
+int bridge_driver_init(const char *state_dir, unsigned *restored)
 {
+	char path[PATH_MAX];
 	int rc = bridge_link_init();
 
+	snprintf(path, sizeof(path), "%s/offloads", state_dir);
+	*restored = netdev_recover(path);
 	if (rc == 0)
 		rc = tap_init();
 	if (rc != 0)

@@ -63,8 +63,12 @@ struct bridge_conf {
 	void *ctx;
 };
 
-/* Per-worker buffers: after lcore_init(), before lcore_start(). -ENOMEM. */
-int bridge_driver_init(void);
+/*
+ * Per-worker buffers: after lcore_init(), before lcore_start(). -ENOMEM. The folder is for what has to outlast a
+ * kill: which offloads of kernel interfaces are off (netdev.h). *restored: of how many they were switched on
+ * again, because the last process did not.
+ */
+int bridge_driver_init(const char *state_dir, unsigned *restored);
 /* After lcore_fini() has run no bridge may be left. */
 void bridge_driver_fini(void);
 /* Readable when some device's link has changed or it has gone: call bridge_driver_look(). */

@@ -4,6 +4,7 @@
 #include "drivers/bridge/netdev.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
@@ -15,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -254,6 +256,119 @@ struct interface {
 
 static LIST_HEAD(, interface) interfaces = LIST_HEAD_INITIALIZER(interfaces);
 
+/* ---- what a killed process leaves ------------------------------------------------------------ */
+
+/*
+ * A text file: the boot and the network namespace for which the rest holds, then a line for each interface -
+ * its number, its name, the bits to switch on again. Written before anything is switched.
+ */
+#define BOOT_ID	  "/proc/sys/kernel/random/boot_id"
+#define NET_SPACE "/proc/self/ns/net"
+
+static char record_path[PATH_MAX]; /* "" = nothing is recorded */
+
+/* One line without its end: where the numbers of interfaces and features mean what they mean here. */
+static int place(char *text, size_t size)
+{
+	char boot[64] = "";
+	struct stat net;
+	FILE *f = fopen(BOOT_ID, "re");
+
+	if (f == NULL)
+		return -errno;
+	if (fscanf(f, "%63s", boot) != 1)
+		boot[0] = '\0';
+	fclose(f);
+	if (boot[0] == '\0' || stat(NET_SPACE, &net) < 0)
+		return -ENODATA;
+	snprintf(text, size, "boot %s net %llu", boot, (unsigned long long)net.st_ino);
+	return 0;
+}
+
+static void write_lines(FILE *f, const char *where)
+{
+	const struct interface *i;
+
+	fprintf(f, "%s\n", where);
+	LIST_FOREACH (i, &interfaces, entry) {
+		fprintf(f, "%u %s", i->index, i->name);
+		for (unsigned b = 0; b < BLOCKS_MAX; b++)
+			fprintf(f, " %x", i->off.on[b]);
+		fprintf(f, "\n");
+	}
+}
+
+/* The file as `interfaces` is now; none without any. -errno: it is as it was. */
+static int record(void)
+{
+	char text[128], fresh[PATH_MAX + 8];
+	FILE *f;
+	int rc;
+
+	if (record_path[0] == '\0')
+		return 0;
+	if (LIST_EMPTY(&interfaces))
+		return unlink(record_path) < 0 && errno != ENOENT ? -errno : 0;
+	rc = place(text, sizeof(text));
+	if (rc != 0)
+		return rc;
+	snprintf(fresh, sizeof(fresh), "%s.new", record_path);
+	f = fopen(fresh, "we");
+	if (f == NULL)
+		return -errno;
+	write_lines(f, text);
+	rc = ferror(f) != 0 ? -EIO : 0;
+	/* No fsync: what would lose the file loses the kernel's state too. */
+	if (fclose(f) != 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && rename(fresh, record_path) < 0)
+		rc = -errno;
+	if (rc != 0)
+		unlink(fresh);
+	return rc;
+}
+
+/* One line of the file; false: it is none, or its interface is not there any more. */
+static bool undo_line(char *line)
+{
+	struct features f = {.blocks = 0};
+	char *save = NULL, *word = strtok_r(line, " \n", &save);
+	unsigned long index = word != NULL ? strtoul(word, NULL, 10) : 0;
+	const char *name = strtok_r(NULL, " \n", &save);
+	unsigned count;
+
+	if (index == 0 || name == NULL || strlen(name) >= IFNAMSIZ || if_nametoindex(name) != index)
+		return false;
+	for (unsigned b = 0; b < BLOCKS_MAX && (word = strtok_r(NULL, " \n", &save)) != NULL; b++)
+		f.on[b] = (uint32_t)strtoul(word, NULL, 16);
+	if (feature_count(name, &count) != 0)
+		return false;
+	f.blocks = (count + 31) / 32;
+	return features_set(name, &f, true) >= 0;
+}
+
+unsigned netdev_recover(const char *path)
+{
+	char where[128], line[256];
+	unsigned n = 0;
+	FILE *f;
+
+	snprintf(record_path, sizeof(record_path), "%s", path);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (place(where, sizeof(where)) == 0 && fgets(line, sizeof(line), f) != NULL &&
+		strncmp(line, where, strlen(where)) == 0 && line[strlen(where)] == '\n') {
+		while (fgets(line, sizeof(line), f) != NULL)
+			n += undo_line(line);
+	}
+	fclose(f);
+	unlink(path);
+	return n;
+}
+
+/* ---- switching ------------------------------------------------------------------------------- */
+
 static struct interface *find(const char *name)
 {
 	struct interface *i;
@@ -276,12 +391,14 @@ static int switch_off(struct interface *i, bool xdp_free)
 			close(i->xdp_fd);
 		i->xdp_fd = -1;
 	}
-	if (rc == 0)
-		rc = features_set(i->name, &on, false);
 	/* Also what somebody has switched on since an earlier bridge came. */
-	for (unsigned b = 0; b < BLOCKS_MAX && rc >= 0; b++)
+	for (unsigned b = 0; b < BLOCKS_MAX && rc == 0; b++)
 		i->off.on[b] |= on.on[b];
 	i->off.blocks = on.blocks;
+	if (rc == 0)
+		rc = record();
+	if (rc == 0)
+		rc = features_set(i->name, &on, false);
 	if (i->xdp_fd < 0 && xdp_free && is_veth(i->name)) {
 		i->xdp_fd = pass_all(i->name);
 		if (rc == 0 && i->xdp_fd < 0)
@@ -318,4 +435,6 @@ void netdev_offloads_back(const char *name)
 		features_set(i->name, &i->off, true);
 	LIST_REMOVE(i, entry);
 	free(i);
+	/* If that fails the next start switches on what is on. */
+	(void)record();
 }

@@ -8,7 +8,9 @@
  *
  * Offloads. A kernel that merges received segments (GRO, LRO) or leaves segmentation for later (TSO, GSO) hands
  * out frames of up to 64 KiB, which no hub can carry. They are switched off while some bridge uses the interface
- * and switched on again, those that were, behind the last one. A process that is killed cannot do the latter.
+ * and switched on again, those that were, behind the last one. A process that is killed cannot do the latter: so
+ * they are written to a file before, and the next one does it (netdev_recover). What cannot be written down is
+ * not switched.
  *
  * A veth is special: what it receives was never on a wire, and its other end, which may be in a namespace that we
  * cannot reach, decides about segmentation. That end segments as long as this one carries an XDP program; so
@@ -38,6 +40,12 @@ enum netdev_state {
 };
 /* Any thread. */
 enum netdev_state netdev_state(const char *name);
+
+/*
+ * Switches on again what a process that was killed had switched off, as `path` says, and from now on writes
+ * there what is off. The number of interfaces. Once, before the first bridge opens.
+ */
+unsigned netdev_recover(const char *path);
 
 /*
  * Offloads off, once more. `xdp_free`: nobody else wants its place for an XDP program. 0, or -errno: some stay on.

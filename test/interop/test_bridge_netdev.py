@@ -94,6 +94,50 @@ def test_offloads_are_off_and_come_back(lab, balanced):  # pylint: disable=unuse
     bridges.delete(lab.server, "DEFAULT", "kept")
 
 
+def test_offloads_come_back_after_a_kill(lab):
+    """What a killed daemon left off is on again when the next one has let go of it, and at once if that one has no use for it."""
+    server, record = lab.nodes["server"], lab.server.state / "offloads"
+    def ours():
+        now = features(server, "veth0")
+        return [now["generic-receive-offload"], now["generic-segmentation-offload"], now["tcp-segmentation-offload"]]
+    rest = features(server, "veth0")
+    assert all(ours()) and not record.exists()
+    bridges.create_device(lab.server, "DEFAULT", "net_af_packet0,iface=veth0", "veth")
+    assert not any(ours()) and "veth0" in record.read_text("utf-8")
+    for _ in range(2):
+        lab.server.kill()
+        assert not any(ours())
+        lab.server.start()
+        bridges.wait_up(lab.server, "veth")
+        assert not any(ours())
+        assert "offloads of 1 kernel interfaces" in lab.server.log()
+    bridges.delete(lab.server, "DEFAULT", "veth")
+    assert features(server, "veth0") == rest and not record.exists()
+    # The same without a bridge at the next start, and a record of another boot, which says nothing here.
+    bridges.create_device(lab.server, "DEFAULT", "net_af_packet0,iface=veth0", "veth")
+    lab.server.kill()
+    written = record.read_text("utf-8")
+    record.write_text(re.sub("^boot ....", "boot 0000", written), encoding="utf-8")
+    offline = [*lab.server.state.glob("directory*")]
+    kept = {path: path.read_bytes() for path in offline}
+    for path in offline:
+        path.unlink()
+    for text, on in ((record.read_text("utf-8"), False), (written, True)):
+        record.write_text(text, encoding="utf-8")
+        lab.server.start()
+        assert all(ours()) == on and not record.exists()
+        lab.server.kill()
+    for path in lab.server.state.glob("directory*"):
+        path.unlink()
+    for path, data in kept.items():
+        path.write_bytes(data)
+    lab.server.start()
+    bridges.wait_up(lab.server, "veth", "near")
+    bridges.delete(lab.server, "DEFAULT", "veth")
+    assert features(server, "veth0") == rest
+    lab.near.take()
+
+
 def test_default_offloads(lab, veth, balanced):  # pylint: disable=unused-argument
     """Ping and TCP both ways with a kernel that leaves checksums and segments to hardware."""
     assert veth["Driver"] == "net_af_packet" and not veth["Note"]
