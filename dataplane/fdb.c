@@ -407,8 +407,8 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
  */
 static bool refresh(const struct learning *l, uint64_t seen)
 {
-	struct fdb_probe p = fdb_probe(
-		atomic_load_explicit(&l->fdb->cur, memory_order_acquire), l->h);
+	struct fdb_probe p =
+		fdb_probe(atomic_load_explicit(&l->fdb->cur, memory_order_acquire), l->h);
 
 	for (unsigned i = 0; i < 2 * FDB_BUCKET_SLOTS; i++) {
 		struct fdb_slot *s = &p.bucket[i / FDB_BUCKET_SLOTS]->slot[i % FDB_BUCKET_SLOTS];

@@ -160,8 +160,8 @@ static void ethdev_tx_burst(
 		mbufs[k++] = m;
 	}
 	if (likely(k > 0))
-		taken = rte_eth_tx_burst(b->device_id, b->local[lcore_index(lc)].tx_queue, mbufs,
-			(uint16_t)k);
+		taken = rte_eth_tx_burst(
+			b->device_id, b->local[lcore_index(lc)].tx_queue, mbufs, (uint16_t)k);
 	if (likely(taken == k && broadcast == 0))
 		sent = (struct stats_traffic){.unicast_frames = k, .unicast_bytes = bytes};
 	else
