@@ -20,6 +20,7 @@ struct config_reader {
 	void (*report)(void *ctx, const char *line);
 	void *ctx;
 	unsigned errors;
+	bool keeps; /* the word for a secret that stays as it is means something: directory_kept() */
 };
 
 /*

@@ -18,6 +18,7 @@
 #include "controlplane/log.h"
 #include "controlplane/notice_log.h"
 #include "controlplane/notify.h"
+#include "controlplane/reload.h"
 #include "dataplane/grace.h"
 #include "dataplane/hub.h"
 #include "dataplane/lcore.h"
@@ -179,6 +180,10 @@ static void end_at_once(int)
 
 static void signal_caught(evutil_socket_t number, short, void *)
 {
+	if (number == SIGHUP && !control.stopping) {
+		reload_all();
+		return;
+	}
 	for (unsigned i = 0; i < SIGNAL_CNT; i++) {
 		if (control.signals[i] == NULL)
 			continue;

@@ -247,3 +247,34 @@ void directory_hub_put(struct directory_hub *hub)
 	/* There is room: it was here before, and the index never shrinks. */
 	name_index_put(&directory_now.hub_index, &hub->index, hub->name);
 }
+
+void directory_hub_adopt(struct directory_hub *hub, struct directory_hub *from)
+{
+	struct directory_users old_users = TAILQ_HEAD_INITIALIZER(old_users);
+	struct directory_groups old_groups = TAILQ_HEAD_INITIALIZER(old_groups);
+	struct name_index users = hub->user_index, groups = hub->group_index;
+	uint32_t user_cnt = hub->user_cnt, group_cnt = hub->group_cnt;
+	struct directory_user *user, *old;
+
+	TAILQ_FOREACH (user, &from->users, entry) {
+		old = directory_user_find(hub, user->name);
+		if (old == NULL)
+			continue;
+		user->login_cnt = old->login_cnt;
+		user->last_login_ms = old->last_login_ms;
+	}
+	TAILQ_CONCAT(&old_users, &hub->users, entry);
+	TAILQ_CONCAT(&hub->users, &from->users, entry);
+	TAILQ_CONCAT(&from->users, &old_users, entry);
+	hub->user_index = from->user_index;
+	hub->user_cnt = from->user_cnt;
+	from->user_index = users;
+	from->user_cnt = user_cnt;
+	TAILQ_CONCAT(&old_groups, &hub->groups, entry);
+	TAILQ_CONCAT(&hub->groups, &from->groups, entry);
+	TAILQ_CONCAT(&from->groups, &old_groups, entry);
+	hub->group_index = from->group_index;
+	hub->group_cnt = from->group_cnt;
+	from->group_index = groups;
+	from->group_cnt = group_cnt;
+}

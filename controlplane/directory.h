@@ -26,6 +26,7 @@ struct sockaddr_storage;
 #define DIRECTORY_NAME_BYTES 256u /* hub and user names: 1..255 bytes + NUL */
 #define DIRECTORY_HASH_BYTES 20u
 #define DIRECTORY_TEXT_BYTES 4096u /* real name and note */
+#define DIRECTORY_KEPT	     "kept" /* in place of a secret, in a text that was given out: as it is */
 
 /* hub.md section 2; reference limits of the product. */
 #define DIRECTORY_HUBS_MAX     4096u

@@ -77,6 +77,8 @@ static struct directory_change *change_new(struct directory_hub *hub)
 /* -EBUSY while anything of the hub is on its way; its users' changes then leave a gap. */
 static int whole_hub_free(struct directory_hub *hub)
 {
+	if (store_frozen())
+		return -EBUSY;
 	if (hub->user_changes > 0)
 		hub->wanted_ms = directory_now_ms();
 	return hub->changing || hub->user_changes > 0 ? -EBUSY : 0;
@@ -88,7 +90,8 @@ static int user_free(const struct directory_hub *hub, const char *name)
 	const struct directory_change *c;
 	int64_t waited = directory_now_ms() - hub->wanted_ms;
 
-	if (hub->changing || (hub->wanted_ms != 0 && waited >= 0 && waited < WANTED_MS))
+	if (store_frozen() || hub->changing ||
+		(hub->wanted_ms != 0 && waited >= 0 && waited < WANTED_MS))
 		return -EBUSY;
 	TAILQ_FOREACH (c, &users, entry)
 		if (c->hub == hub && strcasecmp(c->user, name) == 0)
@@ -308,7 +311,7 @@ void directory_settings_free(struct directory_settings *s)
 }
 
 /* The hub has them now; what it owned before is gone. */
-static void settings_put(struct directory_hub *hub, struct directory_settings *s)
+void directory_settings_put(struct directory_hub *hub, struct directory_settings *s)
 {
 	hub->online = s->online;
 	hub->no_enum = s->no_enum;
@@ -332,7 +335,7 @@ static void settings_keep(struct directory_change *c)
 
 static void settings_undo(struct directory_change *c)
 {
-	settings_put(c->hub, &c->before);
+	directory_settings_put(c->hub, &c->before);
 }
 
 int directory_change_settings(
@@ -350,7 +353,7 @@ int directory_change_settings(
 		free(c);
 		return -ENOMEM;
 	}
-	settings_put(hub, s);
+	directory_settings_put(hub, s);
 	begin(c, &object, settings_keep, settings_undo, out);
 	return 0;
 }
@@ -378,7 +381,7 @@ int directory_change_hub_create(const char *name, struct directory_settings *s, 
 
 	if (rc == 0) {
 		c->hub->max_macs = max_macs;
-		settings_put(c->hub, s);
+		directory_settings_put(c->hub, s);
 		rc = directory_hub_start(c->hub);
 		if (rc != 0) {
 			directory_hub_take(c->hub);

@@ -49,6 +49,8 @@ struct directory_settings {
 /* A copy of what is set, to be changed and given to the next, or freed. -ENOMEM. */
 int directory_settings_get(const struct directory_hub *hub, struct directory_settings *out);
 void directory_settings_free(struct directory_settings *s);
+/* Into the hub, and no further; what it owned is freed. Takes what *s owns. */
+void directory_settings_put(struct directory_hub *hub, struct directory_settings *s);
 /* Takes what *s owns, unless -EBUSY or -ENOMEM. */
 int directory_change_settings(
 	struct directory_hub *hub, struct directory_settings *s, struct directory_change **out);

@@ -33,12 +33,15 @@ static bool all_write(FILE *f, const struct directory *d, const struct directory
 static int all_read(struct config_reader *r, const config_setting_t *value, struct directory *d,
 	const struct directory_object *)
 {
-	uint64_t journal = d->journal;
+	struct directory old;
 	int rc;
 
-	directory_free(d);
+	directory_move(&old, d);
 	rc = directory_root_read(r, value, d);
-	d->journal = journal;
+	if (rc == 0)
+		directory_kept_fill(r, d, &old);
+	d->journal = old.journal;
+	directory_free(&old);
 	return rc;
 }
 

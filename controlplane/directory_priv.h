@@ -39,6 +39,12 @@ void directory_take_hub(struct directory *d, struct directory_hub *hub);
 void directory_hub_replace(struct directory *d, struct directory_hub *old, struct directory_hub *by,
 	struct directory_hub *next);
 
+/*
+ * Everything of `from` that has objects of its own goes to `hub`, whose own goes away with `from`: users and groups. What
+ * is known of a user since the start stays with the name.
+ */
+void directory_hub_adopt(struct directory_hub *hub, struct directory_hub *from);
+
 /* As directory_load(), into `d`, which is empty and stays so on error. Any thread. */
 int directory_read_file(const char *path, void (*report)(void *ctx, const char *line), void *ctx,
 	struct directory *d);

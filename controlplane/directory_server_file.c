@@ -11,7 +11,7 @@
 static bool read_hash(struct config_reader *r, const config_setting_t *group, const char *name,
 	const char *text, uint8_t out[DIRECTORY_HASH_BYTES])
 {
-	if (directory_hash_parse(text, out))
+	if (directory_kept(r, text, out) || directory_hash_parse(text, out))
 		return true;
 	config_reader_error(
 		r, config_reader_member(group, name), "should be 40 hexadecimal digits");

@@ -76,6 +76,13 @@ void directory_read_value(struct config_reader *r, const config_setting_t *group
 /* Member `name`, a group; NULL if absent or reported. */
 const config_setting_t *directory_read_group(
 	struct config_reader *r, const config_setting_t *parent, const char *name);
+/*
+ * True if `text` is DIRECTORY_KEPT where that means something: the hash is then a mark that directory_kept_fill() looks
+ * for, which takes the one of the same object in `old`, and reports where there is none.
+ */
+bool directory_kept(
+	const struct config_reader *r, const char *text, uint8_t out[DIRECTORY_HASH_BYTES]);
+void directory_kept_fill(struct config_reader *r, struct directory *d, const struct directory *old);
 /* 40 hexadecimal digits. */
 bool directory_hash_parse(const char *text, uint8_t out[DIRECTORY_HASH_BYTES]);
 

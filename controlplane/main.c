@@ -26,6 +26,7 @@
 #include "controlplane/metrics.h"
 #include "controlplane/notify.h"
 #include "controlplane/options.h"
+#include "controlplane/reload.h"
 #include "controlplane/slow.h"
 #include "controlplane/state.h"
 #include "controlplane/store.h"
@@ -357,6 +358,7 @@ int main(int argc, char *argv[])
 			fprintf(stderr, "patchbayd: log.file %s: %s\n", config->log_file,
 				strerror(-rc));
 		} else {
+			reload_init(config, config_path(&options));
 			rc = run(config, &plan);
 			log_notice("main", rc == 0 ? "ended" : "ends: it could not start");
 			log_fini();

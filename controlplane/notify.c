@@ -40,6 +40,11 @@ void notify_ready(void)
 	notify("READY=1");
 }
 
+void notify_reloading(void)
+{
+	notify("RELOADING=1");
+}
+
 void notify_stopping(void)
 {
 	notify("STOPPING=1");

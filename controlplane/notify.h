@@ -7,6 +7,8 @@
  * describes it), nothing if there is none. Never blocks.
  */
 void notify_ready(void);
+/* Followed by notify_ready() when it is over. */
+void notify_reloading(void);
 void notify_stopping(void);
 
 #endif

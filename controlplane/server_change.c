@@ -163,6 +163,55 @@ int server_change_listener(
 	return 0;
 }
 
+/* What a port should be: the directory's word, else patchbay.cfg's. False: there should be none. */
+static bool wanted(uint16_t port, bool *enabled)
+{
+	const struct config_listener *conf = configured(port);
+	struct directory_listener entry;
+
+	if (entry_find(port, &entry)) {
+		*enabled = entry.enabled;
+		return !entry.removed;
+	}
+	*enabled = conf != NULL && conf->enabled;
+	return conf != NULL;
+}
+
+static void listener_renew(uint16_t port)
+{
+	bool enabled, there = wanted(port, &enabled);
+	int rc = 0;
+
+	if (!there && listening(port))
+		rc = listener_remove(port);
+	else if (there && !listening(port))
+		rc = listener_add(port, enabled);
+	else if (there)
+		rc = listener_enable(port, enabled);
+	if (rc != 0)
+		log_warning("listener", "TCP port %u: %s", port, strerror(-rc));
+}
+
+void server_listeners_renew(void)
+{
+	const struct config *config = control_config();
+	struct directory_listener entry;
+	uint16_t ports[LISTENERS_MAX];
+	struct listener_info info;
+	unsigned cnt = 0;
+
+	while (cnt < LISTENERS_MAX && listener_get(cnt, &info))
+		ports[cnt++] = info.port;
+	for (unsigned i = 0; i < cnt; i++)
+		listener_renew(ports[i]);
+	for (unsigned i = 0; i < config->listener_cnt; i++)
+		if (!listening(config->listeners[i].port))
+			listener_renew(config->listeners[i].port);
+	for (unsigned i = 0; directory_listener_get(i, &entry); i++)
+		if (!listening(entry.port))
+			listener_renew(entry.port);
+}
+
 bool server_change_done(const struct server_change *c, int *error)
 {
 	*error = c->error;

@@ -33,4 +33,7 @@ bool server_change_done(const struct server_change *change, int *error);
 /* The change goes on without its caller. NULL is fine. */
 void server_change_forget(struct server_change *change);
 
+/* Opens, closes, switches listeners as patchbay.cfg and the directory now have it. Nothing is written down. */
+void server_listeners_renew(void);
+
 #endif

@@ -66,6 +66,8 @@ static struct {
 	uint64_t torn; /* at the end of the last segment, as loaded */
 	struct store_identity file;
 	bool committing, folding, looking, fold_wanted;
+	bool frozen; /* store_freeze() */
+	void (*calm)(void);
 	struct commit commit;
 	struct fold_job fold;
 	struct look_job look;
@@ -260,6 +262,17 @@ static void tell_settled(void)
 		store.settled[i]();
 }
 
+/* Frozen, and nothing is on its way any more. */
+static void calm_look(void)
+{
+	void (*calm)(void) = store.calm;
+
+	if (calm == NULL || store.committing || store.waiting != NULL || store.folding)
+		return;
+	store.calm = NULL;
+	calm();
+}
+
 static void commit_work(struct slow_job *job)
 {
 	struct commit *c = (struct commit *)job;
@@ -321,6 +334,7 @@ static void commit_done(struct slow_job *job)
 	if (store.fold_wanted)
 		fold_begin();
 	commit_begin();
+	calm_look();
 }
 
 /* Takes all that waits into one sync, unless one is under way. */
@@ -382,21 +396,26 @@ static int append(const char *text, size_t size)
 	return 0;
 }
 
+void store_record(struct store_request *request, const char *text, size_t size)
+{
+	request->next = NULL;
+	request->error = text == NULL ? -errno : append(text, size);
+	*store.waiting_tail = request;
+	store.waiting_tail = &request->next;
+	commit_begin();
+}
+
 void store_change(
 	struct store_request *request, const struct directory_object *objects, unsigned cnt)
 {
 	size_t size;
 	char *text = directory_objects_write(objects, cnt, &size);
 
-	request->next = NULL;
-	request->error = text == NULL ? -errno : append(text, size);
+	store_record(request, text, size);
 	if (text != NULL) {
 		explicit_bzero(text, size);
 		free(text);
 	}
-	*store.waiting_tail = request;
-	store.waiting_tail = &request->next;
-	commit_begin();
 }
 
 void store_save(struct store_request *request)
@@ -462,6 +481,7 @@ static void fold_done(struct slow_job *job)
 	tell_settled();
 	if (store.flushers != NULL)
 		fold_begin();
+	calm_look();
 }
 
 /* Now, or when the commit under way is over: the open segment is closed for it. */
@@ -470,7 +490,7 @@ static void fold_begin(void)
 	struct fold_job *f = &store.fold;
 
 	store.fold_wanted = store.committing;
-	if (store.committing || store.folding || !store.loaded)
+	if (store.committing || store.folding || store.frozen || !store.loaded)
 		return;
 	f->flushers = store.flushers;
 	store.flushers = NULL;
@@ -522,7 +542,7 @@ static void look_done(struct slow_job *job)
 	struct look_job *l = (struct look_job *)job;
 
 	store.looking = false;
-	if (store.folding)
+	if (store.folding || store.frozen)
 		return;
 	edited(!store_same(&l->seen, &store.file));
 	if (!store.status.edited && store.closed_bytes + store.open_bytes > 0 &&
@@ -532,7 +552,7 @@ static void look_done(struct slow_job *job)
 
 static void watch_due(evutil_socket_t, short, void *)
 {
-	if (store.looking || store.folding)
+	if (store.looking || store.folding || store.frozen)
 		return;
 	store.looking = true;
 	store.look.job.work = look_work;
@@ -543,6 +563,45 @@ static void watch_due(evutil_socket_t, short, void *)
 static void quiet_due(evutil_socket_t, short, void *)
 {
 	fold_begin();
+}
+
+/* ---- for store_reload.c ------------------------------------------------------------------------ */
+
+bool store_frozen(void)
+{
+	return store.frozen;
+}
+
+void store_freeze(void (*calm)(void))
+{
+	store.frozen = true;
+	store.calm = calm;
+	calm_look();
+}
+
+void store_thaw(const struct store_identity *file)
+{
+	store.frozen = false;
+	if (file != NULL) {
+		store.file = *file;
+		edited(false);
+	}
+	tell_settled();
+	if (store.flushers != NULL || store.fold_wanted)
+		fold_begin();
+	else if (store.closed_bytes + store.open_bytes > 0)
+		fold_soon();
+}
+
+void store_base(struct store_base *out)
+{
+	out->dir = store.dir;
+	out->file = store.file;
+}
+
+void store_beside(struct slow_job *job)
+{
+	slow_pool_submit(&fold_pool, job);
 }
 
 void store_status(struct store_status *out)

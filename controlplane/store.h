@@ -75,6 +75,24 @@ int store_save_now(void);
  * functions at most, each once, for good. */
 void store_on_settled(void (*settled)(void));
 
+/*
+ * Reads the directory again, beside what runs: directory.cfg as somebody edited it, with the journal on top, or the
+ * directory as it stands with the objects of `record` put into it (directory_object.h). When all of it is right it is in
+ * force, made durable before where it is a record: sessions of hubs that stay go on, hubs that are no more end
+ * (directory_apply.h). When anything is wrong nothing changes. Other changes wait meanwhile: one at a time.
+ */
+struct store_reload {
+	/* Control thread. 0, -EINVAL: see `report`, -ESTALE: edited, so that a record has nothing to stand on. */
+	void (*done)(struct store_reload *reload, int error);
+	char *record; /* malloc'ed, the reload's from here on; NULL: the file */
+	char *report; /* malloc'ed, done() frees: what is wrong, a line each; or NULL */
+	void *state;  /* the caller's */
+};
+/* -EBUSY: one is under way. */
+int store_reload_begin(struct store_reload *reload);
+/* Changes of the directory are not to begin now: again in a moment. */
+bool store_frozen(void);
+
 /* How things stand, for an administrator. */
 struct store_status {
 	bool edited;		/* somebody else wrote directory.cfg; it waits to be read */

@@ -28,6 +28,25 @@ bool store_same(const struct store_identity *a, const struct store_identity *b);
 int store_put_over(const char *dir, const char *name, unsigned mode, const void *bytes,
 	unsigned long size, unsigned versions, const struct store_identity *expected);
 
+/* ---- store.c, for store_reload.c ------------------------------------------------------------- */
+
+struct slow_job;
+
+struct store_base {
+	const char *dir;
+	struct store_identity file; /* as read or written last */
+};
+
+/* No fold, and no change through the ways that look at store_frozen(); calm() when the last is answered. */
+void store_freeze(void (*calm)(void));
+/* `file`: what was read (NULL: as before). */
+void store_thaw(const struct store_identity *file);
+void store_base(struct store_base *out);
+/* On the thread that folds. */
+void store_beside(struct slow_job *job);
+/* As store_change(), a record's text that is there already; NULL: refused with errno. */
+void store_record(struct store_request *request, const char *text, size_t size);
+
 /* ---- store_segments.c: the segments of the journal ------------------------------------------- */
 
 /* The open segment. One thread at a time. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "controlplane/store.h"
 #include "drivers/session/wire/wire_error.h"
 
 int admin_fail(struct admin_call *call, int code, const char *fmt, ...)
@@ -226,6 +227,9 @@ int admin_call_step(struct admin_call *call, unsigned rows, size_t output_max)
 {
 	int rc;
 
+	/* The directory is being read anew: whoever wants to change it is next. */
+	if (call->steps == 0 && call->method->effect == ADMIN_EFFECT_STORED && store_frozen())
+		return ADMIN_WAIT;
 	call->row_budget = rows;
 	call->output_max = output_max;
 	rc = call->method->step(call);

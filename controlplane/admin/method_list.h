@@ -40,6 +40,7 @@
 	X(get_admin_msg)                  \
 	X(get_bridge_support)             \
 	X(get_caps)                       \
+	X(get_config)                     \
 	X(get_connection_info)            \
 	X(get_default_hub_admin_options)  \
 	X(get_group)                      \
@@ -60,7 +61,9 @@
 	X(patchbay_get_stats)             \
 	X(patchbay_get_store)             \
 	X(patchbay_quiesce)               \
+	X(patchbay_reload)                \
 	X(set_ac_list)                    \
+	X(set_config)                     \
 	X(set_group)                      \
 	X(set_hub)                        \
 	X(set_hub_admin_options)          \

@@ -112,6 +112,7 @@ struct ctl_run {
 	X(lcore)      \
 	X(udp)        \
 	X(listener)   \
+	X(store)      \
 	X(quiesce)    \
 	X(rpc)        \
 	X(watch)      \

@@ -267,6 +267,24 @@ void store_status(struct store_status *out)
 	*out = (struct store_status){.changes = fakes.saves};
 }
 
+int store_reload_begin(struct store_reload *)
+{
+	return -EBUSY;
+}
+
+bool store_frozen(void)
+{
+	return false;
+}
+
+char *directory_serialise(size_t *size)
+{
+	char *text = strdup("password_hash = \"0123\"; secret = \"x\"; note = \"n\";");
+
+	*size = text == NULL ? 0 : strlen(text);
+	return text;
+}
+
 void store_on_settled(void (*)(void))
 {
 }

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The directory on the disk: killed, full, edited by hand, read again, large; and what was answered is there."""
+
+import json
+import os
+import random
+import signal
+import socket
+import statistics
+import threading
+import time
+
+import pytest
+
+from lab import SERVER4, LabError, wait_for
+from lab.wireclient import LoginError, Session, connect
+
+pytestmark = pytest.mark.patchbay
+
+LONG = bool(os.environ.get("PATCHBAY_LONG"))
+NAME, NOTE = "山田 太郎", "一行目\n二行目 \"引用\" \\ 円"
+
+
+class Socket:
+    """One connection to the admin socket, one call after the other."""
+
+    def __init__(self, lab):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(str(lab.server.state / "admin.sock"))
+        self.file = self.sock.makefile("rb")
+
+    def call(self, method, **params):
+        """The result; LabError if it was refused, OSError or ValueError if the daemon has gone."""
+        self.sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
+        got = json.loads(self.file.readline())
+        if "error" in got:
+            raise LabError(f"{method}: {got['error']}")
+        return got["result"]
+
+    def close(self):
+        """Both files."""
+        self.file.close()
+        self.sock.close()
+
+
+@pytest.fixture(name="lab")
+def fixture_lab(make_lab):
+    """A server that runs."""
+    lab = make_lab()
+    lab.server.start()
+    return lab
+
+
+def user(name, **more):
+    """Parameters of CreateUser and SetUser."""
+    return {"HubName_str": "DEFAULT", "Name_str": name, "AuthType_u32": 1, "Auth_Password_str": "pw", **more}
+
+
+def users(lab, hub="DEFAULT"):
+    """Names and notes of the hub's users."""
+    return {u["Name_str"]: u for u in lab.server.rpc("EnumUser", HubName_str=hub)["UserList"]}
+
+
+def hubs(lab):
+    """Their names."""
+    return [h["HubName_str"] for h in lab.server.rpc("EnumHub")["HubList"]]
+
+
+def cpu_ns(lab):
+    """What the daemon's control thread and the store's two have computed; the disk's moods do not count."""
+    tasks = f"/proc/{lab.server.process.pid}/task"
+    total = 0
+    for tid in os.listdir(tasks):
+        with open(f"{tasks}/{tid}/comm", encoding="utf-8") as f:
+            mine = f.read().startswith(("pb-store", "pb-fold")) or int(tid) == lab.server.process.pid
+        if mine:
+            with open(f"{tasks}/{tid}/schedstat", encoding="utf-8") as f:
+                total += int(f.read().split()[0])
+    return total
+
+
+def test_cost_does_not_grow(lab):
+    """Users one by one over one connection; the last cost no more than the first, and a change is quick."""
+    count, parts = 9000 if LONG else 1500, 3
+    admin, took, cost = Socket(lab), [], []
+    for part in range(parts):
+        began = cpu_ns(lab)
+        for i in range(part * count // parts, (part + 1) * count // parts):
+            admin.call("CreateUser", **user(f"u{i}"))
+        cost.append((cpu_ns(lab) - began) / (count / parts) / 1e3)
+    print(f"us of CPU for a user: {cost}")
+    assert 0 < cost[-1] < 1.6 * cost[0] + 100
+    for i in range(0, count, count // 100):
+        began = time.monotonic()
+        admin.call("SetUser", **user(f"u{i}", Note_utf="changed"))
+        took.append(time.monotonic() - began)
+    assert statistics.median(took) < 0.05
+    state = admin.call("PatchbayGetStore")
+    assert state["Changes_u64"] >= count and state["Refused_u64"] == 0
+    admin.close()
+    lab.server.kill()
+    lab.server.start()
+    assert len([n for n in users(lab) if n.startswith("u")]) == count
+
+
+def change_until_gone(lab, number, answered):
+    """One administrator: creates, changes and deletes users of its own; remembers what was answered last."""
+    serial = 0
+    try:
+        admin = Socket(lab)  # closed by the daemon's end
+        while True:
+            name = f"c{number}-{serial % 7}"
+            gone = answered.get(name, (None, None))[0] is None
+            note = f"{serial} " + "x" * random.randrange(300)
+            answered[name] = (answered.get(name, (None, None))[0], "?")
+            if gone:
+                admin.call("CreateUser", **user(name, Note_utf=note, Realname_utf=note))
+                answered[name] = (note, None)
+            elif serial % 3 == 0:
+                admin.call("DeleteUser", HubName_str="DEFAULT", Name_str=name)
+                answered[name] = (None, None)
+            else:
+                admin.call("SetUser", **user(name, Note_utf=note, Realname_utf=note))
+                answered[name] = (note, None)
+            serial += 1
+    except (OSError, ValueError):
+        pass  # killed: one change may be there or not
+
+
+def test_killed_at_random(lab):
+    """Four administrators change without pause, kill -9: every answered change is there, and no half of one."""
+    answered = [{} for _ in range(4)]
+    for _ in range(12 if LONG else 3):
+        threads = [threading.Thread(target=change_until_gone, args=(lab, i, answered[i])) for i in range(4)]
+        for t in threads:
+            t.start()
+        time.sleep(random.uniform(0.3, 1.5))
+        lab.server.kill()
+        for t in threads:
+            t.join()
+        lab.server.start()
+        found = users(lab)
+        for mine in answered:
+            for name, (note, open_end) in list(mine.items()):
+                there = found[name]["Note_utf"] if name in found else None
+                if open_end is None:
+                    assert there == note, name
+                elif name in found:  # whole, whichever it is
+                    shown = lab.server.rpc("GetUser", HubName_str="DEFAULT", Name_str=name)
+                    assert shown["Realname_utf"] == shown["Note_utf"]
+                mine[name] = (there, None)
+    assert sum(len(mine) for mine in answered) > 8
+
+
+def test_disk_full(make_lab):
+    """A change is refused with its reason, sessions and reading go on, and all is well with room again."""
+    lab = make_lab()
+    node, state = lab.nodes["server"], lab.server.state
+    state.mkdir(mode=0o700)
+    node.run("mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "none", state)
+    lab.server.starts = 1  # the folder is not ours to write into: a first start of the daemon's own
+    lab.server.write_config()
+    lab.server.start(wait=False)
+
+    def ctl(*argv, ok=True):
+        done = node.run(lab.server.ctl_path, "--socket", state / "admin.sock", *argv, check=False)
+        assert (done.returncode == 0) == ok, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    wait_for("ready", lambda: node.run(lab.server.ctl_path, "--socket", state / "admin.sock", "status",
+                                       check=False).returncode == 0, 20)
+    ctl("user", "create", "DEFAULT", "alice", "--password", "alicepw")
+    session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "alice", "alicepw")
+    node.run("sh", "-c", f"head -c 2000000 /dev/zero > {state}/filler", check=False)
+    said = ctl("user", "create", "DEFAULT", "lost", "--note", "n" * 4000, "--password", "x", ok=False)
+    for _ in range(20):  # a page of the journal may have had room
+        if "nothing was changed" in said:
+            break
+        said = ctl("user", "set", "DEFAULT", "alice", "--note", "n" * 4000, ok=False)
+    assert "nothing was changed" in said and "No space left" in said
+    assert "lost" not in ctl("user", "list", "DEFAULT")
+    assert session.name in ctl("session", "list", "DEFAULT")
+    node.run("mount", "-o", "remount,ro", state, check=False)
+    node.run("rm", "-f", f"{state}/filler", check=False)
+    node.run("mount", "-o", "remount,rw", state)
+    node.run("rm", "-f", f"{state}/filler")
+    ctl("user", "create", "DEFAULT", "found", "--password", "x")
+    session.close()
+    lab.server.kill()
+    lab.server.process = node.spawn(lab.server.daemon, "--config", lab.server.config, "--state", state, log="again.log")
+    wait_for("ready again", lambda: node.run(lab.server.ctl_path, "--socket", state / "admin.sock", "status",
+                                             check=False).returncode == 0, 20)
+    assert "found" in ctl("user", "list", "DEFAULT") and "lost" not in ctl("user", "list", "DEFAULT")
+
+
+def test_edited_and_read_again(lab):
+    """Edited by hand while it runs: noticed, kept; wrong: told, nothing changed; right: in force, sessions go on."""
+    file = lab.server.state / "directory.cfg"
+    session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "alice", "alicepw")
+    lab.server.rpc("CreateUser", **user("first"))
+    lab.server.rpc("Flush")  # now it is of the daemon's own hand
+    good = file.read_text("utf-8")
+    broken = good.replace('name = "alice"', 'nome = "alice"', 1)
+    file.write_text(broken, "utf-8")
+    lab.server.rpc("CreateUser", **user("meanwhile"))
+    with pytest.raises(LabError, match="somebody else wrote"):
+        lab.server.rpc("Flush")
+    assert lab.server.rpc("PatchbayGetStore")["Edited_bool"]
+    assert file.read_text("utf-8") == broken
+    with pytest.raises(LabError, match="nome"):
+        lab.server.rpc("PatchbayReload")
+    os.kill(lab.server.process.pid, signal.SIGHUP)
+    wait_for("told", lambda: "not read again" in lab.server.log(), 20)
+    assert "meanwhile" in users(lab) and "alice" in users(lab)
+
+    edited = good.replace("hubs = (\n", 'hubs = (\n\t{ name = "BYHAND"; users = ( { name = "eve"; auth = "password"; '
+                          'password = "evepw"; } ); },\n', 1)
+    file.write_text(edited, "utf-8")
+    os.kill(lab.server.process.pid, signal.SIGHUP)
+    wait_for("in force", lambda: "BYHAND" in hubs(lab), 20)
+    Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("BYHAND", "eve", "evepw").close()
+    assert session.name in [s["name"] for s in lab.server.sessions("DEFAULT")]
+    assert "meanwhile" in users(lab), "a change made since the edit"
+    lab.server.rpc("Flush")
+    assert "evepw" not in lab.server.stored() and "BYHAND" in file.read_text("utf-8")
+    # Gone from the file: gone with its sessions; the other hub's session does not notice.
+    text = file.read_text("utf-8")
+    begin = text.index('\t{\n\t\tname = "BYHAND"')
+    end = text.index("\n\t}", begin) + 3
+    end += text[end:].startswith(",\n") and 2
+    file.write_text((text[:begin] + text[end:]).replace(",\n\n);", "\n);"), "utf-8")
+    lab.server.rpc("PatchbayReload")
+    assert "BYHAND" not in hubs(lab)
+    assert session.name in [s["name"] for s in lab.server.sessions("DEFAULT")]
+    session.close()
+
+
+def test_listeners_read_again(lab):
+    """patchbay.cfg at SIGHUP: a port more, one less; wrong: told and kept."""
+    os.kill(lab.server.process.pid, signal.SIGHUP)
+    wait_for("read", lambda: "patchbay.cfg read again" in lab.server.log(), 20)
+    text = lab.server.config.read_text("utf-8")
+    lab.server.config.write_text(text + "\nnonsense = 1;\n", "utf-8")
+    os.kill(lab.server.process.pid, signal.SIGHUP)
+    wait_for("told", lambda: "nonsense" in lab.server.log() and "not taken" in lab.server.log(), 20)
+    lab.server.ports = [8888, 4433]
+    lab.server.write_config()
+    os.kill(lab.server.process.pid, signal.SIGHUP)
+    wait_for("in force", lambda: sorted(l["Ports_u32"] for l in lab.server.rpc("EnumListener")["ListenerList"])
+             == [4433, 8888], 20)
+    connect(lab.nodes["wire"], SERVER4, 4433).close()
+
+
+def test_config_get_and_set(lab):
+    """The text is given out without secrets, and taken back with them as they were."""
+    import base64  # pylint: disable=import-outside-toplevel
+    got = lab.server.rpc("GetConfig")
+    text = base64.b64decode(got["FileData_bin"]).decode()
+    assert got["FileName_str"] == "directory.cfg" and "alice" in text
+    assert '_hash = "kept"' in text and 'hash = "' not in text.replace('hash = "kept"', "")
+
+    def put(config):
+        lab.server.rpc("SetConfig", FileData_bin=base64.b64encode(config.encode()).decode())
+
+    put(text.replace('name = "alice";', f'name = "alice";\n note = "{NAME}";', 1))
+    assert users(lab)["alice"]["Note_utf"] == NAME
+    Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "alice", "alicepw").close()
+    with pytest.raises(LabError, match="there was none"):
+        put(text.replace('name = "alice";', 'name = "alicia";', 1))
+    with pytest.raises(LabError, match="include"):
+        put(text + "\n@include \"/etc/passwd\"\n")
+    with pytest.raises(LabError):
+        put("declare nothing")
+    lab.server.kill()
+    lab.server.start()
+    assert users(lab)["alice"]["Note_utf"] == NAME
+    Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "alice", "alicepw").close()
+
+
+def test_japanese_byte_for_byte(lab):
+    """Names and notes come back from JSON, the command line and the disk as they were given."""
+    ctl = [lab.server.ctl_path, "--socket", lab.server.state / "admin.sock"]
+    lab.nodes["server"].run(*ctl, "user", "create", "DEFAULT", NAME, "--password", "pw", "--note", NOTE)
+    for _ in range(2):
+        got = lab.server.rpc("GetUser", HubName_str="DEFAULT", Name_str=NAME)
+        assert (got["Name_str"], got["Note_utf"]) == (NAME, NOTE)
+        shown = lab.server.ctl("user", "show", "DEFAULT", NAME)
+        assert (shown["Name_str"], shown["Note_utf"]) == (NAME, NOTE)
+        lab.server.kill()
+        lab.server.start()
+    lab.server.rpc("Flush")
+    assert NAME in (lab.server.state / "directory.cfg").read_text("utf-8")
+    Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", NAME, "pw").close()
+    with pytest.raises(LoginError):
+        Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", NAME, "wrong")
