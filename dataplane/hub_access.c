@@ -318,10 +318,9 @@ unsigned burst_access(
 		return n;
 	for (unsigned i = 0; i < n; i++) {
 		if ((dropped >> i & 1) != 0) {
-			if (vec[i]->m != NULL) {
+			/* Its reference alone: of a flood the frame is the other devices', too. */
+			if (vec[i]->m != NULL)
 				rte_pktmbuf_free(vec[i]->m);
-				vec[i]->m = NULL;
-			}
 			continue;
 		}
 		at[k] = at[i];

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Access lists as frames meet them in a hub: the first pass drops before anybody is asked, the second says no to some
+ * receivers and not to others. References of flooded frames add up (the pool is whole at the end of each test).
+ */
+
+#include "dataplane/access.h"
+#include "test/unit/hub_bed.h"
+
+static struct access_rule rule(uint32_t flags, uint64_t src_mac)
+{
+	struct access_rule r = {.flags = flags, .slot = 1};
+
+	if (src_mac != 0) {
+		r.flags |= ACCESS_F_SRC_MAC;
+		r.src_mac = src_mac;
+		r.src_mac_mask = UINT64_C(0xffffffffffff);
+	}
+	return r;
+}
+
+static void rules(struct access_rule *rule, uint32_t cnt)
+{
+	struct access_conf conf = {.rules = rule, .rule_cnt = cnt};
+	struct access_set_conf set = {0};
+	struct access_set *made;
+
+	for (uint32_t i = 0; i < cnt; i++)
+		rule[i].slot = i + 1;
+	set.base = access_base_create(&conf);
+	assert_non_null(set.base);
+	made = access_set_create(&set);
+	access_base_put(set.base);
+	assert_non_null(made);
+	assert_int_equal(hub_set_access(hub, made), 0);
+}
+
+static void the_sender_is_enough(void **)
+{
+	struct access_rule list[] = {rule(ACCESS_F_DROP, MAC_A), rule(0, 0)};
+
+	join_and_learn();
+	rules(list, 2);
+	fake_port_clear(&b);
+	fake_port_clear(&c);
+	send_one(&a, FAKE_BROADCAST, MAC_A, false);
+	send_one(&a, MAC_B, MAC_A, true);
+	send_one(&b, MAC_C, MAC_B, false);
+	ASSERT_CNT(atomic_load(&a.cnt), 0, 1);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_ACCESS), 2);
+	assert_int_equal(hub_access_hits(hub, 1), 2);
+	assert_int_equal(hub_access_hits(hub, 2), 1);
+	assert_abc_books();
+}
+
+/* The rule about receivers lets b have it, and the one behind it nobody else: of sessions and of devices. */
+static void receivers_one_by_one(void **)
+{
+	struct access_rule list[] = {rule(0, MAC_A), rule(ACCESS_F_DROP, 0)};
+	static struct fake_port d, e;
+	struct fake_port *all[] = {&a, &b, &c, &d, &e};
+	struct send s = {.from = &a};
+
+	list[0].dst_who =
+		(struct access_who){.kind = ACCESS_WHO_NAME, .name = access_name_key("friend")};
+	fake_port_init(&d, hub, 0, PORT_F_MBUF);
+	fake_port_init(&e, hub, 0, PORT_F_MBUF);
+	b.port.party.user = access_name_key("friend");
+	join_and_learn();
+	join(&d);
+	join(&e);
+	rules(list, 2);
+	fake_port_clear(&b);
+	fake_port_clear(&c);
+	for (uint32_t i = 0; i < 20; i++)
+		add(&s, FAKE_BROADCAST, MAC_A, i);
+	for (unsigned backed = 0; backed < 2; backed++) {
+		s.backed = backed;
+		send_all(&s);
+	}
+	ASSERT_CNT(atomic_load(&a.cnt), 2 * 20, 0);
+	assert_int_equal(atomic_load(&d.cnt), 0);
+	assert_int_equal(atomic_load(&e.cnt), 0);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_ACCESS), 2 * 3 * 20);
+	assert_books(all, 5);
+	leave(&d);
+	leave(&e);
+	assert_true(worker_settle());
+	port_release(&d.port);
+	port_release(&e.port);
+}
+
+/* The device that is refused stands before one that is not. */
+static void a_device_after_another(void **)
+{
+	struct access_rule list[] = {rule(0, MAC_A), rule(ACCESS_F_DROP, 0)};
+	static struct fake_port d, e;
+	struct fake_port *all[] = {&a, &b, &c, &d, &e};
+	struct send s = {.from = &a};
+
+	list[0].dst_who =
+		(struct access_who){.kind = ACCESS_WHO_NAME, .name = access_name_key("friend")};
+	fake_port_init(&d, hub, 0, PORT_F_MBUF);
+	fake_port_init(&e, hub, 0, PORT_F_MBUF);
+	e.port.party.user = access_name_key("friend");
+	join_and_learn();
+	join(&d);
+	join(&e);
+	rules(list, 2);
+	for (uint32_t i = 0; i < 20; i++)
+		add(&s, FAKE_BROADCAST, MAC_A, i);
+	for (unsigned backed = 0; backed < 2; backed++) {
+		s.backed = backed;
+		send_all(&s);
+	}
+	assert_int_equal(atomic_load(&d.cnt), 0);
+	assert_int_equal(atomic_load(&e.cnt), 2 * 20);
+	assert_books(all, 5);
+	leave(&d);
+	leave(&e);
+	assert_true(worker_settle());
+	port_release(&d.port);
+	port_release(&e.port);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HUB_TEST(the_sender_is_enough),
+		HUB_TEST(receivers_one_by_one),
+		HUB_TEST(a_device_after_another),
+	};
+
+	return cmocka_run_group_tests(tests, bed_setup, bed_teardown);
+}
