@@ -20,6 +20,7 @@
 #include "controlplane/control.h"
 #include "controlplane/eal.h"
 #include "controlplane/log.h"
+#include "controlplane/logs/logs.h"
 #include "dataplane/port.h"
 
 #define RETRY_S	   1 /* reference/bridge-cascade.md A.1 */
@@ -103,6 +104,7 @@ static void came_up(struct local_bridge *lb)
 	if (lb->session_name[0] == '\0')
 		snprintf(lb->session_name, sizeof(lb->session_name), "SID-LOCALBRIDGE-%u",
 			lb->hub->session_serial++);
+	logs_port_set(lb->port_idx, lb->session_name, NULL);
 	bridge_view(lb->bridge, &v);
 	log_notice("bridge", "hub %s: %s is up as %s (%s, %u receive and %u transmit queues)",
 		lb->conf.hub, lb->conf.name, lb->session_name, v.driver, v.rx_queues, v.tx_queues);

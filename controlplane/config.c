@@ -15,7 +15,9 @@
 #include "controlplane/config.h"
 #include "controlplane/config_reader.h"
 #include "controlplane/log.h"
+#include "controlplane/logs/logs.h"
 #include "dataplane/fdb.h"
+#include "dataplane/packet_log.h"
 #include "drivers/session/session_udp.h"
 #include "drivers/session/staging.h"
 #include "drivers/session/wire/welcome.h"
@@ -56,6 +58,24 @@ static const char *const level_choices[] = {
 	[LOG_LEVEL_NOTICE] = "notice",
 	[LOG_LEVEL_INFO] = "info",
 	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
+};
+
+static const char *const format_choices[] = {"text", "json", NULL};
+static const char *const rotation_choices[] = {
+	[LOG_SWITCH_NONE] = "none",
+	[LOG_SWITCH_SECOND] = "second",
+	[LOG_SWITCH_MINUTE] = "minute",
+	[LOG_SWITCH_HOUR] = "hour",
+	[LOG_SWITCH_DAY] = "day",
+	[LOG_SWITCH_MONTH] = "month",
+	NULL,
+};
+static const char *const syslog_choices[] = {
+	[LOGS_SYSLOG_OFF] = "off",
+	[LOGS_SYSLOG_SERVER] = "server",
+	[LOGS_SYSLOG_SECURITY] = "security",
+	[LOGS_SYSLOG_PACKET] = "packet",
 	NULL,
 };
 
@@ -125,6 +145,16 @@ static const struct key keys[] = {
 
 	STRING("log", "file", log_file, ""),
 	CHOICE("log", "level", log_level, LOG_LEVEL_INFO, level_choices),
+	STRING("log", "directory", log_directory, ""),
+	CHOICE("log", "format", log_format, 0, format_choices),
+	CHOICE("log", "rotation", log_rotation, LOG_SWITCH_DAY, rotation_choices),
+	UINT64("log", "file_bytes", log_file_bytes, 4096, 1099511627776, LOG_FILE_SIZE_MAX),
+	{"log", "ring_bytes", KEY_UINT_POWER2, AT(log_ring_bytes), PACKET_LOG_RING_MIN,
+		PACKET_LOG_RING_MAX, PACKET_LOG_RING_DEFAULT, NULL, NULL},
+	UINT("log", "min_free_mb", log_min_free_mb, 0, 1000000000, 100),
+	STRING("log", "syslog", log_syslog, ""),
+	UINT("log", "syslog_port", log_syslog_port, 1, 65535, 514),
+	CHOICE("log", "syslog_lines", log_syslog_lines, LOGS_SYSLOG_PACKET, syslog_choices),
 
 	STRING("admin", "socket", admin_socket, ""),
 

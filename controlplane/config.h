@@ -75,8 +75,17 @@ struct config {
 	char *metrics_token; /* "" = none is asked for */
 
 	/* log */
-	char *log_file; /* "" = stderr */
-	int log_level;	/* enum log_level of log.h */
+	char *log_file;	     /* "" = stderr */
+	int log_level;	     /* enum log_level of log.h */
+	char *log_directory; /* "" = <state_dir>/logs */
+	int log_format;	     /* 0 text, 1 JSON lines */
+	int log_rotation;    /* of the server log: enum log_switch of logs/log_file.h */
+	uint64_t log_file_bytes;
+	unsigned log_ring_bytes; /* of each worker, for the packet log */
+	unsigned log_min_free_mb;
+	char *log_syslog; /* "" = none; numeric address, or path of a UNIX socket */
+	unsigned log_syslog_port;
+	int log_syslog_lines; /* enum logs_syslog of logs/logs.h */
 };
 
 /*

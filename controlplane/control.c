@@ -15,6 +15,7 @@
 #include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
+#include "controlplane/hub_logs.h"
 #include "controlplane/log.h"
 #include "controlplane/notice_log.h"
 #include "controlplane/notify.h"
@@ -153,6 +154,7 @@ static void housekeeping_due(evutil_socket_t, short, void *)
 			"%u workers have reported nothing for a second while they had work",
 			silent);
 	notice_log_run(); /* before the sweep that lets go of port indices */
+	hub_logs_look();
 	sweep_hubs();
 	if (!evtimer_pending(control.growth, NULL))
 		growth_due(-1, 0, NULL);

@@ -177,6 +177,15 @@ struct directory_hub *directory_hub_find(const char *name)
 	return directory_find_hub(&directory_now, name);
 }
 
+void directory_log_default(struct directory_log *log)
+{
+	/* TCP connections and DHCP are what the original logs; 4 is a day. */
+	*log = (struct directory_log){.security = true,
+		.security_switch = 4,
+		.packet_switch = 4,
+		.kinds = {[0] = 1, [2] = 1}};
+}
+
 int directory_add_hub(struct directory *d, const char *name, struct directory_hub **out)
 {
 	struct directory_hub *hub;
@@ -197,6 +206,7 @@ int directory_add_hub(struct directory *d, const char *name, struct directory_hu
 	hub->max_macs = 65536;
 	hub->created_ms = directory_now_ms();
 	hub->session_serial = 1;
+	directory_log_default(&hub->log);
 	option_defaults(hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	option_defaults(hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
 	TAILQ_INIT(&hub->users);

@@ -111,6 +111,17 @@ struct directory_source {
 	uint8_t mask[16];    /* any bits, as the protocol has it */
 };
 
+/* What is logged of a hub, and how long a file lasts (logs/logs.h); numbers of admin-rpc.md 4.4. */
+#define DIRECTORY_LOG_KINDS 8u
+struct directory_log {
+	bool security;
+	bool packet;
+	uint8_t security_switch; /* enum log_switch */
+	uint8_t packet_switch;
+	uint8_t kinds
+		[DIRECTORY_LOG_KINDS]; /* by enum packet_log_kind: 0 no, 1 header, 2 all bytes */
+};
+
 struct directory_hub {
 	char name[DIRECTORY_NAME_BYTES];
 	bool online;
@@ -122,7 +133,9 @@ struct directory_hub {
 	int64_t created_ms;
 	uint32_t ext_options[HUB_EXT_CNT];
 	uint32_t admin_options[HUB_ADMIN_CNT];
-	struct directory_source *sources; /* in the order in which they are looked at */
+	struct directory_log log;
+	uint64_t unlogged_seen, unlogged_told; /* hub_logs_look() */
+	struct directory_source *sources;      /* in the order in which they are looked at */
 	uint32_t source_cnt;
 	uint32_t user_cnt;
 	TAILQ_HEAD(directory_users, directory_user) users;
@@ -159,6 +172,11 @@ struct directory_bridge {
 };
 
 TAILQ_HEAD(directory_bridges, directory_bridge);
+
+/* Security log by the day; no packet log, and were it switched on, TCP connections and DHCP. */
+void directory_log_default(struct directory_log *log);
+/* "tcp_connections", "tcp", ... as in the directory file; NULL behind the last. */
+const char *directory_log_kind_name(unsigned kind);
 
 /* All hubs in order of creation. */
 const struct directory_hubs *directory_hubs(void);

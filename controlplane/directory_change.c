@@ -289,6 +289,7 @@ int directory_settings_get(const struct directory_hub *hub, struct directory_set
 		.require_encryption = hub->require_encryption,
 		.max_sessions = hub->max_sessions,
 		.admin = hub->admin,
+		.log = hub->log,
 		.source_cnt = hub->source_cnt,
 	};
 	memcpy(out->ext_options, hub->ext_options, sizeof(out->ext_options));
@@ -318,6 +319,7 @@ void directory_settings_put(struct directory_hub *hub, struct directory_settings
 	hub->require_encryption = s->require_encryption;
 	hub->max_sessions = s->max_sessions;
 	hub->admin = s->admin;
+	hub->log = s->log;
 	memcpy(hub->ext_options, s->ext_options, sizeof(hub->ext_options));
 	memcpy(hub->admin_options, s->admin_options, sizeof(hub->admin_options));
 	free(hub->sources);

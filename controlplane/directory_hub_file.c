@@ -100,6 +100,7 @@ static int read_hub_fields(
 	directory_admin_read(r, group, true, &hub->admin);
 	read_options(r, group, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	read_options(r, group, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
+	directory_log_read(r, group, &hub->log);
 	rc = read_sources(r, group, hub);
 	return rc < 0 ? rc : directory_accounts_read(r, group, hub);
 }
@@ -123,7 +124,8 @@ int directory_hub_read(struct config_reader *r, const config_setting_t *group, s
 {
 	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
 		"require_encryption", "created", "admin_password", "admin_password_hash",
-		"admin_vpn_hash", "options", "admin_options", "sources", "groups", "users", NULL};
+		"admin_vpn_hash", "options", "admin_options", "log", "sources", "groups", "users",
+		NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -196,6 +198,7 @@ static void put_settings(FILE *f, const struct directory_hub *hub)
 	directory_admin_write(f, "\t\t", true, &hub->admin);
 	put_options(f, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	put_options(f, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
+	directory_log_write(f, &hub->log);
 	put_sources(f, hub);
 }
 

@@ -29,6 +29,10 @@ void directory_admin_read(struct config_reader *r, const config_setting_t *group
 	struct directory_admin *admin);
 void directory_admin_write(
 	FILE *f, const char *indent, bool hub, const struct directory_admin *admin);
+/* Member `log` of a hub; not written when it is as usual. */
+void directory_log_read(
+	struct config_reader *r, const config_setting_t *parent, struct directory_log *log);
+void directory_log_write(FILE *f, const struct directory_log *log);
 /* Member `listeners`. */
 void directory_listeners_read(
 	struct config_reader *r, const config_setting_t *root, struct directory *d);

@@ -11,6 +11,7 @@
 #include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
+#include "controlplane/hub_logs.h"
 #include "controlplane/log.h"
 #include "controlplane/registry.h"
 #include "dataplane/hub.h"
@@ -64,6 +65,9 @@ int hubs_options(struct directory_hub *hub)
 	options.dormant_s = o[HUB_EXT_DetectDormantSessionInterval];
 	options.loop_guard = (enum hub_loop_guard)o[HUB_EXT_PatchbayLoopGuard];
 	options.loop_block_s = o[HUB_EXT_PatchbayLoopBlockSeconds];
+	hub_logs_options(hub, &options);
+	/* Names first: no frame is logged before them. */
+	hub_logs_set(hub);
 	return hub_set_options(hub->hub, &options);
 }
 
@@ -81,11 +85,13 @@ int hubs_apply(struct directory_hub *hub)
 	int rc = hubs_options(hub);
 
 	if (hub->online && !was) {
-		log_notice("hub", "hub %s is online", hub->name);
+		log_say(LOG_LEVEL_NOTICE, "hub", "hub %s is online", hub->name);
+		hub_logs_event(hub, "hub online");
 		hub_set_online(hub->hub, true);
 		bridges_hub_up(hub);
 	} else if (!hub->online && was) {
-		log_notice("hub", "hub %s is offline", hub->name);
+		log_say(LOG_LEVEL_NOTICE, "hub", "hub %s is offline", hub->name);
+		hub_logs_event(hub, "hub offline");
 		down(hub, false);
 	}
 	return rc;
@@ -110,8 +116,11 @@ static bool end(struct doomed *d)
 {
 	if (!hubs_quiet(d->hub) || d->hub->record_cnt != 0)
 		return false;
-	if (d->hub->hub != NULL && hub_destroy(d->hub->hub, NULL, NULL) != 0)
-		return false;
+	if (d->hub->hub != NULL) {
+		hub_logs_gone(d->hub);
+		if (hub_destroy(d->hub->hub, NULL, NULL) != 0)
+			return false;
+	}
 	d->hub->hub = NULL;
 	forget(d);
 	return true;

@@ -40,6 +40,9 @@ static struct {
 static _Atomic int log_level_now = LOG_LEVEL_INFO;
 static _Atomic uint64_t log_lost_cnt;
 
+typedef void (*log_tap_fn)(const char *level, const char *area, const char *text, size_t len);
+static _Atomic(log_tap_fn) log_tap;
+
 static const char *const log_level_names[LOG_LEVEL_CNT] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARNING] = "warning",
@@ -82,11 +85,8 @@ static void write_all(int fd, const char *bytes, size_t size)
 	}
 }
 
-/*
- * Bytes of the character at p if it may be shown: UTF-8, no control character (a terminal obeys those of
- * U+0080 to U+009F too), nothing invisible or that turns the direction of writing. Else 0.
- */
-static size_t shown_bytes(const unsigned char *p, size_t left)
+/* A terminal obeys the control characters of U+0080 to U+009F too. */
+size_t log_shown_bytes(const unsigned char *p, size_t left)
 {
 	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 
@@ -124,7 +124,7 @@ static size_t shown_bytes(const unsigned char *p, size_t left)
 static void make_harmless(char *text, size_t len)
 {
 	while (len > 0) {
-		size_t n = shown_bytes((const unsigned char *)text, len);
+		size_t n = log_shown_bytes((const unsigned char *)text, len);
 
 		if (n == 0) {
 			*text = '?';
@@ -135,8 +135,9 @@ static void make_harmless(char *text, size_t len)
 	}
 }
 
+/* *text: where the caller's part begins. */
 static size_t format_line(char line[LOG_LINE_BYTES], enum log_level level, const char *area,
-	const char *fmt, va_list ap)
+	size_t *text_at, const char *fmt, va_list ap)
 {
 	struct timespec now;
 	struct tm tm;
@@ -148,6 +149,7 @@ static size_t format_line(char line[LOG_LINE_BYTES], enum log_level level, const
 	len = strftime(line, LOG_LINE_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
 	len += (size_t)snprintf(line + len, LOG_LINE_BYTES - len,
 		".%03ldZ %s %s: ", now.tv_nsec / 1000000, log_level_name(level), area);
+	*text_at = len;
 	n = vsnprintf(line + len, LOG_LINE_BYTES - len - 1, fmt, ap);
 	if (n > 0) {
 		size_t room = LOG_LINE_BYTES - len - 2;
@@ -187,19 +189,8 @@ static void tell_lost(void)
 		log_state.lost_untold = 0;
 }
 
-void log_write(enum log_level level, const char *area, const char *fmt, ...)
+static void emit(const char *line, size_t len)
 {
-	char line[LOG_LINE_BYTES];
-	int saved_errno = errno;
-	va_list ap;
-	size_t len;
-
-	if (!log_enabled(level))
-		return;
-	va_start(ap, fmt);
-	len = format_line(line, level, area, fmt, ap);
-	va_end(ap);
-
 	pthread_mutex_lock(&log_state.lock);
 	if (!log_state.running) {
 		write_all(log_state.fd, line, len);
@@ -212,6 +203,46 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...)
 		pthread_cond_signal(&log_state.more);
 	}
 	pthread_mutex_unlock(&log_state.lock);
+}
+
+void log_set_tap(void (*tap)(const char *level, const char *area, const char *text, size_t len))
+{
+	atomic_store_explicit(&log_tap, tap, memory_order_release);
+}
+
+void log_write(enum log_level level, const char *area, const char *fmt, ...)
+{
+	log_tap_fn tap = atomic_load_explicit(&log_tap, memory_order_acquire);
+	char line[LOG_LINE_BYTES];
+	int saved_errno = errno;
+	size_t len, text_at;
+	va_list ap;
+
+	if (!log_enabled(level) && (tap == NULL || level > LOG_LEVEL_INFO))
+		return;
+	va_start(ap, fmt);
+	len = format_line(line, level, area, &text_at, fmt, ap);
+	va_end(ap);
+	if (tap != NULL && level <= LOG_LEVEL_INFO)
+		tap(log_level_name(level), area, line + text_at, len - text_at - 1);
+	if (log_enabled(level))
+		emit(line, len);
+	errno = saved_errno;
+}
+
+void log_say(enum log_level level, const char *area, const char *fmt, ...)
+{
+	char line[LOG_LINE_BYTES];
+	int saved_errno = errno;
+	size_t len, text_at;
+	va_list ap;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	len = format_line(line, level, area, &text_at, fmt, ap);
+	va_end(ap);
+	emit(line, len);
 	errno = saved_errno;
 }
 

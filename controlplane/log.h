@@ -15,6 +15,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level {
@@ -39,14 +40,29 @@ void log_fini(void);
 void log_set_level(enum log_level level);
 /* True if a line of this level would be written: for callers whose arguments cost something. */
 bool log_enabled(enum log_level level);
+/*
+ * Whoever keeps another copy of the lines (logs/logs.h) gets each of them, as text without time, level and area; not
+ * those of log_say(). On the thread that logs; NULL: nobody.
+ */
+void log_set_tap(void (*tap)(const char *level, const char *area, const char *text, size_t len));
 /* Lines lost because the buffer was full. */
 uint64_t log_lost(void);
+
+/*
+ * Bytes of the character at p if it may be shown: UTF-8, no control character, nothing invisible or that turns the
+ * direction of writing. Else 0. Pure; left > 0.
+ */
+size_t log_shown_bytes(const unsigned char *p, size_t left);
 
 /* "error", "warning", "notice", "info", "debug"; the words of patchbay.cfg's log.level. */
 const char *log_level_name(enum log_level level);
 
 /* `area` is the folder or noun that speaks: "login", "store". No trailing newline in fmt. */
 void log_write(enum log_level level, const char *area, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same, for lines that the keeper of the copy was told of in his own words. */
+void log_say(enum log_level level, const char *area, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #define log_error(area, ...)   log_write(LOG_LEVEL_ERROR, area, __VA_ARGS__)

@@ -23,6 +23,8 @@
 #include "controlplane/hubs.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
+#include "controlplane/logs/logs.h"
+#include "controlplane/logs/syslog_out.h"
 #include "controlplane/metrics.h"
 #include "controlplane/notify.h"
 #include "controlplane/options.h"
@@ -193,6 +195,43 @@ static void start_udp(const struct config *config)
 			session_udp_port(0, AF_INET), session_udp_engine());
 }
 
+/* What an auditor reads. Sessions do not work without the folder: what nobody may see nobody shall do. */
+static int start_logs(const struct config *config)
+{
+	char folder[4096];
+	struct sockaddr_storage to;
+	socklen_t bytes = 0;
+	struct logs_conf conf = {
+		.folder = config->log_directory,
+		.json = config->log_format == 1,
+		.server_switch = (enum log_switch)config->log_rotation,
+		.max_bytes = config->log_file_bytes,
+		.packet_ring_bytes = config->log_ring_bytes,
+		.min_free_bytes = (uint64_t)config->log_min_free_mb * 1000000,
+	};
+	int rc;
+
+	if (conf.folder[0] == '\0') {
+		snprintf(folder, sizeof(folder), "%s/logs", config->state_dir);
+		conf.folder = folder;
+	}
+	rc = logs_init(&conf);
+	if (rc < 0) {
+		log_error("logs", "log.directory %s: %s", conf.folder, strerror(-rc));
+		return rc;
+	}
+	if (config->log_syslog[0] == '\0')
+		return 0;
+	rc = syslog_address(config->log_syslog, config->log_syslog_port, &to, &bytes);
+	if (rc < 0)
+		log_error("logs",
+			"log.syslog \"%s\": should be a numeric address or the path of a socket",
+			config->log_syslog);
+	else
+		logs_syslog_set((enum logs_syslog)config->log_syslog_lines, &to, bytes);
+	return rc;
+}
+
 static int start_data_path(const struct config *config)
 {
 	const struct lcore_conf conf = {
@@ -309,7 +348,9 @@ static int run(const struct config *config, const struct eal_plan *plan)
 	int rc = open_state(config, &first_start);
 
 	if (rc == 0) {
-		rc = eal_start(config, plan);
+		rc = start_logs(config);
+		if (rc == 0)
+			rc = eal_start(config, plan);
 		if (rc == 0) {
 			rc = start_data_path(config);
 			if (rc == 0)
@@ -323,6 +364,7 @@ static int run(const struct config *config, const struct eal_plan *plan)
 			eal_stop();
 		}
 	}
+	logs_fini();
 	directory_clear();
 	store_fini();
 	state_close();

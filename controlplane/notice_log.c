@@ -7,10 +7,12 @@
 
 #include "controlplane/bridges.h"
 #include "controlplane/log.h"
+#include "controlplane/logs/logs.h"
 #include "controlplane/notice_log.h"
 #include "controlplane/registry.h"
 #include "dataplane/lcore.h"
 #include "dataplane/notice.h"
+#include "dataplane/packet_log.h"
 
 #define BATCH 32u
 /* As many lines of one kind or reason at once, and then a minute. */
@@ -106,6 +108,47 @@ static struct log_limit *limit_of(const struct notice *n)
 	return limit;
 }
 
+static const struct directory_hub *hub_of(uint32_t port_idx)
+{
+	const struct vpn_session *vs = registry_session_by_port(port_idx);
+	const struct local_bridge *lb = vs == NULL ? bridges_by_port(port_idx) : NULL;
+
+	return vs != NULL ? vs->hub : lb != NULL ? lb->hub : NULL;
+}
+
+/* The same for the hub's security log, in fields. */
+static void security(const struct notice *n, uint64_t held)
+{
+	static const char *const events[] = {[NOTICE_VIOLATION] = "policy violation",
+		[NOTICE_LOOP] = "loop",
+		[NOTICE_BLOCKED] = "port blocked"};
+	const struct vpn_session *vs = registry_session_by_port(n->port_idx);
+	const struct directory_hub *hub = hub_of(n->port_idx);
+	char mac[18], src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], port[PORT_TEXT] = "";
+
+	if (hub == NULL || hub->hub == NULL)
+		return;
+	if (n->kind == NOTICE_VIOLATION &&
+		hub->ext_options[HUB_EXT_DoNotSaveHeavySecurityLogs] != 0)
+		return;
+	mac_text(n->mac, mac);
+	address_text(n->src, src);
+	address_text(n->dst, dst);
+	if (n->kind != NOTICE_VIOLATION)
+		port_text(n->other_idx, port);
+	logs_event(hub_log_id(hub->hub), events[n->kind],
+		(const struct log_field[]){LOG_TEXT("user", vs != NULL ? vs->user : NULL),
+			LOG_TEXT("hub", hub->name),
+			LOG_TEXT("session", vs != NULL ? vs->name : NULL),
+			LOG_WORD("reason",
+				n->kind == NOTICE_VIOLATION ? stats_drop_in_name(n->reason) : NULL),
+			LOG_WORD("mac", mac), LOG_NUMBER("vlan", n->vlan),
+			LOG_WORD("src", src[0] != '\0' ? src : NULL),
+			LOG_WORD("dst", dst[0] != '\0' ? dst : NULL),
+			LOG_TEXT("other", port[0] != '\0' ? port : NULL),
+			LOG_NUMBER("not_shown", held), LOG_END});
+}
+
 static void say(const struct notice *n)
 {
 	enum log_level level = n->kind == NOTICE_VIOLATION ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
@@ -113,14 +156,15 @@ static void say(const struct notice *n)
 	uint64_t held;
 
 	/* Asked first: most of a flood costs no text. */
-	if (!log_enabled(level) || !log_limit_pass(limit_of(n), &held))
+	if (!log_limit_pass(limit_of(n), &held))
 		return;
+	security(n, held);
 	notice_log_text(n, text, sizeof(text));
 	if (held > 0)
-		log_write(level, "hub", "%s (%llu like this not shown)", text,
+		log_say(level, "hub", "%s (%llu like this not shown)", text,
 			(unsigned long long)held);
 	else
-		log_write(level, "hub", "%s", text);
+		log_say(level, "hub", "%s", text);
 }
 
 static void run_worker(unsigned worker)

@@ -42,8 +42,8 @@
 	X(FilterIPv6, 0, 0, 1, NOW, "drop IPv6")                                                         \
 	X(FilterNonIP, 0, 0, 1, NOW, "drop what is neither IPv4, ARP nor IPv6; tagged frames too")       \
 	X(FilterBPDU, 0, 0, 1, NOW, "drop spanning tree frames")                                         \
-	X(NoIPv4PacketLog, 0, 0, 1, KEPT, "leave IPv4 out of the packet log")                            \
-	X(NoIPv6PacketLog, 0, 0, 1, KEPT, "leave IPv6 out of the packet log")                            \
+	X(NoIPv4PacketLog, 0, 0, 1, NOW, "leave IPv4 out of the packet log")                             \
+	X(NoIPv6PacketLog, 0, 0, 1, NOW, "leave IPv6 out of the packet log")                             \
 	X(NoIPv6DefaultRouterInRAWhenIPv6, 1, 0, 1, NOW,                                                 \
 		"sessions that come in over IPv6 learn no default router from the hub")                  \
 	X(NoLookBPDUBridgeId, 0, 0, 1, NOW, "learn BPDUs by their source address, not bridge id")        \
@@ -54,7 +54,7 @@
 	X(AdjustTcpMssValue, 0, 0, 65535, NOW, "bound of TCP's maximum segment size; 0: none")           \
 	X(DisableAdjustTcpMss, 0, 0, 1, NOW, "leave TCP's maximum segment size alone")                   \
 	X(NoDhcpPacketLogOutsideHub, 1, 0, 1, KEPT, "do not log leases that concern no session")         \
-	X(DisableHttpParsing, 0, 0, 1, KEPT, "no HTTP requests in the packet log")                       \
+	X(DisableHttpParsing, 0, 0, 1, NOW, "no HTTP requests in the packet log")                        \
 	X(DisableUdpAcceleration, 0, 0, 1, LOGIN, "refuse UDP acceleration")                             \
 	X(DisableUdpFilterForLocalBridgeNic, 0, 0, 1, KEPT,                                              \
 		"do not filter the DHCP of a bridged device's own system")                               \
@@ -79,8 +79,9 @@
 		"local bridges may take over MAC addresses that are in use elsewhere")                   \
 	X(DisableCorrectIpOffloadChecksum, 0, 0, 1, KEPT,                                                \
 		"leave checksums alone that a bridged device has yet to fill in")                        \
-	X(MaxLoggedPacketsPerMinute, 0, 0, 4294967295u, KEPT, "packets that the packet log takes")       \
-	X(DoNotSaveHeavySecurityLogs, 0, 0, 1, KEPT, "no log line per frame that breaks a policy")       \
+	X(MaxLoggedPacketsPerMinute, 0, 0, 4294967295u, NOW,                                             \
+		"frames of a session that the packet log takes; more are dropped")                       \
+	X(DoNotSaveHeavySecurityLogs, 0, 0, 1, NOW, "no log line per frame that breaks a policy")        \
 	X(DropBroadcastsInPrivacyFilterMode, 1, 0, 1, NOW, "PrivacyFilter stops broadcasts, too")        \
 	X(DropArpInPrivacyFilterMode, 1, 0, 1, NOW, "PrivacyFilter stops ARP, too")                      \
 	X(AllowSameUserInPrivacyFilterMode, 0, 0, 1, NOW,                                                \
@@ -94,7 +95,7 @@
 	X(SecureNAT_RandomizeAssignIp, 0, 0, 1, KEPT, "virtual DHCP gives addresses in no order")        \
 	X(DetectDormantSessionInterval, 0, 0, 4294967295u, NOW,                                          \
 		"seconds of silence after which a client gets no floods; 0: never")                      \
-	X(NoPhysicalIPOnPacketLog, 0, 0, 1, KEPT, "no client addresses in the packet log")               \
+	X(NoPhysicalIPOnPacketLog, 0, 0, 1, NOW, "no client addresses in the packet log")                \
 	X(UseHubNameAsDhcpUserClassOption, 0, 0, 1, KEPT, "DHCP option 77 is the hub's name")            \
 	X(UseHubNameAsRadiusNasId, 0, 0, 1, KEPT, "RADIUS NAS-Identifier is the hub's name")             \
 	X(AllowEapMatchUserByCert, 0, 0, 1, KEPT, "EAP over PPP finds users by certificate")             \

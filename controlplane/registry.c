@@ -21,6 +21,7 @@
 #include "controlplane/keyed_hash.h"
 #include "controlplane/linger.h"
 #include "controlplane/login_log.h"
+#include "controlplane/logs/logs.h"
 #include "controlplane/negotiation.h"
 #include "controlplane/registry.h"
 #include "controlplane/session_deadline.h"
@@ -308,6 +309,7 @@ int registry_session_add(struct vpn_session *vs, struct session_conf *conf)
 	LIST_INSERT_HEAD(key_bucket(vs->key), vs, key_entry);
 	LIST_INSERT_HEAD(name_bucket(vs->hub, vs->name), vs, name_entry);
 	reg.by_port[session_port_idx(vs->session)] = vs;
+	logs_port_set(session_port_idx(vs->session), vs->name, &vs->peer);
 	reg.session_cnt++;
 	reg.worker_sessions[vs->worker]++;
 	vs->hub->session_cnt++;

@@ -140,6 +140,7 @@ static int create_hub_begin(struct admin_call *call)
 		return admin_fail_field(call, "HubName", "%s", wrong);
 	if (admin_get_int(call, "HubType") != HUB_TYPE_STANDALONE)
 		return admin_fail(call, WIRE_ERROR_NOT_SUPPORTED, "there are no clusters");
+	directory_log_default(&s.log);
 	option_defaults(hub_ext_keys, HUB_EXT_CNT, s.ext_options);
 	option_defaults(hub_admin_keys, HUB_ADMIN_CNT, s.admin_options);
 	take_password(call, &s.admin);

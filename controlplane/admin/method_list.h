@@ -32,6 +32,7 @@
 	X(enum_ip_table)                  \
 	X(enum_listener)                  \
 	X(enum_local_bridge)              \
+	X(enum_log_file)                  \
 	X(enum_mac_table)                 \
 	X(enum_session)                   \
 	X(enum_user)                      \
@@ -47,6 +48,7 @@
 	X(get_hub)                        \
 	X(get_hub_admin_options)          \
 	X(get_hub_ext_options)            \
+	X(get_hub_log)                    \
 	X(get_hub_status)                 \
 	X(get_server_cert)                \
 	X(get_server_info)                \
@@ -58,16 +60,19 @@
 	X(patchbay_enum_policy)           \
 	X(patchbay_enum_udp)              \
 	X(patchbay_get_listener_counters) \
+	X(patchbay_get_log_status)        \
 	X(patchbay_get_stats)             \
 	X(patchbay_get_store)             \
 	X(patchbay_quiesce)               \
 	X(patchbay_reload)                \
+	X(read_log_file)                  \
 	X(set_ac_list)                    \
 	X(set_config)                     \
 	X(set_group)                      \
 	X(set_hub)                        \
 	X(set_hub_admin_options)          \
 	X(set_hub_ext_options)            \
+	X(set_hub_log)                    \
 	X(set_hub_online)                 \
 	X(set_server_password)            \
 	X(set_user)                       \

@@ -47,6 +47,9 @@ static const struct admin_field no_request[] = {ADMIN_END};
 	X(b_support_ipv6_ac, 1, "IPv6 in source address lists")                          \
 	X(b_support_hide_hub, 1, "hubs that are not listed to clients")                  \
 	X(b_support_config_hub, 1, "hubs can be configured")                             \
+	X(b_support_config_log, 1, "what is logged of hubs can be configured")           \
+	X(b_support_read_log, 1, "log files can be read")                                \
+	X(b_support_autodelete, 1, "old log files go when the disk is full")             \
 	X(b_standalone, 1, "is a standalone server")                                     \
 	X(b_bridge, 0, "is a bridge only")                                               \
 	X(b_cluster_controller, 0, "is a cluster's controller")                          \

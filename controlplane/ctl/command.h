@@ -108,6 +108,7 @@ struct ctl_run {
 	X(mac)        \
 	X(ip)         \
 	X(bridge)     \
+	X(log)        \
 	X(stats)      \
 	X(lcore)      \
 	X(udp)        \
