@@ -217,6 +217,12 @@ def median_of(runs, pick):
     return statistics.median(pick(r) for r in runs) if runs else None
 
 
+def reordered_per_million(runs):
+    """Frames that came behind a later one of their stream, over all runs."""
+    frames = sum(r["frames"] for r in runs)
+    return sum(r["reordered"] for r in runs) * 1e6 / frames if frames else None
+
+
 def targets(results, summary):
     """What the issue wants to be reached: (text, value, comparison, wanted)."""
     out = []
@@ -246,6 +252,11 @@ def targets(results, summary):
              median_of(got["beside"], lambda r: r["cpu_s_per_gb"]), "<=", 1.5)
         want("2000 sessions: slowest against median", median_of(
             got["runs"]["patchbay"], lambda r: r["fairness"]["slowest"] / r["fairness"]["median"]), ">=", 0.5)
+    for name, text in (("8-connections", "8 connections"), ("64-8-connections", "8 connections, 64 bytes")):
+        if name in results:
+            ours, theirs = (reordered_per_million(results[name]["runs"][kind]) for kind in KINDS)
+            if theirs is not None:
+                want(f"{text}: frames out of order per million, against the original's", ours, "<=", round(theirs, 1))
     if "rtt" in results:
         runs = results["rtt"]["runs"]
         for key in ("p50_us", "p99_us"):
@@ -275,9 +286,10 @@ def show(summary, reached):
                      f"{s['to_floor']:.2f}" if "to_floor" in s else "-",
                      f"{s['patchbay_gbit_s']['median']:.2f}" if s["patchbay_gbit_s"] else "-",
                      f"{s['softether_gbit_s']['median']:.2f}" if s["softether_gbit_s"] else "-",
-                     f"{s['patchbay_lost']}/{s['softether_lost']}"])
+                     f"{s['patchbay_lost']}/{s['softether_lost']}",
+                     f"{s['patchbay_reordered']}/{s['softether_reordered']}"])
     table.show(["row", "unit", "patchbay", "original", "floor", "to original", "to floor", "Gbit/s", "original's",
-                "lost"], rows)
+                "lost", "reordered"], rows)
     print()
     if reached:
         table.show(["target", "reached", "wanted", ""],
