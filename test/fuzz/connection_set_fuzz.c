@@ -3,11 +3,13 @@
  * A session's way out without sockets: connections join, leave and fill up, frames are staged, taken over
  * the chosen connection, dropped and grow old, in any order. Checked against a slow model: the choice is
  * that of wire.md 6.5 said in other words, each lane gives back what was put into it, in order, and counts
- * of frames and bytes are right at every moment. First byte: bit 0 qos, bit 1 frame by frame, bits 2-7
+ * of frames and bytes are right at every moment; and the rules of the side that dialled ask for nothing that
+ * the set has no room for, end nobody who is not in it, and never want to be asked again at once. First byte: bit 0 qos, bit 1 frame by frame, bits 2-7
  * granted. Then one byte of operation and one of argument each.
  */
 #include <string.h>
 
+#include "drivers/session/connection_growth.h"
 #include "drivers/session/connection_set.h"
 #include "drivers/session/staging.h"
 #include "drivers/session/wire/block.h"
@@ -24,6 +26,7 @@ static bool joined[CONNECTION_SET_MAX + 2];
 static unsigned order[CONNECTION_SET_MAX + 2]; /* the model: indexes in order of joining */
 static unsigned order_cnt;
 
+static struct connection_growth growth;
 static struct staging_pool pool;
 static struct staging st;
 static uint64_t now_ms;
@@ -56,6 +59,8 @@ static void join(unsigned arg)
 	connection_member_init(&members[i], (enum session_direction)(arg % 3), arg & 64);
 	if (senders() == 0 && members[i].may_send)
 		staging_connected(&st, now_ms);
+	members[i].joined_ms = now_ms;
+	connection_growth_answered(&growth);
 	connection_set_join(&set, &members[i]);
 	joined[i] = true;
 	order[order_cnt++] = i;
@@ -188,6 +193,28 @@ static void grow_old(unsigned arg)
 	}
 }
 
+/* As often as there is something to do, and no more than the set has members and room. */
+static void grow(void)
+{
+	unsigned steps = set.cnt + growth.under_way + set.granted + 2;
+	struct connection_next next;
+
+	while ((next = connection_growth_next(&growth, &set, now_ms)).step != CONNECTION_WAIT) {
+		REQUIRE(steps-- > 0);
+		if (next.step == CONNECTION_END) {
+			unsigned i = (unsigned)(next.member - members);
+
+			REQUIRE(i < CONNECTION_SET_MAX + 2 && joined[i]);
+			leave(i);
+			continue;
+		}
+		REQUIRE(set.cnt + growth.under_way <= set.granted && connection_set_admits(&set));
+		REQUIRE(now_ms >= growth.attempt_ms + growth.interval_ms);
+		connection_growth_dialled(&growth, now_ms);
+	}
+	REQUIRE(next.at_ms > now_ms);
+}
+
 static void check(void)
 {
 	REQUIRE(set.cnt == order_cnt && set.sender_cnt == senders());
@@ -219,6 +246,7 @@ static void operate(unsigned op, unsigned arg)
 		break;
 	case 4:
 		grow_old(arg);
+		grow();
 		break;
 	default:
 		for (unsigned i = 0; i <= op >> 4; i++)
@@ -239,6 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	order_cnt = 0;
 	now_ms = 0;
 	connection_set_init(&set, data[0] >> 2, data[0] & 1);
+	connection_growth_init(&growth, 100, (data[0] >> 4) * 500u, data[0] & 4, 0);
 	staging_init(&st, HARD_BYTES, AGE_MS);
 	if (data[0] & 2)
 		staging_by_frame(&st);
