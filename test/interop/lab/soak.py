@@ -12,6 +12,7 @@ server, wire.md 1.2), is deleted, stopped or killed, or the daemon ends. What mu
 - in the end everybody reaches everybody, and (without sanitizers) the daemon has not grown.
 """
 
+import collections
 import os
 import random
 import re
@@ -29,6 +30,7 @@ PORT = 8888
 MARK = b"soak"
 REPORTS = re.compile(r"runtime error:|ERROR: \w*Sanitizer|SUMMARY: \w*Sanitizer|Assertion|PANIC")
 GROWTH_KB = 32 * 1024
+STORY = 80  # of what happened last, told when something did not hold
 
 
 class Failed(AssertionError):
@@ -52,7 +54,18 @@ class Own:
         modes["half_connection"] &= self.wanted > 1
         self.session = Session(self.soak.dial()).login("DEFAULT", "guest", max_connection=self.wanted, **modes)
         self.ours.clear()
-        self.soak.count(f"login {' '.join(n for n, on in modes.items() if on) or 'plain'}")
+        self.soak.count(f"login {' '.join(n for n, on in modes.items() if on) or 'plain'}",
+                        f"{self}, {self.wanted} connections")
+
+    def __str__(self):
+        return f"own {self.number} ({self.session.name if self.session else 'nobody'})"
+
+    def state(self):
+        """Each link of ours, for people."""
+        return f"{self}: wants {self.wanted}, sent {self.sent}, got {self.got}: " + "; ".join(
+            f"{link.conn.sock.fileno()} direction {link.conn.direction}"
+            f"{' ended by ' + str(link.conn.end) if link.conn.end else ''}{' error ' + repr(link.error) if link.error else ''}"
+            f"{' (meant)' if link in self.ours else ''}" for link in self.session.links) if self.session else f"{self}"
 
     def links(self):
         """Those that are up."""
@@ -83,8 +96,9 @@ class Own:
                 self.login()
             elif len(self.links()) < self.wanted:
                 self.session.rejoin(self.soak.dial())
-                self.soak.count("joined")
+                self.soak.count("joined", str(self))
         except LoginError as e:
+            self.soak.count(f"refused with {e.code}", str(self))
             # 15: the server has not heard of the end of one yet. 13: the session is gone.
             if e.code not in (13, 15):
                 raise Failed(f"session {self.number}: error {e.code}") from e
@@ -105,7 +119,7 @@ class Own:
             link = self.soak.random.choice(self.links())
             self.ours.add(link)
             how = self.soak.random.choice(("reset", "fin", "close_notify"))
-            self.soak.count(how)
+            self.soak.count(how, f"{self}, direction {link.conn.direction}")
             if how == "reset":
                 link.conn.reset()
             else:
@@ -133,11 +147,21 @@ class Soak:
         self.own = []
         self.stock = []
         self.counts = {}
+        self.story = collections.deque(maxlen=STORY)
         self.began = 0.0
 
-    def count(self, what):
+    def count(self, what, to=""):
         """Something happened."""
         self.counts[what] = self.counts.get(what, 0) + 1
+        self.story.append(f"{time.monotonic() - self.began:8.3f} s  {what} {to}")
+
+    def tell(self):
+        """What happened last, and where everybody stands."""
+        self.say(f"seed {self.seed}; the last things that happened before {time.monotonic() - self.began:.3f} s:")
+        for line in self.story:
+            self.say(line)
+        for own in self.own:
+            self.say(own.state())
 
     def dial(self):
         """TCP and TLS to the server."""
@@ -158,8 +182,9 @@ class Soak:
         """An administrator closes a connection of a stock client."""
         names = {c.session_name() for c in self.stock}
         mine = [c["name"] for c in self.lab.server.connections() if c["session"] in names]
-        if mine and self.lab.server.ctl_run("connection", "close", self.random.choice(mine)).returncode == 0:
-            self.count("stock connection closed")
+        name = self.random.choice(mine) if mine else None
+        if mine and self.lab.server.ctl_run("connection", "close", name).returncode == 0:
+            self.count("stock connection closed", name)
 
     def delete(self):
         """An administrator deletes a session, whosever."""
@@ -172,30 +197,30 @@ class Soak:
                 own.ours.update(own.session.links)
         try:
             self.lab.server.delete_session("DEFAULT", name)
-            self.count("session deleted")
+            self.count("session deleted", name)
         except LabError:
             pass  # it ended meanwhile
 
     def stop_client(self):
         """A stock client stands still for a second."""
         client = self.random.choice(self.stock)
+        self.count("stock client stopped", client.node.name)
         pids = [client.process.pid, *children(client.process.pid)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         time.sleep(1)
         for pid in reversed(pids):
             os.kill(pid, signal.SIGCONT)
-        self.count("stock client stopped")
 
     def kill_client(self):
         """A stock client is killed and begins anew."""
         client = self.random.choice(self.stock)
+        self.count("stock client killed", client.node.name)
         client.kill()
         client.account = None
         client.start()
         client.control("AccountDelete lab")
         client.join(SERVER4, PORT, "DEFAULT", "guest", connections=3)
-        self.count("stock client killed")
 
     def restart(self):
         """The daemon ends and begins anew; the stock clients find back by themselves."""
@@ -269,11 +294,19 @@ class Soak:
             self.random.choices([e for _, e in events], [w for w, _ in events])[0]()
         except (OSError, Ended) as e:
             # A connection that we use while it ends, or that is refused in the middle of its negotiation.
-            self.count(type(e).__name__)
+            self.count(type(e).__name__, str(own))
 
     def run(self, restart_every_s=30):
-        """The whole of it; Failed or LabError if something did not hold."""
+        """The whole of it; Failed or LabError if something did not hold, and the story of it is told."""
         self.began = time.monotonic()
+        try:
+            return self.live(restart_every_s)
+        except Exception:
+            self.tell()
+            raise
+
+    def live(self, restart_every_s):
+        """From the first login to the last."""
         self.start()
         self.meet()
         restart_at = self.began + min(restart_every_s, self.seconds / 2)
