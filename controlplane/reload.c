@@ -16,6 +16,7 @@ static struct {
 	struct config *config;
 	const char *path;
 	struct store_reload directory;
+	bool reading; /* `directory` is the store's */
 } again;
 
 void reload_init(struct config *config, const char *path)
@@ -53,6 +54,9 @@ static bool needs_restart(const struct config *a, const struct config *b)
 		a->udp_max_version != b->udp_max_version ||
 		strcmp(a->tls_ciphers, b->tls_ciphers) != 0 ||
 		strcmp(a->tls_ciphersuites, b->tls_ciphersuites) != 0 ||
+		strcmp(a->metrics_address, b->metrics_address) != 0 ||
+		a->metrics_port != b->metrics_port ||
+		strcmp(a->metrics_token, b->metrics_token) != 0 ||
 		strcmp(a->log_file, b->log_file) != 0;
 }
 
@@ -85,6 +89,7 @@ static void directory_again(struct store_reload *reload, int error)
 {
 	char *line, *rest = reload->report;
 
+	again.reading = false;
 	for (line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
 		if (line[0] != '\0')
 			log_error("directory", "%s", line);
@@ -100,7 +105,14 @@ void reload_all(void)
 	log_notice("control", "reading patchbay.cfg and the directory again");
 	notify_reloading();
 	config_again();
-	again.directory = (struct store_reload){.done = directory_again};
-	if (store_reload_begin(&again.directory) != 0)
-		log_warning("directory", "is being read already");
+	/* A second signal before the first has been served: the store's thread is at work in `directory`. */
+	if (!again.reading) {
+		again.directory = (struct store_reload){.done = directory_again};
+		again.reading = store_reload_begin(&again.directory) == 0;
+		if (again.reading)
+			return;
+	}
+	log_warning("directory", "is being read already");
+	if (!again.reading)
+		notify_ready(); /* an administrator reads it: nothing of ours will say so */
 }

@@ -236,6 +236,32 @@ def test_edited_and_read_again(lab):
     session.close()
 
 
+def test_signals_on_top_of_each_other(lab):
+    """SIGHUP while the last one is still being served, with much to complain about: told, and nothing else."""
+    file = lab.server.state / "directory.cfg"
+    lab.server.rpc("Flush")
+    good = file.read_text("utf-8")
+    file.write_text(good + "".join(f"wrong{i} = {i};\n" for i in range(2000)), "utf-8")
+    before = lab.server.log().count("not read again")
+    for _ in range(100):
+        os.kill(lab.server.process.pid, signal.SIGHUP)
+        time.sleep(0.002)
+    wait_for("told", lambda: lab.server.log().count("not read again") > before, 20)
+    file.write_text(good, "utf-8")
+    wait_for("read", lambda: not refused_reload(lab), 20)
+    assert "alice" in users(lab)
+
+
+def refused_reload(lab):
+    """Whether the directory could not be read now, because that is under way."""
+    try:
+        lab.server.rpc("PatchbayReload")
+    except LabError as error:
+        assert "already" in str(error), error
+        return True
+    return False
+
+
 def test_listeners_read_again(lab):
     """patchbay.cfg at SIGHUP: a port more, one less; wrong: told and kept."""
     os.kill(lab.server.process.pid, signal.SIGHUP)
