@@ -169,12 +169,27 @@ static void own_event(uint32_t hub, const char *name, const struct log_field *fi
 
 /* ---- hubs ------------------------------------------------------------------------------------- */
 
+static void sink_free(unsigned slot)
+{
+	struct hub_sink *h = out.hub[slot];
+
+	out.hub[slot] = NULL;
+	log_file_close(&h->security);
+	log_file_close(&h->packet);
+	out.written += h->security.written + h->packet.written;
+	out.lost_disk += h->security.lost + h->packet.lost;
+	free(h);
+}
+
 static void sink_set(const struct logs_item *item, const struct logs_hub_item *hub)
 {
 	struct hub_sink **at = &out.hub[item->hub & 0xffff], *h = *at;
 	char folder[LOG_FILE_PATH];
 
 	if (h == NULL || h->id != item->hub) {
+		/* Of a hub that had this slot before, and was to go with the next flush. */
+		if (h != NULL)
+			sink_free(item->hub & 0xffff);
 		h = calloc(1, sizeof(*h));
 		if (h == NULL)
 			return;
@@ -193,18 +208,6 @@ static void sink_set(const struct logs_item *item, const struct logs_hub_item *h
 	h->conf = hub->conf;
 	log_file_set(&h->security, h->conf.security_switch, logs.conf.max_bytes);
 	log_file_set(&h->packet, h->conf.packet_switch, logs.conf.max_bytes);
-}
-
-static void sink_free(unsigned slot)
-{
-	struct hub_sink *h = out.hub[slot];
-
-	out.hub[slot] = NULL;
-	log_file_close(&h->security);
-	log_file_close(&h->packet);
-	out.written += h->security.written + h->packet.written;
-	out.lost_disk += h->security.lost + h->packet.lost;
-	free(h);
 }
 
 static void unlogged(const struct logs_item *item, uint64_t frames)
