@@ -10,9 +10,10 @@ import signal
 import subprocess
 import time
 
+from lab.hugepages import reserved
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PATCHBAY_BUILD") or ROOT / "build")
-HUGEPAGES = "/proc/sys/vm/nr_hugepages"
 OVS = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 MBUF_BYTES = 2560  # a buffer of 2 KiB with its heads, and its part of the pool
@@ -38,24 +39,11 @@ def tsc_hz():
 
 @contextlib.contextmanager
 def hugepages(mib):
-    """At least so many MiB in free pages of 2 MiB while it lasts; the old number afterwards."""
-    with open(HUGEPAGES, encoding="ascii") as f:
-        before = int(f.read())
-    with open("/proc/meminfo", encoding="ascii") as f:
-        free = int(re.search(r"HugePages_Free:\s+(\d+)", f.read()).group(1))
-    want = max(before, before - free + (mib + 1) // 2)
-    try:
-        with open(HUGEPAGES, "w", encoding="ascii") as f:
-            f.write(str(want))
-        with open(HUGEPAGES, encoding="ascii") as f:
-            got = int(f.read())
-        if got < want:
-            raise BenchError(f"{mib} MiB in hugepages wanted, {2 * (got - before + free)} are to be had: "
-                             "leave the largest number of MACs out (--macs), or free memory")
+    """At least so many MiB in free pages while it lasts; the old number afterwards."""
+    with reserved(mib) as reason:
+        if reason:
+            raise BenchError(f"{reason}: leave the largest number of MACs out (--macs), or free memory")
         yield
-    finally:
-        with open(HUGEPAGES, "w", encoding="ascii") as f:
-            f.write(str(before))
 
 
 def wait_for(what, test, timeout_s=60.0, process=None, log=None):

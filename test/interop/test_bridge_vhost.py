@@ -3,24 +3,28 @@
 
     TAP one - DEFAULT - vhost west ==== testpmd, io forwarding ==== vhost east - SECOND - TAP two
 
-The peer comes and goes as virtual machines do; the bridges wait for it.
+The peer comes and goes as virtual machines do; the bridges wait for it. Once with ordinary memory on both sides, and
+once with hugepages, which the test reserves.
 """
 
+import contextlib
 import shutil
 
 import pytest
 
-from lab import bridges, wait_for
+from lab import bridges, hugepages, wait_for
 from lab.bridges import TapHost
 
+SERVER_MIB, PEER_MIB = 320, 128
 TESTPMD = shutil.which("dpdk-testpmd")
 pytestmark = [pytest.mark.patchbay, pytest.mark.skipif(TESTPMD is None, reason="no dpdk-testpmd (dpdk-dev)")]
 
 
 class Peer:
-    """testpmd; without hugepages its memory is one memfd, which vhost-user can share."""
+    """testpmd; its memory is one memfd, which vhost-user can share."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, huge):
+        self.memory = ["--in-memory", "--single-file-segments"] if huge else ["--no-huge", "--no-shconf"]
         self.node, self.folder = lab.nodes["peer"], lab.nodes["server"].folder
         self.prefix = lab.folder.name
         self.process = None
@@ -30,7 +34,7 @@ class Peer:
         log = self.node.folder / "testpmd.log"
         log.unlink(missing_ok=True)
         self.process = self.node.spawn(
-            "nice", "-n", "10", TESTPMD, "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-shconf",
+            "nice", "-n", "10", TESTPMD, "-l", "0,1", *self.memory, "-m", str(PEER_MIB), "--no-pci",
             "--file-prefix", self.prefix, *(f"--vdev=net_virtio_user{i},path={self.folder}/{name}.sock"
                                        for i, name in enumerate(("west", "east"))),
             "--", "--forward-mode=io", "--auto-start", "--stats-period=60", "--total-num-mbufs=4096",
@@ -50,18 +54,29 @@ def wait_through(lab):
     wait_for("a frame through the peer", lambda: lab.one.ping(lab.two.address, 1, wait_s=1)[1] == 1)
 
 
-@pytest.fixture(scope="module", name="lab", params=[1, 2], ids=["one worker", "two workers"])
+@pytest.fixture(scope="module", name="lab", params=[(1, False), (2, True)], ids=["one worker", "two workers, hugepages"])
 def fixture_lab(request, make_lab):
     """Two hubs, each with a TAP and a vhost port; the peer is not there yet."""
-    lab = make_lab(settings={"lcores": {"workers": request.param}})
+    workers, huge = request.param
+    with hugepages.reserved(SERVER_MIB + PEER_MIB) if huge else contextlib.nullcontext("") as reason:
+        if reason:
+            pytest.skip(reason)
+        yield from labs(make_lab, workers, huge)
+
+
+def labs(make_lab, workers, huge):
+    """One lab, taken down."""
+    eal = {"hugepages": huge, **({"memory_mb": SERVER_MIB} if huge else {})}
+    lab = make_lab(settings={"lcores": {"workers": workers}, "eal": eal})
     lab.server.start()
+    assert (", hugepages" in lab.server.log()) == huge
     lab.node("peer")
     for hub, name in (("DEFAULT", "west"), ("SECOND", "east")):
         bridges.create_device(lab.server, hub, f"net_vhost_{name},iface={lab.nodes['server'].folder}/{name}.sock",
                               name, wait=False)
         wait_for(f"{name} open", lambda name=name: bridges.rows(lab.server)[name]["State"] == "up")
     lab.one, lab.two = TapHost(lab, "one", "192.168.62.1"), TapHost(lab, "two", "192.168.62.2", hub="SECOND")
-    lab.peer = Peer(lab)
+    lab.peer = Peer(lab, huge)
     yield lab
     bridges.end(lab)
 
