@@ -31,6 +31,7 @@ from lab.topology import Lab
 
 from . import table
 
+FLOWGEN_SIZE = 304  # testpmd's flowgen knows one size only, 300 bytes and FCS
 SIZES = (64, 128, 256, 512, 1024, 1280, 1518)
 FCS = 4
 GENERATOR_CPU, WORKER_CPU, RECEIVER_CPU = 0, 1, 2
@@ -48,10 +49,12 @@ def add_arguments(parser):
     parser.add_argument("--max-rate", type=float, default=8e6, help="frames/s to begin with (default: %(default)g)")
     parser.add_argument("--tolerance", type=float, default=0.0, help="share of frames that may be lost (default: 0)")
     parser.add_argument("--tries", type=int, default=2, help="tries of a rate before it counts as too high (default: %(default)s)")
-    parser.add_argument("--generator", choices=("paced", "testpmd"), default="paced",
+    parser.add_argument("--generator", choices=("paced", "testpmd", "flowgen"), default="paced",
                         help="testpmd: no search, it sends (txonly) and another takes (rxonly) as fast as they can; with "
-                        "fewer than three CPUs they take turns on one, and nearly all is lost")
-    parser.add_argument("--pktgen", metavar="PATH", help="run this Pktgen-DPDK on the ports, with its own console")
+                        "fewer than three CPUs they take turns on one, and nearly all is lost. flowgen: the same with 1024 "
+                        f"flows, of {FLOWGEN_SIZE} bytes")
+    parser.add_argument("--pktgen", metavar="PATH", help="run this Pktgen-DPDK on the ports, with its own console; from the "
+                        "third CPU on if there is one")
 
 
 class Setup:
@@ -190,11 +193,11 @@ def totals(setup, name):
 
 def run_testpmd(setup, args, progress):
     """One sends, one receives: on a CPU each if there are three."""
-    rows = []
-    for size in args.sizes:
+    rows, flows = [], args.generator == "flowgen"
+    for size in [FLOWGEN_SIZE] if flows else args.sizes:
         receiver = testpmd(setup, "east", "rxonly")
         bridges.wait_up(setup.lab.server, "east", timeout_s=20)
-        sender = testpmd(setup, "west", "txonly", f"--txpkts={size - FCS}")
+        sender = testpmd(setup, "west", *(["flowgen"] if flows else ["txonly", f"--txpkts={size - FCS}"]))
         bridges.wait_up(setup.lab.server, "west", timeout_s=20)
         began = time.monotonic()
         time.sleep(args.seconds)
@@ -220,20 +223,25 @@ def run_testpmd(setup, args, progress):
 
 def run_pktgen(setup, args):
     """Its own console in the foreground; `quit` there ends the set-up."""
-    command = [args.pktgen, *setup.eal(*NAMES, lcores=f"{GENERATOR_CPU},{WORKER_CPU}"), "--", "-P", "-T", "-m", f"{WORKER_CPU}.[0-1]"]
+    program = pathlib.Path(args.pktgen).resolve()
+    # Its lcore 0 has the console, lcore 1 sends and receives on both ports: never on the appliance's CPU.
+    cpu = GENERATOR_CPU if len(os.sched_getaffinity(0)) < 3 else RECEIVER_CPU
+    command = [program, *setup.eal(*NAMES, lcores=f"0@{GENERATOR_CPU},1@{cpu}"), "--", "-P", "-T", "-m", "1.[0-1]"]
     print("$ " + " ".join(map(str, command)))
-    return [{"pktgen": subprocess.run(setup.peer.enter(*command), check=False, cwd=pathlib.Path(args.pktgen).resolve().parent).returncode}]
+    return [{"pktgen": subprocess.run(setup.peer.enter(*command), check=False, cwd=program.parent).returncode}]
 
 
 def main(args, progress):
     """Set up, measure, say what the appliance dropped."""
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("the generator and the appliance need a CPU each")
+    if args.pktgen and not os.access(args.pktgen, os.X_OK):
+        sys.exit(f"--pktgen: {args.pktgen} is no program; Debian has none, Pktgen-DPDK builds usr/local/bin/pktgen or build/app/pktgen")
     setup = Setup()
     try:
         if args.pktgen:
             rows = run_pktgen(setup, args)
-        elif args.generator == "testpmd":
+        elif args.generator in ("testpmd", "flowgen"):
             rows = run_testpmd(setup, args, progress)
         else:
             rows = run_paced(setup, args, progress)

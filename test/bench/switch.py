@@ -13,9 +13,9 @@ test/bench/switch_files.py describes; then only the table is measured.
 """
 
 import collections
-import fcntl
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -55,7 +55,7 @@ class Bench:
     def __init__(self, args, progress, folder):
         self.args, self.progress, self.folder = args, progress, folder
         self.hz = tsc_hz()
-        self.pci = [p for p in args.pci.split(",") if p]
+        self.pci = args.pci
         self.conversations = {}
 
     def conversation(self, macs, parts=1):
@@ -466,32 +466,53 @@ def terminated(*_):
     sys.exit(143)
 
 
+PCI = pathlib.Path("/sys/bus/pci/devices")
+PCI_DRIVERS = ("vfio-pci", "igb_uio", "uio_pci_generic", "mlx4_core", "mlx5_core")  # mlx: DPDK works beside the kernel's
+
+
+def pci_addresses(text):
+    """Two addresses of cards that DPDK can have, in full; [] for none. SystemExit says what is wrong with them."""
+    found = [p if p.count(":") == 2 else f"0000:{p}" for p in text.split(",") if p]
+    if not found:
+        return []
+    for address in found:
+        if not re.fullmatch(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", address):
+            raise SystemExit(f"--pci: {address} is no PCI address such as 0000:03:00.0")
+        if not (PCI / address).exists():
+            raise SystemExit(f"--pci: there is no device {address}; scripts/bind lists what there is")
+        driver = (PCI / address / "driver").resolve().name if (PCI / address / "driver").exists() else "no driver"
+        if driver not in PCI_DRIVERS:
+            raise SystemExit(f"--pci: {address} belongs to {driver}; scripts/bind {address} gives it to DPDK")
+    if len(set(found)) != 2:
+        raise SystemExit("--pci: two different addresses, A,B: the hub is bridged to both")
+    return found
+
+
 def main(args, progress):
     """Run the parts and print them."""
     parts = [p for p in args.parts.split(",") if p]
     if unknown := set(parts) - set(PARTS):
         raise SystemExit(f"--parts: {', '.join(unknown)}? Known are {', '.join(PARTS)}.")
+    args.pci = pci_addresses(args.pci)
+    if args.pci and parts != ["table"]:
+        progress("--pci: of the parts only the table is measured")
+        parts = ["table"]
     if not pathlib.Path(OVS).exists() and not args.no_ovs:
         raise SystemExit(f"{OVS} is missing: apt-get install openvswitch-switch-dpdk, or --no-ovs")
     # timeout(1) and kill too end the tools we started and give the hugepages back.
     signal.signal(signal.SIGTERM, terminated)
     folder = tempfile.mkdtemp(prefix="patchbay-switch.")
-    # One at a time: the number of hugepages is the whole machine's.
-    with open("/run/lock/patchbay-hugepages", "a", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            bench = Bench(args, progress, folder)
-            if bench.pci:
-                parts = [p for p in parts if p == "table"]
-            result, failed = {"machine": machine(bench.hz)}, {}
-            for part in parts:
-                try:
-                    result[part] = getattr(bench, part)()
-                except (BenchError, OSError, subprocess.SubprocessError) as e:
-                    failed[part] = str(e)
-                    progress(f"{part} FAILED: {e}")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        bench = Bench(args, progress, folder)
+        result, failed = {"machine": machine(bench.hz)}, {}
+        for part in parts:
+            try:
+                result[part] = getattr(bench, part)()
+            except (BenchError, OSError, subprocess.SubprocessError) as e:
+                failed[part] = str(e)
+                progress(f"{part} FAILED: {e}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     print(f"{time.strftime('%Y-%m-%d')}, {result['machine']['cpu']}, {result['machine']['cpus']} CPUs, "
           f"TSC {bench.hz / 1e9:.2f} GHz, Linux {result['machine']['kernel']}")
     show(result)

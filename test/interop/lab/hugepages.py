@@ -7,7 +7,7 @@ import pathlib
 import re
 
 NUMBER = pathlib.Path("/proc/sys/vm/nr_hugepages")
-LOCK = "/tmp/pb.hugepages"  # whoever changes the number holds it: it is one for the whole machine
+LOCK = "/run/lock/patchbay-hugepages"  # whoever changes the number holds it: it is one for the whole machine
 
 
 def counts():
