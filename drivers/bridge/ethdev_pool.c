@@ -18,7 +18,8 @@
 
 #include "drivers/bridge/bridge_priv.h"
 
-#define CACHE 256u
+#define CACHE	  256u
+#define ROUND_MAX 65536u
 
 struct resting {
 	struct rte_mempool *pool;
@@ -68,8 +69,9 @@ struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, int socket
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
 
-	/* 2^n - 1 wastes no slot of the pool's ring. */
-	mbufs = (unsigned)rte_align32pow2(mbufs + 1) - 1;
+	/* 2^n - 1 wastes no slot of the pool's ring; of a large one the buffers are what costs. */
+	if (mbufs < ROUND_MAX)
+		mbufs = (unsigned)rte_align32pow2(mbufs + 1) - 1;
 	if (!rte_eal_has_hugepages())
 		socket = SOCKET_ID_ANY;
 	pool = take(mbufs, data_room(max_len), socket);
