@@ -33,6 +33,8 @@
 	X(peer_closed, "peer left before login")                                              \
 	X(login_ok, "logins accepted")                                                        \
 	X(login_failed, "logins refused")                                                     \
+	X(password_changed, "users changed their passwords")                                  \
+	X(password_refused, "users may not, or cannot, change their passwords")               \
 	X(additional_ok, "additional connections accepted")                                   \
 	X(additional_failed, "additional connections refused")                                \
 	X(login_delayed, "attempts that waited because earlier ones had failed")              \

@@ -209,6 +209,17 @@ void login_log_admin(const struct connection *c, const char *kind, const char *h
 	security_admin(c, kind, hub_name, client, error, reason);
 }
 
+void login_log_password(
+	const struct connection *c, const struct login_request *r, enum wire_error error)
+{
+	char from[SOURCE_BYTES], hub[QUOTED_BYTES], user[QUOTED_BYTES];
+
+	log_say(LOG_LEVEL_INFO, "login", "password %s %s error=%u hub=\"%s\" user=\"%s\"",
+		error == WIRE_ERROR_OK ? "changed" : "not changed", source(from, c),
+		(unsigned)error, quoted(hub, sizeof(hub), r->hubname),
+		quoted(user, sizeof(user), r->username));
+}
+
 void login_log_joined(const struct connection *c, const struct vpn_session *vs)
 {
 	char from[SOURCE_BYTES], hub[QUOTED_BYTES], name[QUOTED_BYTES + 64];

@@ -29,6 +29,9 @@ void login_log_refused(
  */
 void login_log_admin(const struct connection *c, const char *kind, const char *hub,
 	const struct product *client, enum wire_error error, const char *reason);
+/* A user changed the own password, or was refused. */
+void login_log_password(
+	const struct connection *c, const struct login_request *r, enum wire_error error);
 void login_log_joined(const struct connection *c, const struct vpn_session *vs);
 /* `vs` may be NULL: no such session. */
 void login_log_not_joined(

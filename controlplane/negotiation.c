@@ -17,6 +17,7 @@
 
 #include "controlplane/config.h"
 #include "controlplane/dialogue.h"
+#include "controlplane/directory_change.h"
 #include "controlplane/handshake.h"
 #include "controlplane/listener.h"
 #include "controlplane/negotiation_priv.h"
@@ -69,6 +70,7 @@ void negotiation_free(struct negotiation *n)
 	if (n->fd >= 0)
 		close(n->fd);
 	dialogue_destroy(n->dialogue);
+	directory_change_forget(n->change);
 	if (n->connection != NULL)
 		n->connection->negotiation = NULL;
 	all.cnt--;
@@ -485,24 +487,31 @@ static void held_long_enough(evutil_socket_t, short, void *arg)
 		negotiation_run(n);
 }
 
-int negotiation_hold(struct negotiation *n, const char *account)
+int negotiation_rest(struct negotiation *n, uint32_t ms)
 {
-	const struct sockaddr *peer = (const struct sockaddr *)&n->connection->peer;
-	uint32_t wait_ms = throttle_wait_ms(all.throttle, peer, account, monotonic_ms());
-	/* libevent's clock is the coarse one, up to a tick of 10 ms behind ours: not to wait twice. */
-	uint32_t timer_ms = wait_ms + 10;
-	struct timeval tv = {.tv_sec = timer_ms / 1000, .tv_usec = timer_ms % 1000 * 1000};
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
-	if (wait_ms == 0)
-		return 0;
 	if (n->held == NULL)
 		n->held = evtimer_new(all.base, held_long_enough, n);
 	if (n->held == NULL || evtimer_add(n->held, &tv) != 0)
 		return -ENOMEM;
-	listener_counters.login_delayed++;
 	n->holding = true;
 	/* What the peer says meanwhile waits in its socket, and so does its end. */
 	negotiation_watch(n, 0);
+	return 0;
+}
+
+int negotiation_hold(struct negotiation *n, const char *account)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&n->connection->peer;
+	uint32_t wait_ms = throttle_wait_ms(all.throttle, peer, account, monotonic_ms());
+
+	if (wait_ms == 0)
+		return 0;
+	/* libevent's clock is the coarse one, up to a tick of 10 ms behind ours: not to wait twice. */
+	if (negotiation_rest(n, wait_ms + 10) != 0)
+		return -ENOMEM;
+	listener_counters.login_delayed++;
 	return 1;
 }
 

@@ -343,7 +343,10 @@ bool negotiation_method(struct negotiation *n)
 		listener_counters.not_supported++;
 		negotiation_refuse(n, WIRE_ERROR_NOT_CONTROLLER, false);
 		return false;
-	default: /* password */
+	case LOGIN_METHOD_PASSWORD:
+		negotiation_password(n);
+		return false;
+	default:
 		listener_counters.not_supported++;
 		negotiation_refuse(n, WIRE_ERROR_NOT_SUPPORTED, false);
 		return false;

@@ -13,6 +13,7 @@
 #include "controlplane/handshake.h"
 #include "controlplane/negotiation.h"
 
+struct directory_change;
 struct limits_source;
 struct stream;
 
@@ -40,8 +41,9 @@ struct negotiation {
 	struct dialogue *dialogue;
 	struct event
 		*held; /* an attempt waits for its turn (throttle.h); NULL while none ever did */
-	size_t out_at; /* bytes of dialogue->out already in the stream */
-	TAILQ_ENTRY(negotiation) entry; /* of `waiting` */
+	struct directory_change *change; /* a password on its way to the disk, NULL: none */
+	size_t out_at;			 /* bytes of dialogue->out already in the stream */
+	TAILQ_ENTRY(negotiation) entry;	 /* of `waiting` */
 };
 
 const struct config *negotiation_config(void);
@@ -66,12 +68,16 @@ int negotiation_park(struct negotiation *n);
 
 /* Answers dialogue->request. True if the negotiation is no more: it became a connection, or ended. */
 bool negotiation_method(struct negotiation *n);
+/* The same for method "password", which ends in an answer, or rests (negotiation_rest()). */
+void negotiation_password(struct negotiation *n);
 
 /*
  * Is it too early for an attempt at this account? 0: no. 1: yes, the negotiation rests and negotiation_method() is called
  * again later. -ENOMEM.
  */
 int negotiation_hold(struct negotiation *n, const char *account);
+/* The negotiation rests so long, then negotiation_method() is called again. 0, -ENOMEM. */
+int negotiation_rest(struct negotiation *n, uint32_t ms);
 /* An attempt was judged. */
 void negotiation_judged(struct negotiation *n, const char *account, bool failed);
 

@@ -21,16 +21,27 @@ static const uint8_t *stored_hash(const struct directory_user *user, bool *exist
 	return *exists ? user->hashed_password : nobody;
 }
 
-bool auth_password_proof(
-	const struct directory_user *user, const struct login_request *r, const uint8_t *random)
+static bool proves(const struct directory_user *user, const uint8_t *proof, const uint8_t *random)
 {
 	uint8_t expected[SHA0_BYTES];
 	bool exists, equal;
 
 	sha0_secure_password(stored_hash(user, &exists), random, expected);
-	equal = sha0_equal(expected, r->secure_password, sizeof(expected));
+	equal = sha0_equal(expected, proof, sizeof(expected));
 	explicit_bzero(expected, sizeof(expected));
-	return equal && exists && r->has_secure_password;
+	return equal && exists;
+}
+
+bool auth_password_proof(
+	const struct directory_user *user, const struct login_request *r, const uint8_t *random)
+{
+	return proves(user, r->secure_password, random) && r->has_secure_password;
+}
+
+bool auth_password_old(
+	const struct directory_user *user, const struct login_request *r, const uint8_t *random)
+{
+	return proves(user, r->secure_old_password, random);
 }
 
 bool auth_password_plain(const struct directory_user *user, const struct login_request *r)

@@ -17,6 +17,9 @@ struct directory_user;
 /* authtype 1: the peer sent SHA0(hash || random). */
 bool auth_password_proof(
 	const struct directory_user *user, const struct login_request *r, const uint8_t *random);
+/* The same for the old password of a request to change it (wire.md 3.5). */
+bool auth_password_old(
+	const struct directory_user *user, const struct login_request *r, const uint8_t *random);
 /* authtype 2: the peer sent the password itself. */
 bool auth_password_plain(const struct directory_user *user, const struct login_request *r);
 

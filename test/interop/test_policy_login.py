@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from lab import SERVER4, SERVER6, Group, Hub, User, wait_for
+from lab import SERVER4, SERVER6, Group, Hub, User, pack, wait_for
 from lab.wireclient import LoginError, Session, connect
 
 WIRE4, OTHER4 = "10.77.0.11", "10.77.0.99"
@@ -35,6 +35,9 @@ DEFAULT = [
     User("tagged", "pw", policy={"VLanId": 7, "AutoDisconnect": 3600, "MaxUpload": 4294967295}),
     User("empty", ""),
     User("guest"),
+    User("changes", "pw"),
+    User("fixed", "pw", policy={"FixPassword": True}),
+    User("noqos", "pw", policy={"NoQoS": True}),
 ]
 HUBS = [
     Hub("DEFAULT", DEFAULT, groups=[STAFF, Group("nopolicy")]),
@@ -52,6 +55,7 @@ HUBS = [
     Hub("BOUNDED", [User("u", "pw")], admin_options={"max_sessions": 1}),
     Hub("NEWER", [User("u", "pw")], options={"ClientMinimumRequiredBuild": 9675}),
     Hub("BRANDED", [User("u", "pw")], options={"RequiredClientId": 4711}),
+    Hub("FIXED", [User("u", "pw")], admin_options={"deny_change_user_password": True}),
     Hub("OPEN", [User("u", "pw")], password=""),
 ]
 # vpncmd cannot be told an empty password by a script.
@@ -225,6 +229,39 @@ def test_source_addresses(lab, enter):
     # The original refuses IPv6 where the list has nothing but IPv4 in it.
     assert lab.kind != "patchbay" or code(enter, "SOURCES", "u", host=SERVER6) == 0
     assert code(enter, "DEFAULT", "plain", source=OTHER4) == 0
+
+
+# ---- the own password ---------------------------------------------------------------------------
+
+def change(lab, hub, user, old, new):
+    """The answer to a user who wants another password (wire.md 3.5)."""
+    session = Session(connect(lab.nodes["wire"], SERVER4, 8888))
+    proof = pack.sha0(pack.hashed_password(user, old) + session.random)
+    reply = session.conn.pack({"method": "password", "hubname": hub, "username": user, "secure_old_password": proof,
+                               "new_password": pack.hashed_password(user, new)})
+    session.close()
+    return pack.first(reply, "error")
+
+
+@pytest.mark.parametrize("hub, user, old, want", [
+    ("NONE", "plain", "pw", 8), ("DEFAULT", "nobody", "pw", 69), ("DEFAULT", "plain", "wrong", 69),
+    ("DEFAULT", "guest", "x", 68), ("DEFAULT", "fixed", "pw", 52), ("FIXED", "u", "pw", 52)])
+def test_password_change_refused(lab, enter, hub, user, old, want):
+    """Wrong, impossible, or forbidden by FixPassword or deny_change_user_password; nothing has changed."""
+    assert change(lab, hub, user, old, "new") == want
+    if want == 52:
+        assert code(enter, hub, user, old) == 0
+
+
+def test_password_change(lab, enter):
+    """The new one is good from now on, and after a restart; the old one is not."""
+    assert change(lab, "DEFAULT", "changes", "pw", "new") == 0
+    assert code(enter, "DEFAULT", "changes", "pw") == 9
+    session = enter("DEFAULT", "changes", "new")
+    assert policy_of(session)["TimeOut"] == 20
+    assert change(lab, "DEFAULT", "changes", "new", "pw") == 0
+    if lab.kind == "patchbay":
+        assert "password changed" in lab.server.log() and lab.server.counters()["password_changed"] == 2
 
 
 # ---- how many -----------------------------------------------------------------------------------

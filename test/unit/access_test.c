@@ -505,7 +505,7 @@ static void noops_and_methods_not_served(void **)
 		assert_int_equal(pack_get_int(&p, "noop"), 1);
 	}
 	client_request(&alice, &r);
-	assert_int_equal(client_error(&alice), WIRE_ERROR_NOT_SUPPORTED);
+	assert_int_equal(client_error(&alice), WIRE_ERROR_HUB_NOT_FOUND);
 	client_close(&alice);
 
 	client_connect(&alice, &front);
