@@ -345,34 +345,93 @@ static int run_get(struct ctl_run *run)
 	return rc;
 }
 
-struct search {
+/* ---- follow across changes of the file ---------------------------------------------------------- */
+
+struct file {
 	uint64_t id;
+	char changed[32]; /* as in JSON: in order as text */
 	char path[PATH_MAX_];
 };
 
+struct files {
+	char stem[PATH_MAX_]; /* path of the log without ".log" */
+	struct file *file;
+	size_t n, room;
+};
+
+/* A file of this log that was put aside, or the one that is written. */
 static void on_file(void *ctx, const char *list, json_t *row)
 {
-	struct search *s = ctx;
+	struct files *fs = ctx;
+	const char *path = json_string_value(json_object_get(row, "FilePath_str"));
+	const char *changed = json_string_value(json_object_get(row, "UpdatedTime_dt"));
 
-	if (strcmp(list, "LogFiles") == 0 && show_number(row, "PatchbayFileId_u64") == s->id)
-		snprintf(s->path, sizeof(s->path), "%s",
-			json_string_value(json_object_get(row, "FilePath_str")));
+	if (strcmp(list, "LogFiles") != 0 || path == NULL || changed == NULL ||
+		strncmp(path, fs->stem, strlen(fs->stem)) != 0)
+		return;
+	if (fs->n == fs->room) {
+		size_t room = fs->room == 0 ? 64 : 2 * fs->room;
+		struct file *file = realloc(fs->file, room * sizeof(*file));
+
+		if (file == NULL)
+			return;
+		fs->file = file;
+		fs->room = room;
+	}
+	fs->file[fs->n].id = show_number(row, "PatchbayFileId_u64");
+	snprintf(fs->file[fs->n].changed, sizeof(fs->file[fs->n].changed), "%s", changed);
+	snprintf(fs->file[fs->n].path, sizeof(fs->file[fs->n].path), "%s", path);
+	fs->n++;
 }
 
-/* The file that we read was put aside: what came last stands there, under another name. */
-static void finish_old(struct printer *p, const struct place *at)
+static int by_time(const void *a, const void *b)
 {
-	struct search s = {.id = at->id};
-	struct reply reply = {.row = on_file, .ctx = &s};
-	struct place old = *at;
+	const struct file *x = a, *y = b;
+	int rc = strcmp(x->changed, y->changed);
 
-	if (client_call(p->run->socket_path, "EnumLogFile", json_object(), &reply, NULL) ==
-			CTL_OK &&
-		s.path[0] != '\0') {
-		snprintf(old.path, sizeof(old.path), "%s", s.path);
-		(void)read_rest(p, &old);
+	return rc != 0 ? rc : strcmp(x->path, y->path);
+}
+
+/*
+ * The file that we read was put aside, and perhaps more after it: what came last stands there. Then *at is at the
+ * begin of the one that is written now.
+ */
+static int catch_up(struct printer *p, struct place *at)
+{
+	struct files fs = {.n = 0};
+	struct reply reply = {.row = on_file, .ctx = &fs};
+	bool found = false;
+	int rc;
+
+	snprintf(fs.stem, sizeof(fs.stem), "%s", at->path);
+	fs.stem[strlen(fs.stem) - 4] = '\0';
+	rc = client_call(p->run->socket_path, "EnumLogFile", json_object(), &reply, NULL);
+	if (rc == CTL_OK && fs.n > 0)
+		qsort(fs.file, fs.n, sizeof(*fs.file), by_time);
+	for (size_t i = 0; rc == CTL_OK && i < fs.n; i++) {
+		struct place old = {.id = fs.file[i].id};
+
+		if (strcmp(fs.file[i].path, at->path) == 0) {
+			continue;
+		} else if (fs.file[i].id == at->id) {
+			found = true;
+			old.offset = at->offset;
+		} else if (!found) {
+			continue;
+		}
+		snprintf(old.path, sizeof(old.path), "%s", fs.file[i].path);
+		rc = read_rest(p, &old);
 	}
+	for (size_t i = 0; i < fs.n; i++) {
+		if (strcmp(fs.file[i].path, at->path) == 0) {
+			/* The same still, if it was changed back: then go on. */
+			at->offset = fs.file[i].id == at->id ? at->offset : 0;
+			at->id = fs.file[i].id;
+		}
+	}
+	free(fs.file);
 	reply_fini(&reply);
+	return rc;
 }
 
 static int run_follow(struct ctl_run *run)
@@ -383,7 +442,7 @@ static int run_follow(struct ctl_run *run)
 	size_t n;
 	int rc;
 
-	if (!path_of(run, at.path)) {
+	if (!path_of(run, at.path) || strlen(at.path) < 5) {
 		fprintf(stderr, "patchbayctl: which log? server, security HUB, packet HUB\n");
 		return CTL_USAGE;
 	}
@@ -395,9 +454,7 @@ static int run_follow(struct ctl_run *run)
 	while (rc == CTL_OK && !ferror(run->out)) {
 		rc = read_piece(&p, &at, &id, &n);
 		if (rc == CTL_OK && id != at.id) {
-			finish_old(&p, &at);
-			at.id = id;
-			at.offset = 0;
+			rc = catch_up(&p, &at);
 		} else if (n == 0) {
 			usleep(FOLLOW_US);
 		}

@@ -330,11 +330,9 @@ static void packet_line(const struct packet_record *rec)
 	logs_port_get(rec->from >> PORT_GEN_BITS, from, from_ip);
 	if (rec->to != 0)
 		logs_port_get(rec->to >> PORT_GEN_BITS, to, to_ip);
-	if (h->conf.no_physical_ip)
-		from_ip[0] = to_ip[0] = '\0';
 	text_begin(&l, out.line, sizeof(out.line));
 	packet_text(&l, logs.conf.json, rec,
-		&(struct packet_names){h->name, from, to, from_ip, to_ip},
+		&(struct packet_names){h->name, from, to, from_ip, to_ip, h->conf.no_physical_ip},
 		&(struct packet_time){out.date, clock, json});
 	if (out.save >= LOGS_SYSLOG_PACKET)
 		syslog_out_line(&out.syslog, SYSLOG_PACKET, json, h->name, l.text, l.len);
@@ -372,7 +370,7 @@ static void count(uint64_t *written, uint64_t *lost, const struct log_file *f)
 }
 
 /* Everything to the disk; hubs that are gone are let go; the numbers are told. */
-static void flush(bool removed)
+static void flush(unsigned removed)
 {
 	uint64_t written, lost, unlogged_cnt = 0;
 
@@ -443,27 +441,30 @@ static bool nap(void)
 	return stop;
 }
 
-static void turn(void)
+/* True: there were events. They are few, and what an auditor asks for: they do not wait for the next flush. */
+static bool turn(void)
 {
 	uint64_t heads[LCORE_MAX];
 	unsigned workers = lcore_count();
+	bool events = false;
 
 	settings_take();
 	for (unsigned w = 0; w < workers; w++)
 		heads[w] = packet_log_head(w);
 	while (events_run())
-		;
+		events = true;
 	while (packets_run(heads, workers)) {
 		if (wall_ms() - out.flushed_ms >= LOGS_FLUSH_MS)
-			flush(false);
+			flush(0);
 	}
+	return events;
 }
 
 void *logs_thread(void *)
 {
 	char folder[LOG_FILE_PATH];
 	unsigned removed;
-	bool end;
+	bool end, events;
 
 	memset(&out, 0, sizeof(out));
 	snprintf(folder, sizeof(folder), "%.*s/server_log", LOG_FILE_PATH - 320, logs.folder);
@@ -472,16 +473,15 @@ void *logs_thread(void *)
 	syslog_out_init(&out.syslog);
 	do {
 		end = nap();
-		turn();
+		events = turn();
 		removed = 0;
 		if (out.room_s <= (int64_t)time(NULL)) {
 			removed = logs_make_room(logs.folder, logs.conf.min_free_bytes);
 			out.room_s = (int64_t)time(NULL) + ROOM_S;
 		}
-		/* An event is flushed at once when there is no more of them: few of them come alone. */
-		if (removed > 0 || end || out.packet_hubs == 0 ||
-			wall_ms() - out.flushed_ms >= LOGS_FLUSH_MS || out.flushed_ms > wall_ms())
-			flush(removed > 0);
+		if (events || end || wall_ms() - out.flushed_ms >= LOGS_FLUSH_MS ||
+			out.flushed_ms > wall_ms())
+			flush(removed);
 	} while (!end);
 	log_file_close(&out.server);
 	for (unsigned i = 0; i < out.hub_top; i++) {

@@ -306,6 +306,8 @@ static void line_columns(struct text_line *l, const struct packet_record *rec,
 		text_hex(l, rec->data, rec->captured);
 	else
 		text_put(l, "-", 1);
+	if (names->no_ips)
+		return;
 	column(l, names->from_ip);
 	column(l, names->to_ip);
 }
@@ -353,8 +355,10 @@ static void line_json(struct text_line *l, const struct packet_record *rec,
 	member(l, "note", c->note.text, c->note.len);
 	if (rec->how == PACKET_LOG_FULL)
 		hex_member(l, "data", rec->data, rec->captured);
-	text_member(l, "source_physical_ip", names->from_ip);
-	text_member(l, "destination_physical_ip", names->to_ip);
+	if (!names->no_ips) {
+		text_member(l, "source_physical_ip", names->from_ip);
+		text_member(l, "destination_physical_ip", names->to_ip);
+	}
 	text_put(l, "}", 1);
 }
 

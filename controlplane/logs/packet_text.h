@@ -26,6 +26,7 @@ struct packet_names {
 	const char *hub; /* JSON only */
 	const char *from, *to;
 	const char *from_ip, *to_ip;
+	bool no_ips; /* the last two columns are not there */
 };
 
 /* `date` and `clock`: the first two columns; JSON has `time` instead. */

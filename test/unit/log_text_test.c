@@ -238,7 +238,8 @@ static void line(bool json, enum rule_frame kind, uint8_t how, const char *from,
 {
 	begin(sizeof(bytes));
 	packet_text(&l, json, make(kind, how),
-		&(struct packet_names){"HUB", from, to, "192.0.2.1", NULL},
+		&(struct packet_names){
+			.hub = "HUB", .from = from, .to = to, .from_ip = "192.0.2.1"},
 		&(struct packet_time){"2026-11-26", "13:57:27.904", "2026-11-26T13:57:27.904Z"});
 	assert_false(l.cut);
 }

@@ -347,7 +347,7 @@ def config_value(value, indent=0):
     if isinstance(value, int):
         return str(value) + ("L" if value > 0x7fffffff else "")  # else it is a negative one to libconfig
     if isinstance(value, str):
-        return json.dumps(value)
+        return json.dumps(value, ensure_ascii=False)  # libconfig knows no \\u
     if isinstance(value, dict):
         return "{\n" + config_text(value, indent + 1) + pad + "}"
     if isinstance(value, tuple):
