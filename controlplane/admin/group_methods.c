@@ -139,6 +139,8 @@ static int change_begin(struct admin_call *call, bool create)
 	if (rc != 0)
 		return rc;
 	rc = directory_change_group(hub, old, by, &st->change);
+	if (rc == -EBUSY)
+		directory_group_free(by); /* made anew when it is its turn */
 	return admin_change_begun(call, rc, WIRE_ERROR_GROUP_EXISTS, WIRE_ERROR_TOO_MANY_GROUPS);
 }
 

@@ -228,6 +228,8 @@ static int change_begin(struct admin_call *call, bool create)
 	if (by == NULL)
 		return rc;
 	rc = directory_change_user(hub, create ? NULL : old, by, &st->change);
+	if (rc == -EBUSY)
+		directory_user_free(by); /* made anew when it is its turn */
 	return admin_change_begun(call, rc, WIRE_ERROR_USER_EXISTS, WIRE_ERROR_TOO_MANY_HUB_USERS);
 }
 

@@ -39,7 +39,9 @@ struct admin_fakes {
 	int connection_close_result;
 	uint8_t deleted_ip[16];
 	unsigned saves;
-	int save_error;	  /* what the disk answers */
+	int save_error; /* what the disk answers */
+	unsigned busy;	/* so many changes have to begin again: the directory is being read */
+	bool busy_next;
 	unsigned applied; /* settings put into force */
 	unsigned log_lines;
 	char log_line[512];
