@@ -34,6 +34,10 @@ struct pair {
 
 #define PAIR_ROUND 300u /* frames each way of pair_exchange() */
 
+/* A test that begins with nothing left of the one before, and gives up where that failed. */
+#define PAIR_TEST(fn) cmocka_unit_test_setup(fn, pair_setup)
+int pair_setup(void **state);
+
 /* Sessions without connections yet. */
 void pair_create(struct pair *p, const struct pair_mode *mode);
 /* Opens a connection between the two and gives an end to each; the first of each opens the session. */

@@ -130,12 +130,12 @@ static void the_other_end_goes(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(encrypted),
-		cmocka_unit_test(not_encrypted),
-		cmocka_unit_test(compressed),
-		cmocka_unit_test(half_duplex),
-		cmocka_unit_test(data_behind_the_welcome),
-		cmocka_unit_test(the_other_end_goes),
+		PAIR_TEST(encrypted),
+		PAIR_TEST(not_encrypted),
+		PAIR_TEST(compressed),
+		PAIR_TEST(half_duplex),
+		PAIR_TEST(data_behind_the_welcome),
+		PAIR_TEST(the_other_end_goes),
 	};
 	int ret;
 

@@ -216,7 +216,7 @@ static void in_vain(void **)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(in_vain), cmocka_unit_test(both_roles)};
+	const struct CMUnitTest tests[] = {PAIR_TEST(in_vain), PAIR_TEST(both_roles)};
 	int ret;
 
 	bed_start_udp();
