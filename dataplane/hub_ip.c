@@ -22,7 +22,7 @@
 #define TAG	 4u
 
 #define LOOKS_MS  8u
-#define LOOKS_MAX 1024u /* saved up */
+#define LOOKS_MAX 512u /* saved up */
 
 /* ---- managed addresses ------------------------------------------------------------------------ */
 

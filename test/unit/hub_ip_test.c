@@ -106,6 +106,76 @@ static void test_learned_by_default(void **)
 	assert_abc_books();
 }
 
+/* Stations 0 .. STATIONS - 1 of port a each send one frame from 10.`net`.x.y, in one turn and one second. */
+#define STATIONS 640u /* an MAC table that nobody lets grow takes most of them */
+
+struct crowd {
+	uint32_t seconds, ms; /* the worker's clock is so much later, for this turn */
+	uint8_t net;
+};
+
+static void crowd_here(struct lcore *lc, void *arg)
+{
+	const struct crowd *crowd = arg;
+	struct rule_frame_of of = {.dst = MAC_B};
+	uint8_t bytes[RULE_FRAME_BYTES];
+
+	lc->now_s += crowd->seconds;
+	lc->now_ms += crowd->ms;
+	for (unsigned i = 0; i < STATIONS; i++) {
+		struct frame f = {.data = bytes};
+
+		of.src = UINT64_C(0x02000c000000) + i;
+		f.len = (uint16_t)rule_frame_write(RF_UDP4, &of, bytes);
+		bytes[27] = crowd->net;
+		bytes[28] = (uint8_t)(i >> 8);
+		bytes[29] = (uint8_t)i;
+		hub_input(lc, &a.port, &f, 1);
+	}
+}
+
+/* How many addresses are known of 10.net. */
+static unsigned crowd_sends(uint32_t seconds, uint32_t ms, uint8_t net)
+{
+	struct crowd crowd = {.seconds = seconds, .ms = ms, .net = net};
+	struct iptable_entry e;
+	uint64_t cursor = 0;
+	unsigned n = 0;
+
+	worker_call(a.port.home, crowd_here, &crowd);
+	while (cursor != UINT64_MAX)
+		n += hub_ip_list(hub, &cursor, &e, 1) == 1 && e.addr[12] == 10 && e.addr[13] == net;
+	return n;
+}
+
+/*
+ * A new station's address is always learned. Further ones of a known station, of which each second brings one, only
+ * as many as fit the worker's budget: 512 saved up, 8 a millisecond.
+ */
+static void test_looks_are_rationed(void **)
+{
+	unsigned known, strangers;
+	struct fdb_counters before, now;
+
+	join_and_learn();
+	known = crowd_sends(0, 100, 1);
+	assert_int_equal(known, STATIONS);
+	fdb_counters(hub->fdb, &before);
+	/* Stations for which the MAC table had no place are new each time. */
+	known = crowd_sends(1, 1000, 2);
+	fdb_counters(hub->fdb, &now);
+	strangers = (unsigned)(now.not_learned_full - before.not_learned_full);
+	assert_in_range(strangers, 0, 100);
+	assert_int_equal(known, 512 + strangers);
+	/* Ten milliseconds later, and whatever passed between the two calls. */
+	before = now;
+	known = crowd_sends(2, 1010, 3);
+	fdb_counters(hub->fdb, &now);
+	strangers = (unsigned)(now.not_learned_full - before.not_learned_full);
+	assert_in_range(known, 80 + strangers, STATIONS);
+	assert_abc_books();
+}
+
 static void test_no_table(void **)
 {
 	struct iptable_entry e;
@@ -288,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IP_TEST(test_learned_by_default),
+		IP_TEST(test_looks_are_rationed),
 		IP_TEST(test_no_table),
 		IP_TEST(test_limits),
 		IP_TEST(test_check_ip),
