@@ -10,6 +10,7 @@
 
 #include "controlplane/access.h"
 #include "controlplane/admin/remote.h"
+#include "controlplane/auth/radius.h"
 #include "controlplane/config.h"
 #include "controlplane/handshake.h"
 #include "controlplane/linger.h"
@@ -41,6 +42,7 @@ int access_init(struct event_base *base, const struct config *config, const char
 	session_deadline_init(base);
 	if (err == 0)
 		err = registry_init(config);
+	radius_init(base);
 	if (err == 0)
 		err = remote_init();
 	if (err == 0)
@@ -77,6 +79,7 @@ void access_fini(void)
 	linger_fini();
 	negotiation_fini();
 	registry_fini();
+	radius_fini();
 	SSL_CTX_free(context);
 	context = NULL;
 }

@@ -127,6 +127,16 @@ static int answer_noop(struct dialogue *d)
 	return answer_end(d, &w, &body);
 }
 
+int dialogue_answer_wait(struct dialogue *d)
+{
+	struct pack_writer w;
+	struct bytebuf body;
+
+	answer_begin(&w, &body);
+	reply_wait_pack(&w);
+	return answer_end(d, &w, &body);
+}
+
 int dialogue_answer_welcome(struct dialogue *d, const struct welcome *welcome)
 {
 	struct pack_writer w;

@@ -89,6 +89,8 @@ int dialogue_answer_welcome(struct dialogue *d, const struct welcome *w);
 int dialogue_answer_joined(struct dialogue *d, enum wire_direction direction);
 int dialogue_answer_admin(struct dialogue *d);
 int dialogue_answer_error(struct dialogue *d, enum wire_error error, bool no_save_password);
+/* A no-op that the peer did not ask for, so that it goes on waiting (wire.md 1.7). */
+int dialogue_answer_wait(struct dialogue *d);
 int dialogue_answer_hubs(struct dialogue *d, const char *const *names, uint32_t cnt);
 
 #endif

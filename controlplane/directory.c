@@ -127,6 +127,8 @@ void directory_hub_free(struct directory_hub *hub)
 	name_index_free(&hub->user_index);
 	name_index_free(&hub->group_index);
 	explicit_bzero(&hub->admin, sizeof(hub->admin));
+	explicit_bzero(&hub->radius, sizeof(hub->radius));
+	directory_trust_unref(hub->trust);
 	free(hub->sources);
 	free(hub);
 }
@@ -209,6 +211,7 @@ int directory_add_hub(struct directory *d, const char *name, struct directory_hu
 	directory_log_default(&hub->log);
 	option_defaults(hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	option_defaults(hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
+	directory_radius_default(&hub->radius);
 	TAILQ_INIT(&hub->users);
 	TAILQ_INIT(&hub->groups);
 	TAILQ_INSERT_TAIL(&d->hubs, hub, entry);

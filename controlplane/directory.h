@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "controlplane/directory_trust.h"
 #include "controlplane/name_index.h"
 #include "controlplane/option_keys.h"
 #include "drivers/session/wire/policy_wire.h"
@@ -65,10 +66,33 @@ struct directory_listener {
 	bool removed; /* patchbay.cfg has it, and it is not wanted */
 };
 
-/* auth.md section 2; numbers as in admin-rpc.md 4.5. */
+/* auth.md section 2; numbers as in admin-rpc.md 4.5. 5, the NT domain, is not offered. */
 enum directory_auth {
 	DIRECTORY_AUTH_ANONYMOUS = 0,
 	DIRECTORY_AUTH_PASSWORD = 1,
+	DIRECTORY_AUTH_CERTIFICATE = 2, /* this very certificate */
+	DIRECTORY_AUTH_SIGNED = 3,	/* one that an authority of the hub has signed */
+	DIRECTORY_AUTH_RADIUS = 4,
+};
+
+#define DIRECTORY_RADIUS_SERVERS_BYTES 1024u
+#define DIRECTORY_RADIUS_SECRET_BYTES  256u
+#define DIRECTORY_RADIUS_PORT	       1812u
+#define DIRECTORY_RADIUS_RETRY_MIN_MS  500u
+#define DIRECTORY_RADIUS_RETRY_MS      1000u
+#define DIRECTORY_RADIUS_TIMEOUT_MIN_MS 1000u
+#define DIRECTORY_RADIUS_TIMEOUT_MS    15000u
+#define DIRECTORY_RADIUS_TIMEOUT_MAX_MS 60000u
+
+/* The RADIUS servers of a hub (reference/auth.md 5). */
+struct directory_radius {
+	char servers[DIRECTORY_RADIUS_SERVERS_BYTES]; /* names or addresses, with space , or ; between; "" none */
+	char secret[DIRECTORY_RADIUS_SECRET_BYTES];
+	char realm[DIRECTORY_NAME_BYTES]; /* names are sent with @realm behind; "" not */
+	uint16_t port;
+	uint32_t retry_ms;	/* to the next server, or the same one again */
+	uint32_t timeout_ms;	/* of the whole */
+	bool unsigned_replies;	/* those without Message-Authenticator count too (CVE-2024-3596) */
 };
 
 struct directory_group {
@@ -90,6 +114,12 @@ struct directory_user {
 	enum directory_auth auth;
 	uint8_t hashed_password
 		[DIRECTORY_HASH_BYTES]; /* SHA0(password || UPPER(name)), wire.md 3.2.2 */
+	uint8_t *cert;			/* certificate: its DER */
+	uint32_t cert_bytes;
+	uint32_t serial_bytes; /* signed: the serial it must have; 0 any */
+	uint8_t serial[DIRECTORY_SERIAL_BYTES];
+	char *common_name;		/* signed: the name it must have; NULL any */
+	char *radius_name;		/* RADIUS: the name there; NULL the same */
 	bool use_policy;		/* else the group's, else the default one */
 	struct policy_wire policy;	/* the default one while !use_policy */
 	int64_t created_ms;		/* since 1970, UTC */
@@ -133,6 +163,8 @@ struct directory_hub {
 	int64_t created_ms;
 	uint32_t ext_options[HUB_EXT_CNT];
 	uint32_t admin_options[HUB_ADMIN_CNT];
+	struct directory_radius radius;
+	struct directory_trust *trust; /* NULL: nobody is trusted, nothing revoked */
 	struct directory_log log;
 	uint64_t unlogged_seen, unlogged_told; /* hub_logs_look() */
 	struct directory_source *sources;      /* in the order in which they are looked at */
@@ -214,7 +246,19 @@ int directory_group_create(
 	struct directory_hub *hub, const char *name, struct directory_group **out);
 /* Makes it a password user. The caller saves. */
 void directory_user_set_password(struct directory_user *user, const char *password);
-/* True if it is the empty one; also for a user without any. */
+/* Makes it a user with this certificate. -ENOMEM. The caller saves. */
+int directory_user_set_certificate(struct directory_user *user, const uint8_t *der, size_t size);
+/* Forgets what the user's method compares with, as a new record has it: anonymous. */
+void directory_user_forget_auth(struct directory_user *user);
+/*
+ * What is wrong with a list of RADIUS servers, in words for people, or NULL: at most DIRECTORY_RADIUS_LIST names or
+ * addresses. And the next of it: copies the name, moves *list behind it; false at the end.
+ */
+#define DIRECTORY_RADIUS_LIST 8u
+const char *directory_radius_servers_wrong(const char *servers);
+bool directory_radius_next(const char **list, char name[DIRECTORY_NAME_BYTES]);
+void directory_radius_default(struct directory_radius *radius);
+/* True if it is the empty one; also for anonymous users. */
 bool directory_user_password_empty(const struct directory_user *user);
 
 /* NULL leaves a group. */

@@ -124,7 +124,7 @@ void directory_user_free(struct directory_user *user)
 {
 	if (user == NULL)
 		return;
-	explicit_bzero(user->hashed_password, sizeof(user->hashed_password));
+	directory_user_forget_auth(user);
 	free(user->real_name);
 	free(user->note);
 	free(user);
@@ -218,8 +218,37 @@ void directory_user_join(struct directory_user *user, struct directory_group *gr
 		group->user_cnt++;
 }
 
+void directory_user_forget_auth(struct directory_user *user)
+{
+	user->auth = DIRECTORY_AUTH_ANONYMOUS;
+	explicit_bzero(user->hashed_password, sizeof(user->hashed_password));
+	free(user->cert);
+	user->cert = NULL;
+	user->cert_bytes = 0;
+	user->serial_bytes = 0;
+	free(user->common_name);
+	user->common_name = NULL;
+	free(user->radius_name);
+	user->radius_name = NULL;
+}
+
+int directory_user_set_certificate(struct directory_user *user, const uint8_t *der, size_t size)
+{
+	uint8_t *copy = malloc(size);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, der, size);
+	directory_user_forget_auth(user);
+	user->auth = DIRECTORY_AUTH_CERTIFICATE;
+	user->cert = copy;
+	user->cert_bytes = (uint32_t)size;
+	return 0;
+}
+
 void directory_user_set_password(struct directory_user *user, const char *password)
 {
+	directory_user_forget_auth(user);
 	user->auth = DIRECTORY_AUTH_PASSWORD;
 	sha0_password_hash(password, user->name, user->hashed_password);
 	user->updated_ms = directory_now_ms();
@@ -231,6 +260,8 @@ bool directory_user_password_empty(const struct directory_user *user)
 
 	if (user->auth == DIRECTORY_AUTH_ANONYMOUS)
 		return true;
+	if (user->auth != DIRECTORY_AUTH_PASSWORD)
+		return false;
 	sha0_password_hash("", user->name, empty);
 	return sha0_equal(empty, user->hashed_password, sizeof(empty));
 }

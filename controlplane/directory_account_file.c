@@ -11,56 +11,6 @@ static const char indent[] = "\t\t\t\t";
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-/* Values of secrets never stand in a message. */
-static void read_auth(
-	struct config_reader *r, const config_setting_t *group, struct directory_user *user)
-{
-	const char *auth = NULL, *hash = NULL, *password = NULL;
-	/* Each is read, and reported, also behind a wrong one. */
-	bool typed = config_reader_string(r, group, "auth", &auth);
-
-	typed = config_reader_string(r, group, "password_hash", &hash) && typed;
-	typed = config_reader_string(r, group, "password", &password) && typed;
-
-	if (config_reader_member(group, "auth") == NULL)
-		config_reader_error(
-			r, group, "auth is missing, should be \"password\" or \"anonymous\"");
-	if (!typed || auth == NULL)
-		return;
-	if (strcmp(auth, "anonymous") == 0) {
-		user->auth = DIRECTORY_AUTH_ANONYMOUS;
-		if (hash != NULL || password != NULL)
-			config_reader_error(r, config_reader_member(group, "auth"),
-				"is \"anonymous\", which has no password: leave out the one or the other");
-		return;
-	}
-	if (strcmp(auth, "password") != 0) {
-		config_reader_error(r, config_reader_member(group, "auth"),
-			"is \"%s\", should be \"password\" or \"anonymous\"", auth);
-		return;
-	}
-	if ((hash == NULL) == (password == NULL)) {
-		config_reader_error(r, group, "should have either password_hash or password");
-		return;
-	}
-	if (password != NULL) {
-		int64_t updated_ms = user->updated_ms;
-
-		if (strlen(password) >= DIRECTORY_NAME_BYTES)
-			config_reader_error(r, config_reader_member(group, "password"),
-				"has %zu bytes, should have at most 255", strlen(password));
-		directory_user_set_password(user, password);
-		user->updated_ms = updated_ms;
-		return;
-	}
-	user->auth = DIRECTORY_AUTH_PASSWORD;
-	if (directory_kept(r, hash, user->hashed_password))
-		return;
-	if (!directory_hash_parse(hash, user->hashed_password))
-		config_reader_error(r, config_reader_member(group, "password_hash"),
-			"should be 40 hexadecimal digits");
-}
-
 static void read_policy(struct config_reader *r, const config_setting_t *parent, bool *use,
 	struct policy_wire *policy)
 {
@@ -112,8 +62,9 @@ static int read_user_fields(struct config_reader *r, const config_setting_t *gro
 	user->updated_ms = user->created_ms;
 	directory_read_time(r, group, "updated", &user->updated_ms);
 	directory_read_time(r, group, "expires", &user->expires_ms);
-	read_auth(r, group, user);
-	rc = directory_read_text(r, group, "real_name", &user->real_name);
+	rc = directory_auth_read(r, group, user);
+	if (rc == 0)
+		rc = directory_read_text(r, group, "real_name", &user->real_name);
 	return rc < 0 ? rc : directory_read_text(r, group, "note", &user->note);
 }
 
@@ -184,8 +135,8 @@ int directory_group_read(
 int directory_user_read(
 	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
-	static const char *const names[] = {"name", "auth", "password_hash", "password", "created",
-		"updated", "expires", "real_name", "note", "group", "policy", NULL};
+	static const char *const names[] = {"name", "auth", "password_hash", "password",
+		"certificate", "common_name", "serial", "radius_name", "created", "updated", "expires", "real_name", "note", "group", "policy", NULL};
 	struct directory_user *user;
 	const char *name;
 	int rc;
@@ -198,11 +149,6 @@ int directory_user_read(
 	name = directory_read_name(r, group, directory_user_name_wrong);
 	if (name == NULL)
 		return read_nameless(r, group, false);
-	if (strcmp(name, "*") == 0) {
-		config_reader_error(r, config_reader_member(group, "name"),
-			"is \"*\", which only external authentication may use, should be another");
-		return read_nameless(r, group, false);
-	}
 	rc = directory_add_user(hub, name, &user);
 	if (rc == -EEXIST) {
 		config_reader_error(r, config_reader_member(group, "name"),
@@ -210,7 +156,12 @@ int directory_user_read(
 			name);
 		return read_nameless(r, group, false);
 	}
-	return rc < 0 ? rc : read_user_fields(r, group, hub, user);
+	if (rc == 0)
+		rc = read_user_fields(r, group, hub, user);
+	if (rc == 0 && strcmp(name, "*") == 0 && user->auth != DIRECTORY_AUTH_RADIUS)
+		config_reader_error(r, config_reader_member(group, "name"),
+			"is \"*\", which only external authentication may use, should be another");
+	return rc;
 }
 
 /* The elements of an optional list, at most `max`. */
@@ -275,12 +226,7 @@ void directory_user_write(FILE *f, const struct directory_user *user)
 	fprintf(f, "\t\t\t{\n%sname = ", indent);
 	directory_put_string(f, user->name);
 	fputs(";\n", f);
-	if (user->auth == DIRECTORY_AUTH_PASSWORD) {
-		fprintf(f, "%sauth = \"password\";\n", indent);
-		directory_put_hash(f, indent, "password_hash", user->hashed_password);
-	} else {
-		fprintf(f, "%sauth = \"anonymous\";\n", indent);
-	}
+	directory_auth_write(f, indent, user);
 	directory_put_time(f, indent, "created", user->created_ms);
 	directory_put_time(f, indent, "updated", user->updated_ms);
 	directory_put_time(f, indent, "expires", user->expires_ms);

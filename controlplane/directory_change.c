@@ -290,6 +290,8 @@ int directory_settings_get(const struct directory_hub *hub, struct directory_set
 		.max_sessions = hub->max_sessions,
 		.admin = hub->admin,
 		.log = hub->log,
+		.radius = hub->radius,
+		.trust = directory_trust_ref(hub->trust),
 		.source_cnt = hub->source_cnt,
 	};
 	memcpy(out->ext_options, hub->ext_options, sizeof(out->ext_options));
@@ -297,8 +299,10 @@ int directory_settings_get(const struct directory_hub *hub, struct directory_set
 	if (hub->source_cnt == 0)
 		return 0;
 	out->sources = calloc(hub->source_cnt, sizeof(*out->sources));
-	if (out->sources == NULL)
+	if (out->sources == NULL) {
+		directory_settings_free(out);
 		return -ENOMEM;
+	}
 	memcpy(out->sources, hub->sources, hub->source_cnt * sizeof(*out->sources));
 	return 0;
 }
@@ -306,6 +310,9 @@ int directory_settings_get(const struct directory_hub *hub, struct directory_set
 void directory_settings_free(struct directory_settings *s)
 {
 	explicit_bzero(&s->admin, sizeof(s->admin));
+	explicit_bzero(&s->radius, sizeof(s->radius));
+	directory_trust_unref(s->trust);
+	s->trust = NULL;
 	free(s->sources);
 	s->sources = NULL;
 	s->source_cnt = 0;
@@ -320,6 +327,10 @@ void directory_settings_put(struct directory_hub *hub, struct directory_settings
 	hub->max_sessions = s->max_sessions;
 	hub->admin = s->admin;
 	hub->log = s->log;
+	hub->radius = s->radius;
+	directory_trust_unref(hub->trust);
+	hub->trust = s->trust;
+	s->trust = NULL;
 	memcpy(hub->ext_options, s->ext_options, sizeof(hub->ext_options));
 	memcpy(hub->admin_options, s->admin_options, sizeof(hub->admin_options));
 	free(hub->sources);

@@ -40,6 +40,8 @@ struct directory_settings {
 	bool require_encryption;
 	uint32_t max_sessions;
 	struct directory_admin admin;
+	struct directory_radius radius;
+	struct directory_trust *trust; /* a reference, or NULL */
 	uint32_t ext_options[HUB_EXT_CNT];
 	uint32_t admin_options[HUB_ADMIN_CNT];
 	struct directory_log log;

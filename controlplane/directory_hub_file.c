@@ -101,7 +101,10 @@ static int read_hub_fields(
 	read_options(r, group, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	read_options(r, group, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
 	directory_log_read(r, group, &hub->log);
+	directory_radius_read(r, group, &hub->radius);
 	rc = read_sources(r, group, hub);
+	if (rc == 0)
+		rc = directory_trust_read(r, group, hub);
 	return rc < 0 ? rc : directory_accounts_read(r, group, hub);
 }
 
@@ -124,8 +127,8 @@ int directory_hub_read(struct config_reader *r, const config_setting_t *group, s
 {
 	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
 		"require_encryption", "created", "admin_password", "admin_password_hash",
-		"admin_vpn_hash", "options", "admin_options", "log", "sources", "groups", "users",
-		NULL};
+		"admin_vpn_hash", "options", "admin_options", "log", "sources", "radius", "trusted",
+		"revoked", "groups", "users", NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -200,6 +203,8 @@ static void put_settings(FILE *f, const struct directory_hub *hub)
 	put_options(f, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
 	directory_log_write(f, &hub->log);
 	put_sources(f, hub);
+	directory_radius_write(f, &hub->radius);
+	directory_trust_write(f, hub->trust);
 }
 
 void directory_hub_settings_write(FILE *f, const struct directory_hub *hub)

@@ -63,6 +63,17 @@ void directory_group_write(FILE *f, const struct directory_group *group);
 /* The file's text read as a whole: its root, or a value that holds the same. Reports; -ENOMEM. */
 int directory_root_read(struct config_reader *r, const config_setting_t *root, struct directory *d);
 void directory_root_write(FILE *f, const struct directory *d);
+/* How a user proves who it is: member `auth` and those that belong to it. -ENOMEM. */
+int directory_auth_read(
+	struct config_reader *r, const config_setting_t *group, struct directory_user *user);
+void directory_auth_write(FILE *f, const char *indent, const struct directory_user *user);
+/* Members `trusted`, `revoked` and `radius` of a hub; nothing is written of what is empty. -ENOMEM. */
+int directory_trust_read(
+	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub);
+void directory_trust_write(FILE *f, const struct directory_trust *t);
+void directory_radius_read(
+	struct config_reader *r, const config_setting_t *parent, struct directory_radius *radius);
+void directory_radius_write(FILE *f, const struct directory_radius *radius);
 
 /* ---- values: what is wrong is reported, and *out stays as it was ------------------------------ */
 
@@ -90,6 +101,17 @@ void directory_kept_fill(struct config_reader *r, struct directory *d, const str
 /* 40 hexadecimal digits. */
 bool directory_hash_parse(const char *text, uint8_t out[DIRECTORY_HASH_BYTES]);
 
+/* At most `max` bytes as hexadecimal digits; how many, 0 if it is absent or reported. */
+int directory_read_hex(struct config_reader *r, const config_setting_t *group, const char *name,
+	uint8_t *out, uint32_t max);
+/* A certificate as it stands there; free() *out. -EINVAL, -ENOMEM. */
+int directory_base64_decode(const char *text, uint8_t **out, size_t *size);
+
+/* `name = "digits";` without a line's end, nothing for no bytes. */
+void directory_put_hex(
+	FILE *f, const char *indent, const char *name, const uint8_t *bytes, uint32_t cnt);
+/* In quotes. */
+void directory_put_base64(FILE *f, const uint8_t *bytes, size_t size);
 /* A string as libconfig reads it back. */
 void directory_put_string(FILE *f, const char *text);
 /* `name = value;` on a line; nothing for an empty text or the time 0. */

@@ -58,7 +58,12 @@ static void *helper_main(void *arg)
 		STAILQ_REMOVE_HEAD(&helpers.waiting, entry);
 		pthread_mutex_unlock(&helpers.lock);
 
-		job->result = stream_handshake(job->stream, io);
+		if (job->compute != NULL) {
+			job->compute(job);
+			job->result = 0;
+		} else {
+			job->result = stream_handshake(job->stream, io);
+		}
 
 		pthread_mutex_lock(&helpers.lock);
 		wake = STAILQ_EMPTY(&helpers.done);

@@ -19,7 +19,9 @@ struct stream;
 
 struct handshake_job {
 	struct stream *stream; /* the helper's from submit to done() */
-	int result;	       /* of stream_handshake(): 0, -EAGAIN, -EPROTO, -ENOMEM */
+	/* Instead of a step of `stream`: something else that only computes; touches the owner's own data alone. */
+	void (*compute)(struct handshake_job *job);
+	int result;	       /* of stream_handshake(): 0, -EAGAIN, -EPROTO, -ENOMEM; -EAGAIN: never computed */
 	void (*done)(struct handshake_job *job); /* control thread; the stream is ours again */
 	STAILQ_ENTRY(handshake_job) entry;
 };

@@ -62,7 +62,7 @@ static bool administrator(
 		memcpy(stand_in.hashed_password, admin->vpn_hash, DIRECTORY_HASH_BYTES);
 	else
 		directory_user_set_password(&stand_in, "");
-	error = auth_check(&stand_in, r, random);
+	error = auth_check_password(&stand_in, r, random);
 	/* The hash for VPN logins may be missing: the password was set as a hash alone. */
 	if (error == WIRE_ERROR_OK && memcmp(stand_in.hashed_password, none, sizeof(none)) == 0)
 		error = WIRE_ERROR_AUTH_FAILED;
@@ -81,26 +81,44 @@ static bool administrator(
 	return true;
 }
 
+/* Check 7. The user's own policy comes before what the server says. */
+static bool vlan_by_radius(struct login_verdict *v, uint16_t vlan)
+{
+	const uint32_t *option = v->hub->ext_options;
+
+	if (option[HUB_EXT_AssignVLanIdByRadiusAttribute] == 0)
+		return true;
+	if (vlan == 0 && option[HUB_EXT_DenyAllRadiusLoginWithNoVlanAssign] != 0) {
+		refuse(v, WIRE_ERROR_ACCESS_DENIED, "no_vlan");
+		return false;
+	}
+	if (v->policy.vlan_id == 0)
+		v->policy.vlan_id = vlan;
+	return true;
+}
+
 /* Checks 5 and 6. */
 static bool who(
 	struct login_verdict *v, const struct login_request *r, const struct login_facts *facts)
 {
+	struct auth_outcome outcome;
 	struct directory_user *user;
-	enum wire_error error;
 
 	if (strcasecmp(r->username, ADMINISTRATOR) == 0)
-		return administrator(v, r, facts->random);
-	user = directory_user_find(v->hub, r->username);
-	error = auth_check(user, r, facts->random);
-	if (error != WIRE_ERROR_OK) {
-		refuse(v, error,
-			error == WIRE_ERROR_AUTH_TYPE ? "auth_type"
-				: user == NULL	      ? "no_user"
-						      : "password");
+		return administrator(v, r, facts->auth.random);
+	auth_check(&outcome, v->hub, r, &facts->auth);
+	v->need = outcome.need;
+	memcpy(v->radius_name, outcome.radius_name, sizeof(v->radius_name));
+	v->undecided = outcome.undecided;
+	if (outcome.need != AUTH_NEEDS_NOTHING)
+		return false;
+	if (outcome.error != WIRE_ERROR_OK) {
+		refuse(v, outcome.error, outcome.reason);
 		return false;
 	}
+	user = outcome.user;
 	v->user = user;
-	v->user_name = user->name;
+	v->user_name = strcmp(user->name, "*") == 0 ? r->username : user->name;
 	v->expires_ms = user->expires_ms;
 	v->policy = *directory_user_policy(user);
 	v->no_save_password = v->policy.no_save_password;
@@ -109,7 +127,7 @@ static bool who(
 		refuse(v, WIRE_ERROR_EMPTY_PASSWORD, "empty_password");
 		return false;
 	}
-	return true;
+	return !outcome.by_radius || vlan_by_radius(v, outcome.vlan);
 }
 
 /* Check 8: only what calls itself a client is asked. */

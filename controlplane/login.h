@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "controlplane/auth/auth.h"
 #include "drivers/session/wire/login.h"
 #include "drivers/session/wire/welcome.h"
 
@@ -27,7 +28,7 @@ struct vpn_session;
 
 /* What the decision needs to know beside the request and the directory. */
 struct login_facts {
-	const uint8_t *random; /* the 20 bytes of this connection's hello */
+	struct auth_facts auth; /* the hello's 20 bytes, and what others were asked */
 	const struct sockaddr_storage *peer;
 	bool same_host;		  /* the peer's address is one of ours (wire.md 4.2.1) */
 	int64_t now_ms;		  /* since 1970 */
@@ -37,12 +38,15 @@ struct login_facts {
 };
 
 struct login_verdict {
+	enum auth_need need; /* not nothing: nothing is decided, somebody has to be asked first */
+	char radius_name[RADIUS_TEXT_MAX + 1]; /* about whom */
+	bool undecided; /* refused, but not for what the peer is: nobody could be asked */
 	enum wire_error error;	     /* WIRE_ERROR_OK: the rest is filled in */
 	const char *reason;	     /* for the log: a constant word, never told to the peer */
 	struct directory_hub *hub;   /* also with an error, as far as found */
-	struct directory_user *user; /* likewise, once authenticated; NULL with `administrator` */
+	struct directory_user *user; /* likewise, once authenticated, maybe `*`; NULL with `administrator` */
 	bool administrator;	     /* of the hub, by its password */
-	const char *user_name;	     /* as the session is named; points to the user or a constant */
+	const char *user_name;	     /* as the session is named; points to the request, the user or a constant */
 	bool same_host;
 	int64_t expires_ms;	   /* of the account, 0 = never */
 	bool no_save_password;	   /* for the error PACK, wire.md 4.3 */

@@ -69,6 +69,7 @@ void negotiation_free(struct negotiation *n)
 		limits_connection_end(all.limits, n->source);
 	if (n->fd >= 0)
 		close(n->fd);
+	negotiation_proof_free(n);
 	dialogue_destroy(n->dialogue);
 	directory_change_forget(n->change);
 	if (n->connection != NULL)
@@ -478,13 +479,30 @@ static uint64_t monotonic_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void held_long_enough(evutil_socket_t, short, void *arg)
+void negotiation_resume(struct negotiation *n)
 {
-	struct negotiation *n = arg;
-
 	n->holding = false;
 	if (!negotiation_method(n) && !n->holding)
 		negotiation_run(n);
+}
+
+static void held_long_enough(evutil_socket_t, short, void *arg)
+{
+	negotiation_resume(arg);
+}
+
+struct event_base *negotiation_base(void)
+{
+	return all.base;
+}
+
+void negotiation_patience(struct negotiation *n, uint32_t ms)
+{
+	uint64_t all_ms = (uint64_t)ms + all.config->login_timeout_ms;
+	struct timeval tv = {
+		.tv_sec = (time_t)(all_ms / 1000), .tv_usec = (suseconds_t)(all_ms % 1000 * 1000)};
+
+	(void)evtimer_add(n->deadline, &tv);
 }
 
 int negotiation_rest(struct negotiation *n, uint32_t ms)

@@ -85,7 +85,7 @@ static bool method_login(struct negotiation *n)
 	struct login_verdict v;
 	struct vpn_session *vs = NULL;
 	struct login_facts facts = {
-		.random = n->dialogue->random,
+		.auth = {.random = n->dialogue->random},
 		.peer = &c->peer,
 		.same_host = login_same_host(&c->peer, &c->local),
 		.now_ms = wall_ms(),
@@ -99,9 +99,17 @@ static bool method_login(struct negotiation *n)
 	snprintf(account, sizeof(account), "%s/%s", r->hubname, r->username);
 	if (negotiation_hold(n, account) > 0)
 		return false;
+	negotiation_proof_facts(n, &facts.auth);
 	login_decide(&v, r, &facts);
+	if (v.need != AUTH_NEEDS_NOTHING) {
+		if (negotiation_prove(n, &v) == 0)
+			return false;
+		v.error = WIRE_ERROR_AUTH_FAILED;
+		v.reason = "cannot_ask";
+		v.undecided = true;
+	}
 	/* Whatever is refused before the password was looked at says nothing of who it is. */
-	if (v.error == WIRE_ERROR_AUTH_FAILED || v.error == WIRE_ERROR_HUB_NOT_FOUND)
+	if ((v.error == WIRE_ERROR_AUTH_FAILED && !v.undecided) || v.error == WIRE_ERROR_HUB_NOT_FOUND)
 		negotiation_judged(n, account, true);
 	else if (v.user != NULL || v.administrator)
 		negotiation_judged(n, account, false);

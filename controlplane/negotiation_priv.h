@@ -15,6 +15,8 @@
 
 struct directory_change;
 struct limits_source;
+struct login_verdict;
+struct negotiation_proof;
 struct stream;
 
 enum negotiation_state {
@@ -41,6 +43,7 @@ struct negotiation {
 	struct dialogue *dialogue;
 	struct event
 		*held; /* an attempt waits for its turn (throttle.h); NULL while none ever did */
+	struct negotiation_proof *proof; /* of who the peer is, found out elsewhere; NULL: nothing yet */
 	struct directory_change *change; /* a password on its way to the disk, NULL: none */
 	size_t out_at;			 /* bytes of dialogue->out already in the stream */
 	TAILQ_ENTRY(negotiation) entry;	 /* of `waiting` */
@@ -65,6 +68,22 @@ void negotiation_watch(struct negotiation *n, short what);
 int negotiation_flush(struct negotiation *n);
 /* stream_park() from the control thread's scratch. */
 int negotiation_park(struct negotiation *n);
+
+/*
+ * What login_decide() needs to know and has to ask others for (negotiation_proof.c): begins to find it out, and calls
+ * negotiation_resume() when it is known. 0; -ENOMEM, -EBUSY and others: it cannot be found out.
+ */
+int negotiation_prove(struct negotiation *n, const struct login_verdict *v);
+struct auth_facts;
+/* What is known by now. */
+void negotiation_proof_facts(const struct negotiation *n, struct auth_facts *facts);
+/* Idempotent. While a helper examines something the negotiation is COMPUTING, and this is not called. */
+void negotiation_proof_free(struct negotiation *n);
+/* Goes on with a request that rested. */
+void negotiation_resume(struct negotiation *n);
+struct event_base *negotiation_base(void);
+/* The connection may take that much longer. */
+void negotiation_patience(struct negotiation *n, uint32_t ms);
 
 /* Answers dialogue->request. True if the negotiation is no more: it became a connection, or ended. */
 bool negotiation_method(struct negotiation *n);

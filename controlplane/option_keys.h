@@ -90,14 +90,14 @@
 		"clients tell nobody of newer versions")                                                 \
 	X(FloodingSendQueueBufferQuota, 33554432, 0, 4294967295u, NOW,                                   \
 		"bytes of floods that may wait for sessions, all together; 0: no bound")                 \
-	X(AssignVLanIdByRadiusAttribute, 0, 0, 1, KEPT, "RADIUS attribute 81 gives the VLAN")            \
-	X(DenyAllRadiusLoginWithNoVlanAssign, 0, 0, 1, KEPT, "RADIUS without a VLAN is refused")         \
+	X(AssignVLanIdByRadiusAttribute, 0, 0, 1, LOGIN, "RADIUS attribute 81 gives the VLAN")           \
+	X(DenyAllRadiusLoginWithNoVlanAssign, 0, 0, 1, LOGIN, "RADIUS without a VLAN is refused")        \
 	X(SecureNAT_RandomizeAssignIp, 0, 0, 1, KEPT, "virtual DHCP gives addresses in no order")        \
 	X(DetectDormantSessionInterval, 0, 0, 4294967295u, NOW,                                          \
 		"seconds of silence after which a client gets no floods; 0: never")                      \
 	X(NoPhysicalIPOnPacketLog, 0, 0, 1, NOW, "no client addresses in the packet log")                \
 	X(UseHubNameAsDhcpUserClassOption, 0, 0, 1, KEPT, "DHCP option 77 is the hub's name")            \
-	X(UseHubNameAsRadiusNasId, 0, 0, 1, KEPT, "RADIUS NAS-Identifier is the hub's name")             \
+	X(UseHubNameAsRadiusNasId, 0, 0, 1, LOGIN, "RADIUS NAS-Identifier is the hub's name")            \
 	X(AllowEapMatchUserByCert, 0, 0, 1, KEPT, "EAP over PPP finds users by certificate")             \
 	X(DhcpDiscoverTimeoutMs, 5000, 1, 600000, KEPT, "DHCP of in-process layer-3 clients, ms")        \
 	X(PatchbayLoopGuard, 1, 0, 2, NOW,                                                               \

@@ -10,6 +10,7 @@
 #include "controlplane/admin/change.h"
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/admin/who.h"
 #include "controlplane/hubs.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -141,6 +142,7 @@ static int create_hub_begin(struct admin_call *call)
 	if (admin_get_int(call, "HubType") != HUB_TYPE_STANDALONE)
 		return admin_fail(call, WIRE_ERROR_NOT_SUPPORTED, "there are no clusters");
 	directory_log_default(&s.log);
+	directory_radius_default(&s.radius);
 	option_defaults(hub_ext_keys, HUB_EXT_CNT, s.ext_options);
 	option_defaults(hub_admin_keys, HUB_ADMIN_CNT, s.admin_options);
 	take_password(call, &s.admin);
@@ -241,6 +243,12 @@ static int set_hub_begin(struct admin_call *call)
 	if (admin_has(call, "PatchbayRequireEncryption"))
 		s.require_encryption = admin_get_bool(call, "PatchbayRequireEncryption");
 	take_password(call, &s.admin);
+	/* It would close the door behind itself (admin-rpc.md 4.4). */
+	if (!s.admin.set && hub->admin.set && !call->caller->server && call->caller->remote) {
+		directory_settings_free(&s);
+		return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER,
+			"an empty password leaves the hub without an administrator: the server's may set it");
+	}
 	return settings_begin(call, hub, &s);
 }
 
@@ -255,6 +263,9 @@ static int set_hub_step(struct admin_call *call)
 	rc = settings_wait(call, &hub);
 	if (rc != ADMIN_DONE)
 		return rc;
+	/* Who changed the password that he came in with stays. */
+	if (asks_for_password(call))
+		admin_who_renew(call->caller->who);
 	put_hub(call, hub);
 	return ADMIN_DONE;
 }

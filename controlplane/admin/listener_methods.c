@@ -6,6 +6,7 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/auth/radius.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
 #include "controlplane/server_change.h"
@@ -198,6 +199,9 @@ static int get_listener_counters_step(struct admin_call *call)
 	admin_rows_begin(call, "CounterList");
 #define X(name, text) put_counter(call, #name, listener_counters.name, text);
 	LISTENER_COUNTER_LIST(X)
+#undef X
+#define X(name, text) put_counter(call, #name, radius_counters.name, text);
+	RADIUS_COUNTER_LIST(X)
 #undef X
 #define X(name, text) put_counter(call, "linger_" #name, linger_counters.name, text);
 	LINGER_COUNTER_LIST(X)

@@ -11,11 +11,15 @@
 #include "controlplane/admin/method.h"
 
 #define ADMIN_METHOD_LIST(X)              \
+	X(add_ca)                         \
+	X(add_crl)                        \
 	X(add_local_bridge)               \
 	X(create_group)                   \
 	X(create_hub)                     \
 	X(create_listener)                \
 	X(create_user)                    \
+	X(del_crl)                        \
+	X(delete_ca)                      \
 	X(delete_group)                   \
 	X(delete_hub)                     \
 	X(delete_ip_table)                \
@@ -26,7 +30,9 @@
 	X(delete_user)                    \
 	X(disconnect_connection)          \
 	X(enable_listener)                \
+	X(enum_ca)                        \
 	X(enum_connection)                \
+	X(enum_crl)                \
 	X(enum_group)                     \
 	X(enum_hub)                       \
 	X(enum_ip_table)                  \
@@ -40,15 +46,18 @@
 	X(get_ac_list)                    \
 	X(get_admin_msg)                  \
 	X(get_bridge_support)             \
+	X(get_ca)                         \
 	X(get_caps)                       \
 	X(get_config)                     \
 	X(get_connection_info)            \
+	X(get_crl)                        \
 	X(get_default_hub_admin_options)  \
 	X(get_group)                      \
 	X(get_hub)                        \
 	X(get_hub_admin_options)          \
 	X(get_hub_ext_options)            \
 	X(get_hub_log)                    \
+	X(get_hub_radius)                 \
 	X(get_hub_status)                 \
 	X(get_server_cert)                \
 	X(get_server_info)                \
@@ -68,12 +77,14 @@
 	X(read_log_file)                  \
 	X(set_ac_list)                    \
 	X(set_config)                     \
+	X(set_crl)                        \
 	X(set_group)                      \
 	X(set_hub)                        \
 	X(set_hub_admin_options)          \
 	X(set_hub_ext_options)            \
 	X(set_hub_log)                    \
 	X(set_hub_online)                 \
+	X(set_hub_radius)                 \
 	X(set_server_password)            \
 	X(set_user)                       \
 	X(test)

@@ -11,12 +11,9 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/admin/policy_fields.h"
+#include "controlplane/admin/user_auth.h"
 #include "controlplane/registry.h"
 #include "drivers/session/wire/wire_error.h"
-
-#define NTLM_BYTES 16u
-
-static const uint8_t zeros[DIRECTORY_HASH_BYTES];
 
 static const struct admin_field user_request[] = {
 	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
@@ -27,12 +24,7 @@ static const struct admin_field user_request[] = {
 	ADMIN_TIME("CreatedTime", "not looked at"),
 	ADMIN_TIME("UpdatedTime", "not looked at"),
 	ADMIN_TIME("ExpireTime", "when the account expires, 0 = never"),
-	ADMIN_INT("AuthType", 0, 5, "0 = anonymous, 1 = password; others are not there yet (33)"),
-	ADMIN_DATA("HashedKey", 0, DIRECTORY_HASH_BYTES,
-		"SHA0(password, then the user's name in capitals); zeros: see Auth_Password"),
-	ADMIN_DATA("NtLmSecureHash", 0, NTLM_BYTES, "not kept: nothing needs it"),
-	ADMIN_STR("Auth_Password", 0, 255,
-		"the password, where HashedKey is missing or zeros; both missing: it stays as it is"),
+	USER_AUTH_REQUEST,
 	ADMIN_INT("NumLogin", 0, UINT32_MAX, "not looked at"),
 	ADMIN_TIME("PatchbayLastLoginTime", "not looked at"),
 	ADMIN_POLICY_REQUEST,
@@ -50,9 +42,7 @@ static const struct admin_field user_response[] = {
 	ADMIN_TIME("CreatedTime", "when the user was created"),
 	ADMIN_TIME("UpdatedTime", "last change"),
 	ADMIN_TIME("ExpireTime", "when the account expires, 0 = never"),
-	ADMIN_INT("AuthType", 0, 5, "0 = anonymous, 1 = password"),
-	ADMIN_DATA("HashedKey", DIRECTORY_HASH_BYTES, DIRECTORY_HASH_BYTES, "zeros"),
-	ADMIN_DATA("NtLmSecureHash", NTLM_BYTES, NTLM_BYTES, "zeros"),
+	USER_AUTH_RESPONSE,
 	ADMIN_INT("NumLogin", 0, UINT32_MAX, "logins since the daemon's start"),
 	ADMIN_TIME("PatchbayLastLoginTime", "last of them, 0 = none"),
 	ADMIN_POLICY_RESPONSE,
@@ -92,9 +82,7 @@ static void put_user(struct admin_call *call, const struct directory_hub *hub,
 	admin_put_time(call, "CreatedTime", user->created_ms);
 	admin_put_time(call, "UpdatedTime", user->updated_ms);
 	admin_put_time(call, "ExpireTime", user->expires_ms);
-	admin_put_int(call, "AuthType", user->auth);
-	admin_put_data(call, "HashedKey", zeros, DIRECTORY_HASH_BYTES);
-	admin_put_data(call, "NtLmSecureHash", zeros, NTLM_BYTES);
+	user_auth_put(call, user);
 	admin_put_int(call, "NumLogin", user->login_cnt);
 	admin_put_time(call, "PatchbayLastLoginTime", user->last_login_ms);
 	admin_policy_put(call, user->use_policy, &user->policy);
@@ -128,44 +116,6 @@ const struct admin_method admin_method_get_user = {
 
 /* ---- CreateUser, SetUser --------------------------------------------------------------------- */
 
-static bool has_hash(struct admin_call *call, const uint8_t **hash)
-{
-	size_t size;
-
-	*hash = admin_get_data(call, "HashedKey", &size);
-	return *hash != NULL && size == DIRECTORY_HASH_BYTES && memcmp(*hash, zeros, size) != 0;
-}
-
-static int take_auth(
-	struct admin_call *call, struct directory_user *user, const struct directory_user *old)
-{
-	uint32_t type = admin_get_int(call, "AuthType");
-	const uint8_t *hash;
-	size_t size;
-
-	(void)admin_get_data(call, "HashedKey", &size);
-	if (size != 0 && size != DIRECTORY_HASH_BYTES)
-		return admin_fail_field(call, "HashedKey", "must have 20 bytes");
-	if (type == DIRECTORY_AUTH_ANONYMOUS)
-		return 0;
-	if (type != DIRECTORY_AUTH_PASSWORD)
-		return admin_fail(call, WIRE_ERROR_NOT_SUPPORTED,
-			"authentication type %u is not there yet", type);
-	if (has_hash(call, &hash)) {
-		user->auth = DIRECTORY_AUTH_PASSWORD;
-		memcpy(user->hashed_password, hash, DIRECTORY_HASH_BYTES);
-	} else if (admin_has(call, "Auth_Password")) {
-		directory_user_set_password(user, admin_get_str(call, "Auth_Password"));
-	} else if (old != NULL && old->auth == DIRECTORY_AUTH_PASSWORD) {
-		user->auth = DIRECTORY_AUTH_PASSWORD;
-		memcpy(user->hashed_password, old->hashed_password, DIRECTORY_HASH_BYTES);
-	} else {
-		return admin_fail_field(
-			call, "Auth_Password", "is missing, and there is no HashedKey either");
-	}
-	return 0;
-}
-
 /* The record of the request; NULL after an error is set in *rc. */
 static struct directory_user *take_user(struct admin_call *call, struct directory_hub *hub,
 	const struct directory_user *old, int *rc)
@@ -176,8 +126,9 @@ static struct directory_user *take_user(struct admin_call *call, struct director
 	struct directory_user *user;
 
 	*rc = 0;
-	if (wrong == NULL && strcmp(name, "*") == 0)
-		wrong = "is *, which only external authentication may use";
+	if (wrong == NULL && strcmp(name, "*") == 0 &&
+		admin_get_int(call, "AuthType") != DIRECTORY_AUTH_RADIUS)
+		wrong = "is *, which only external authentication (4) may use";
 	if (wrong != NULL) {
 		*rc = admin_fail_field(call, "Name", "%s", wrong);
 		return NULL;
@@ -191,7 +142,7 @@ static struct directory_user *take_user(struct admin_call *call, struct director
 		user->created_ms = old->created_ms;
 	user->expires_ms = admin_get_time(call, "ExpireTime");
 	user->use_policy = admin_policy_get(call, &user->policy);
-	*rc = take_auth(call, user, old);
+	*rc = user_auth_take(call, user, old);
 	if (*rc == 0)
 		*rc = admin_take_text(call, "Realname", &user->real_name);
 	if (*rc == 0)
@@ -272,7 +223,8 @@ const struct admin_method admin_method_create_user = {
 	.name = "CreateUser",
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_STORED,
-	.text = "Creates a user. 8: no such hub, 38: bad name, 63: too many, 65: no such group, 66: exists.",
+	.text = "Creates a user. 8: no such hub, 7: a method that is not offered, 38: bad name, 63: too many, 65: no such group, 66: exists, 77: no RSA "
+		"key of 1024 to 4096 bits.",
 	.request = user_request,
 	.response = user_response,
 	.state_bytes = sizeof(struct admin_change),
@@ -290,7 +242,7 @@ const struct admin_method admin_method_set_user = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_STORED,
 	.text = "Replaces the whole record of a user, but for a password that is not given. In force from the "
-		"user's next login on. 8: no such hub, 29: no such user, 65: no such group.",
+		"user's next login on. 8: no such hub, 29: no such user, and as CreateUser.",
 	.request = user_request,
 	.response = user_response,
 	.state_bytes = sizeof(struct admin_change),
@@ -359,7 +311,7 @@ static const struct admin_field enum_row[] = {
 	ADMIN_STR("GroupName", 0, 255, "group, empty = none"),
 	ADMIN_USTR("Realname", 0, DIRECTORY_TEXT_BYTES - 1, "name of the person"),
 	ADMIN_USTR("Note", 0, DIRECTORY_TEXT_BYTES - 1, "anything"),
-	ADMIN_INT("AuthType", 0, 5, "0 = anonymous, 1 = password"),
+	ADMIN_INT("AuthType", 0, 5, USER_AUTH_TYPES),
 	ADMIN_TIME("LastLoginTime", "last login since the daemon's start, 0 = none"),
 	ADMIN_INT("NumLogin", 0, UINT32_MAX, "logins since the daemon's start"),
 	ADMIN_BOOL("DenyAccess", "the policy that applies has Access off"),

@@ -133,7 +133,7 @@ static void begin(struct login_request *r, const char *hub, const char *user, co
 
 static void refusals_have_their_codes(void **)
 {
-	static const uint32_t types[] = {3, 4, 95, 96, 97, 98, 99, 100, UINT32_MAX};
+	static const uint32_t types[] = {4, 95, 96, 97, 98, 99, 100, UINT32_MAX};
 	struct login_request r;
 	struct directory_user *late;
 
@@ -145,6 +145,10 @@ static void refusals_have_their_codes(void **)
 	expect_refusal(&r, WIRE_ERROR_AUTH_FAILED);
 	begin(&r, "DEFAULT", "alice", "secret");
 	r.authtype = LOGIN_AUTH_ANONYMOUS;
+	expect_refusal(&r, WIRE_ERROR_AUTH_FAILED);
+	/* A certificate is asked for, and there is none. */
+	begin(&r, "DEFAULT", "alice", "secret");
+	r.authtype = LOGIN_AUTH_CERT;
 	expect_refusal(&r, WIRE_ERROR_AUTH_FAILED);
 	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		begin(&r, "DEFAULT", "alice", "secret");

@@ -18,6 +18,7 @@
 #include "controlplane/control.h"
 #include "controlplane/hubs.h"
 #include "controlplane/linger.h"
+#include "controlplane/auth/radius.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
 #include "controlplane/slow.h"
@@ -25,6 +26,7 @@
 
 struct admin_fakes fakes;
 struct listener_counters listener_counters;
+struct radius_counters radius_counters;
 struct linger_counters linger_counters;
 
 static struct connections connections = TAILQ_HEAD_INITIALIZER(connections);

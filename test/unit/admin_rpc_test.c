@@ -17,6 +17,7 @@
 #include "controlplane/admin/rpc.h"
 #include "controlplane/listener.h"
 #include "test/unit/admin_fakes.h"
+#include "test/unit/certificates.h"
 
 static const struct admin_caller server = {.server = true, .via = "test"};
 static const struct admin_caller of_hub_a = {.hub_name = "a", .via = "test"};
@@ -213,6 +214,25 @@ static void hub_administrators_stay_in_their_hub(void **)
 		52, NULL, "administrator of the server");
 }
 
+/* One revocation with everything filled, key 1; one authority, key 2. */
+static void fake_trust(struct directory_hub *hub)
+{
+	struct directory_crl crl = {
+		.names = {"cn", "o", "ou", "c", "st", "l"},
+		.serial = {7},
+		.serial_bytes = 1,
+		.has_md5 = true,
+		.has_sha1 = true,
+	};
+	struct certificate ca;
+
+	certificate_make(&ca, &(struct certificate_wish){.common_name = "CA", .ca = true});
+	hub->trust = directory_trust_copy(NULL);
+	assert_int_equal(directory_trust_add_crl(hub->trust, &crl), 0);
+	assert_int_equal(directory_trust_add_ca(hub->trust, ca.der, ca.size), 0);
+	certificate_free(&ca);
+}
+
 /* Whatever the table promises is put: completeness is asserted inside, so every method runs once. */
 static void every_method_answers(void **)
 {
@@ -231,6 +251,7 @@ static void every_method_answers(void **)
 	fake_connection(vs);
 	fake_connection(NULL);
 	hub->hub->mac_cnt = 10;
+	fake_trust(hub);
 	for (unsigned i = 0; i < cnt; i++) {
 		json_t *a;
 
@@ -244,7 +265,11 @@ static void every_method_answers(void **)
 				29, NULL, "no log file");
 			continue;
 		}
-		if (m[i]->role == ADMIN_ROLE_HUB)
+		if (strcmp(m[i]->name, "GetCrl") == 0 || strcmp(m[i]->name, "GetCa") == 0)
+			a = call(m[i]->name,
+				strcmp(m[i]->name, "GetCrl") == 0 ? "{\"HubName_str\":\"a\",\"Key_u32\":1}"
+								  : "{\"HubName_str\":\"a\",\"Key_u32\":2}");
+		else if (m[i]->role == ADMIN_ROLE_HUB)
 			a = call(m[i]->name,
 				admin_field_find(m[i]->request, "Name") != NULL
 					? "{\"HubName_str\":\"a\",\"Name_str\":\"SID-U-1\"}"

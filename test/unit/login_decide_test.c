@@ -107,7 +107,7 @@ static const struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = {0x
 static struct login_facts facts_usual(void)
 {
 	return (struct login_facts){
-		.random = random20,
+		.auth.random = random20,
 		.peer = (const struct sockaddr_storage *)&source,
 		.now_ms = 1000000,
 		.sessions = 9,

@@ -14,6 +14,12 @@ void reply_noop_pack(struct pack_writer *w)
 	pack_add_int(w, "noop", 1);
 }
 
+void reply_wait_pack(struct pack_writer *w)
+{
+	pack_add_int(w, "error", WIRE_ERROR_OK);
+	pack_add_int(w, "noop", 2);
+}
+
 void reply_enum_hub_pack(struct pack_writer *w, const char *const *names, uint32_t count)
 {
 	uint32_t i;

@@ -31,6 +31,9 @@ static inline uint32_t reply_error(const struct pack *p)
 /** {error 0, noop 1}: answer to a client's no-op; the client sends the same (1.7). */
 void reply_noop_pack(struct pack_writer *w);
 
+/** {error 0, noop 2}: to a client that waits for an answer; it skips it (1.7). */
+void reply_wait_pack(struct pack_writer *w);
+
 /** {HubName[], NumHub}: the hubs that may be listed. */
 void reply_enum_hub_pack(struct pack_writer *w, const char *const *names, uint32_t count);
 

@@ -51,6 +51,7 @@
 	X(67, GROUP_EXISTS, "there is a group of that name")                                   \
 	X(68, NOT_PASSWORD_USER, "the user does not use password authentication")              \
 	X(69, OLD_PASSWORD_WRONG, "the old password is wrong")                                 \
+	X(77, CERT_KEY, "keys of such certificates are not supported")                         \
 	X(85, CERT_NOT_TRUSTED, "the server's certificate is not trusted")                     \
 	X(87, CLIENT_TOO_OLD, "the client's version is too old")                               \
 	X(101, CLOCK_DIFFERENCE, "the clocks differ too much")                                 \
@@ -63,6 +64,7 @@
 	X(109, ADDRESS_DENIED, "the client's address is denied")                               \
 	X(110, TOO_MANY_ITEMS, "too many items")                                               \
 	X(111, OUT_OF_MEMORY, "out of memory")                                                 \
+	X(112, OBJECT_EXISTS, "there is one already")                                          \
 	X(114, LICENCE_NOT_FOUND, "no licence")                                                \
 	X(115, LICENCE_EXPIRED, "the licence has expired")                                     \
 	X(116, LICENCE_CONFLICT, "licence conflict")                                           \

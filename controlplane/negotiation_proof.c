@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a login has to be asked elsewhere: a helper examines a certificate, servers are asked by RADIUS. Meanwhile the
+ * negotiation rests. When the answer is there the login is decided from the start, so that neither what the
+ * administrator has changed in between nor a throttle that others' failures have closed is passed by.
+ */
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "controlplane/directory.h"
+#include "controlplane/listener.h"
+#include "controlplane/login.h"
+#include "controlplane/negotiation_priv.h"
+#include "controlplane/registry.h"
+
+/* Between two words to a peer that waits: well below the 15 s after which stock clients give up. */
+#define WAIT_WORD_MS 5000u
+
+struct negotiation_proof {
+	struct negotiation *n;
+	struct handshake_job job;
+	struct auth_certificate certificate;
+	struct directory_trust *trust; /* a reference, as long as the certificate points there */
+	bool certificate_known;
+	struct radius_request *radius; /* under way, or NULL */
+	struct radius_answer answer;
+	bool radius_known;
+	char radius_name[RADIUS_TEXT_MAX + 1];
+	struct event *word; /* to a peer that waits */
+	unsigned words;
+};
+
+void negotiation_proof_facts(const struct negotiation *n, struct auth_facts *facts)
+{
+	const struct negotiation_proof *p = n->proof;
+
+	facts->certificate = p != NULL && p->certificate_known ? &p->certificate : NULL;
+	facts->radius = p != NULL && p->radius_known ? &p->answer : NULL;
+	facts->radius_name = p != NULL ? p->radius_name : NULL;
+}
+
+void negotiation_proof_free(struct negotiation *n)
+{
+	struct negotiation_proof *p = n->proof;
+
+	if (p == NULL)
+		return;
+	n->proof = NULL;
+	radius_cancel(p->radius);
+	directory_trust_unref(p->trust);
+	if (p->word != NULL)
+		event_free(p->word);
+	free(p);
+}
+
+/* ---- certificates ------------------------------------------------------------------------------ */
+
+static struct negotiation_proof *of_job(struct handshake_job *job)
+{
+	return (void *)((char *)job - offsetof(struct negotiation_proof, job));
+}
+
+/* On a helper. */
+static void examine(struct handshake_job *job)
+{
+	auth_certificate_examine(&of_job(job)->certificate);
+}
+
+static void examined(struct handshake_job *job)
+{
+	struct negotiation_proof *p = of_job(job);
+	struct negotiation *n = p->n;
+
+	n->state = NEGOTIATION_TALKING;
+	/* Never examined: the helpers have ended, and so do we. */
+	if (n->ended || job->result != 0) {
+		negotiation_end(n);
+		return;
+	}
+	p->certificate_known = true;
+	negotiation_resume(n);
+}
+
+static int ask_helper(
+	struct negotiation_proof *p, const struct login_request *r, struct directory_hub *hub)
+{
+	struct negotiation *n = p->n;
+	int rc = negotiation_park(n);
+
+	if (rc != 0)
+		return rc;
+	directory_trust_unref(p->trust);
+	p->trust = directory_trust_ref(hub->trust);
+	/* The request's bytes stay where they are until the dialogue goes on. */
+	p->certificate = (struct auth_certificate){
+		.cert = r->cert.data,
+		.cert_bytes = r->cert.len,
+		.sign = r->sign.data,
+		.sign_bytes = r->sign.len,
+		.random = n->dialogue->random,
+		.trust = p->trust,
+		.now_ms = directory_now_ms(),
+	};
+	p->job.compute = examine;
+	p->job.done = examined;
+	n->state = NEGOTIATION_COMPUTING;
+	handshake_submit(&p->job);
+	return 0;
+}
+
+/* ---- RADIUS ------------------------------------------------------------------------------------ */
+
+static void say_wait(evutil_socket_t, short, void *arg)
+{
+	static const struct timeval again = {.tv_sec = WAIT_WORD_MS / 1000};
+	struct negotiation_proof *p = arg;
+	struct negotiation *n = p->n;
+	int rc = 0;
+
+	/* One that takes nothing hears no more; more words than this would be taken for an error. */
+	if (n->dialogue->out.len == 0 && p->words++ < LOGIN_NOOP_MAX) {
+		rc = dialogue_answer_wait(n->dialogue);
+		if (rc == 0)
+			rc = negotiation_flush(n);
+	}
+	if (rc != 0 && rc != -EAGAIN && rc != -ENOMEM) {
+		negotiation_lost(n);
+		return;
+	}
+	(void)evtimer_add(p->word, &again);
+}
+
+static void answered(void *ctx, const struct radius_answer *answer)
+{
+	struct negotiation_proof *p = ctx;
+
+	p->radius = NULL;
+	p->answer = *answer;
+	p->radius_known = true;
+	(void)evtimer_del(p->word);
+	negotiation_resume(p->n);
+}
+
+static int ask_servers(struct negotiation_proof *p, const struct login_request *r,
+	const struct login_verdict *v)
+{
+	static const struct timeval first = {.tv_sec = WAIT_WORD_MS / 1000};
+	struct negotiation *n = p->n;
+	char ip[64] = "";
+	struct radius_ask ask = {
+		.name = p->radius_name,
+		.password = r->plain_password,
+		.nas_identifier = v->hub->ext_options[HUB_EXT_UseHubNameAsRadiusNasId] != 0
+			? v->hub->name
+			: NEGOTIATION_PRODUCT,
+		.called = v->hub->name,
+		.calling = ip,
+	};
+
+	(void)getnameinfo((const struct sockaddr *)&n->connection->peer,
+		sizeof(n->connection->peer), ip, sizeof(ip), NULL, 0, NI_NUMERICHOST);
+	memcpy(p->radius_name, v->radius_name, sizeof(p->radius_name));
+	p->radius_known = false;
+	if (p->word == NULL)
+		p->word = evtimer_new(negotiation_base(), say_wait, p);
+	if (p->word == NULL || evtimer_add(p->word, &first) != 0)
+		return -ENOMEM;
+	p->radius = radius_ask(v->hub, &ask, answered, p);
+	if (p->radius == NULL) {
+		(void)evtimer_del(p->word);
+		return -errno;
+	}
+	negotiation_patience(n, v->hub->radius.timeout_ms);
+	return 0;
+}
+
+int negotiation_prove(struct negotiation *n, const struct login_verdict *v)
+{
+	const struct login_request *r = &n->dialogue->request;
+	int rc;
+
+	if (n->proof == NULL)
+		n->proof = calloc(1, sizeof(*n->proof));
+	if (n->proof == NULL)
+		return -ENOMEM;
+	n->proof->n = n;
+	rc = v->need == AUTH_NEEDS_CERTIFICATE ? ask_helper(n->proof, r, v->hub)
+					       : ask_servers(n->proof, r, v);
+	if (rc != 0)
+		return rc;
+	n->holding = true;
+	/* What the peer says meanwhile waits in its socket, and so does its end. */
+	negotiation_watch(n, 0);
+	return 0;
+}
