@@ -75,24 +75,25 @@ enum directory_auth {
 	DIRECTORY_AUTH_RADIUS = 4,
 };
 
-#define DIRECTORY_RADIUS_SERVERS_BYTES 1024u
-#define DIRECTORY_RADIUS_SECRET_BYTES  256u
-#define DIRECTORY_RADIUS_PORT	       1812u
-#define DIRECTORY_RADIUS_RETRY_MIN_MS  500u
-#define DIRECTORY_RADIUS_RETRY_MS      1000u
+#define DIRECTORY_RADIUS_SERVERS_BYTES	1024u
+#define DIRECTORY_RADIUS_SECRET_BYTES	256u
+#define DIRECTORY_RADIUS_PORT		1812u
+#define DIRECTORY_RADIUS_RETRY_MIN_MS	500u
+#define DIRECTORY_RADIUS_RETRY_MS	1000u
 #define DIRECTORY_RADIUS_TIMEOUT_MIN_MS 1000u
-#define DIRECTORY_RADIUS_TIMEOUT_MS    15000u
+#define DIRECTORY_RADIUS_TIMEOUT_MS	15000u
 #define DIRECTORY_RADIUS_TIMEOUT_MAX_MS 60000u
 
 /* The RADIUS servers of a hub (reference/auth.md 5). */
 struct directory_radius {
-	char servers[DIRECTORY_RADIUS_SERVERS_BYTES]; /* names or addresses, with space , or ; between; "" none */
+	char servers
+		[DIRECTORY_RADIUS_SERVERS_BYTES]; /* names or addresses, with space , or ; between; "" none */
 	char secret[DIRECTORY_RADIUS_SECRET_BYTES];
 	char realm[DIRECTORY_NAME_BYTES]; /* names are sent with @realm behind; "" not */
 	uint16_t port;
-	uint32_t retry_ms;	/* to the next server, or the same one again */
-	uint32_t timeout_ms;	/* of the whole */
-	bool unsigned_replies;	/* those without Message-Authenticator count too (CVE-2024-3596) */
+	uint32_t retry_ms;     /* to the next server, or the same one again */
+	uint32_t timeout_ms;   /* of the whole */
+	bool unsigned_replies; /* those without Message-Authenticator count too (CVE-2024-3596) */
 };
 
 struct directory_group {
@@ -118,11 +119,11 @@ struct directory_user {
 	uint32_t cert_bytes;
 	uint32_t serial_bytes; /* signed: the serial it must have; 0 any */
 	uint8_t serial[DIRECTORY_SERIAL_BYTES];
-	char *common_name;		/* signed: the name it must have; NULL any */
-	char *radius_name;		/* RADIUS: the name there; NULL the same */
-	bool use_policy;		/* else the group's, else the default one */
-	struct policy_wire policy;	/* the default one while !use_policy */
-	int64_t created_ms;		/* since 1970, UTC */
+	char *common_name;	   /* signed: the name it must have; NULL any */
+	char *radius_name;	   /* RADIUS: the name there; NULL the same */
+	bool use_policy;	   /* else the group's, else the default one */
+	struct policy_wire policy; /* the default one while !use_policy */
+	int64_t created_ms;	   /* since 1970, UTC */
 	int64_t updated_ms;
 	int64_t expires_ms; /* 0 = never */
 	/* Since the daemon's start; not on disk. */

@@ -136,7 +136,8 @@ int directory_user_read(
 	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
 	static const char *const names[] = {"name", "auth", "password_hash", "password",
-		"certificate", "common_name", "serial", "radius_name", "created", "updated", "expires", "real_name", "note", "group", "policy", NULL};
+		"certificate", "common_name", "serial", "radius_name", "created", "updated",
+		"expires", "real_name", "note", "group", "policy", NULL};
 	struct directory_user *user;
 	const char *name;
 	int rc;

@@ -128,7 +128,8 @@ static int read_certificate(
 		return 0;
 	rc = text == NULL ? -EINVAL : directory_base64_decode(text, &der, &size);
 	if (rc == -EINVAL)
-		config_reader_error(r, text == NULL ? group : config_reader_member(group, "certificate"),
+		config_reader_error(r,
+			text == NULL ? group : config_reader_member(group, "certificate"),
 			"certificate should be a certificate, its DER in Base64");
 	if (rc != 0)
 		return rc == -ENOMEM ? rc : 0;
@@ -137,14 +138,15 @@ static int read_certificate(
 	return rc;
 }
 
-static int read_name(struct config_reader *r, const config_setting_t *group, const char *name,
-	char **out)
+static int read_name(
+	struct config_reader *r, const config_setting_t *group, const char *name, char **out)
 {
 	const char *text = NULL;
 
 	if (!config_reader_string(r, group, name, &text) || text == NULL)
 		return 0;
-	if (text[0] == '\0' || strlen(text) >= DIRECTORY_NAME_BYTES || !directory_text_ok(text, false)) {
+	if (text[0] == '\0' || strlen(text) >= DIRECTORY_NAME_BYTES ||
+		!directory_text_ok(text, false)) {
 		config_reader_error(r, config_reader_member(group, name),
 			"should be 1 to 255 bytes of UTF-8 without control characters");
 		return 0;
@@ -170,7 +172,8 @@ static int read_radius(
 	return read_name(r, group, "radius_name", &user->radius_name);
 }
 
-static int read_anonymous(struct config_reader *, const config_setting_t *, struct directory_user *user)
+static int read_anonymous(
+	struct config_reader *, const config_setting_t *, struct directory_user *user)
 {
 	user->auth = DIRECTORY_AUTH_ANONYMOUS;
 	return 0;
@@ -191,12 +194,13 @@ static const struct {
 		struct directory_user *user);
 } methods[] = {
 	[DIRECTORY_AUTH_ANONYMOUS] = {"anonymous", {NULL}, read_anonymous},
-	[DIRECTORY_AUTH_PASSWORD] = {"password", {"password_hash", "password", NULL}, read_password_user},
+	[DIRECTORY_AUTH_PASSWORD] = {"password", {"password_hash", "password", NULL},
+		read_password_user},
 	[DIRECTORY_AUTH_CERTIFICATE] = {"certificate", {"certificate", NULL}, read_certificate},
 	[DIRECTORY_AUTH_SIGNED] = {"signed", {"common_name", "serial", NULL}, read_signed},
 	[DIRECTORY_AUTH_RADIUS] = {"radius", {"radius_name", NULL}, read_radius},
 };
-#define METHOD_CNT (sizeof(methods) / sizeof(methods[0]))
+#define METHOD_CNT   (sizeof(methods) / sizeof(methods[0]))
 #define METHODS_TEXT "\"password\", \"anonymous\", \"certificate\", \"signed\" or \"radius\""
 
 int directory_auth_read(

@@ -33,7 +33,8 @@ const char *directory_radius_servers_wrong(const char *servers)
 	if (strlen(servers) >= DIRECTORY_RADIUS_SERVERS_BYTES)
 		return "should have less than 1024 bytes";
 	while (directory_radius_next(&at, name)) {
-		if (strlen(name) == DIRECTORY_NAME_BYTES - 1 || strspn(name, allowed) != strlen(name))
+		if (strlen(name) == DIRECTORY_NAME_BYTES - 1 ||
+			strspn(name, allowed) != strlen(name))
 			return "should be names or addresses of servers with a space, comma or semicolon between";
 		if (++cnt > DIRECTORY_RADIUS_LIST)
 			return "should have at most 8 servers";

@@ -17,11 +17,11 @@
 
 struct x509_st;
 
-#define DIRECTORY_CAS_MAX	    256u
-#define DIRECTORY_CRLS_MAX	    4096u
-#define DIRECTORY_CERT_BYTES	    65535u /* DER; the login takes 100000, nobody has such */
-#define DIRECTORY_SERIAL_BYTES	    64u	   /* RFC 5280 has 20; the original takes any */
-#define DIRECTORY_CRL_NAME_BYTES    256u
+#define DIRECTORY_CAS_MAX	 256u
+#define DIRECTORY_CRLS_MAX	 4096u
+#define DIRECTORY_CERT_BYTES	 65535u /* DER; the login takes 100000, nobody has such */
+#define DIRECTORY_SERIAL_BYTES	 64u	/* RFC 5280 has 20; the original takes any */
+#define DIRECTORY_CRL_NAME_BYTES 256u
 
 /* Parts of a subject by which an entry revokes, as the protocol names them. */
 enum crl_name {

@@ -11,7 +11,8 @@
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-static int read_ca(struct config_reader *r, const config_setting_t *value, struct directory_trust *t)
+static int read_ca(
+	struct config_reader *r, const config_setting_t *value, struct directory_trust *t)
 {
 	const char *text = config_setting_get_string(value);
 	uint8_t *der = NULL;
@@ -28,10 +29,11 @@ static int read_ca(struct config_reader *r, const config_setting_t *value, struc
 	return rc == -ENOMEM ? rc : 0;
 }
 
-static int read_crl(struct config_reader *r, const config_setting_t *group, struct directory_trust *t)
+static int read_crl(
+	struct config_reader *r, const config_setting_t *group, struct directory_trust *t)
 {
-	static const char *const names[] = {"common_name", "organization", "unit", "country", "state",
-		"local", "serial", "md5", "sha1", NULL};
+	static const char *const names[] = {"common_name", "organization", "unit", "country",
+		"state", "local", "serial", "md5", "sha1", NULL};
 	struct directory_crl crl = {0};
 	int rc = 0;
 
@@ -86,14 +88,16 @@ int directory_trust_read(
 {
 	int rc;
 
-	if (config_reader_member(group, "trusted") == NULL && config_reader_member(group, "revoked") == NULL)
+	if (config_reader_member(group, "trusted") == NULL &&
+		config_reader_member(group, "revoked") == NULL)
 		return 0;
 	directory_trust_unref(hub->trust);
 	hub->trust = directory_trust_copy(NULL);
 	if (hub->trust == NULL)
 		return -ENOMEM;
 	rc = read_list(r, group, "trusted", DIRECTORY_CAS_MAX, hub->trust, read_ca);
-	return rc < 0 ? rc : read_list(r, group, "revoked", DIRECTORY_CRLS_MAX, hub->trust, read_crl);
+	return rc < 0 ? rc
+		      : read_list(r, group, "revoked", DIRECTORY_CRLS_MAX, hub->trust, read_crl);
 }
 
 static void read_text(struct config_reader *r, const config_setting_t *group, const char *name,
@@ -194,7 +198,9 @@ void directory_radius_write(FILE *f, const struct directory_radius *radius)
 	directory_put_text(f, "\t\t\t", "servers", radius->servers);
 	directory_put_text(f, "\t\t\t", "secret", radius->secret);
 	directory_put_text(f, "\t\t\t", "realm", radius->realm);
-	fprintf(f, "\t\t\tport = %u;\n\t\t\tretry_ms = %" PRIu32 ";\n\t\t\ttimeout_ms = %" PRIu32 ";\n",
+	fprintf(f,
+		"\t\t\tport = %u;\n\t\t\tretry_ms = %" PRIu32 ";\n\t\t\ttimeout_ms = %" PRIu32
+		";\n",
 		radius->port, radius->retry_ms, radius->timeout_ms);
 	if (radius->unsigned_replies)
 		fputs("\t\t\trequire_message_authenticator = false;\n", f);

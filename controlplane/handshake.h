@@ -21,7 +21,7 @@ struct handshake_job {
 	struct stream *stream; /* the helper's from submit to done() */
 	/* Instead of a step of `stream`: something else that only computes; touches the owner's own data alone. */
 	void (*compute)(struct handshake_job *job);
-	int result;	       /* of stream_handshake(): 0, -EAGAIN, -EPROTO, -ENOMEM; -EAGAIN: never computed */
+	int result; /* of stream_handshake(): 0, -EAGAIN, -EPROTO, -ENOMEM; -EAGAIN: never computed */
 	void (*done)(struct handshake_job *job); /* control thread; the stream is ours again */
 	STAILQ_ENTRY(handshake_job) entry;
 };

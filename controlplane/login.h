@@ -40,13 +40,15 @@ struct login_facts {
 struct login_verdict {
 	enum auth_need need; /* not nothing: nothing is decided, somebody has to be asked first */
 	char radius_name[RADIUS_TEXT_MAX + 1]; /* about whom */
-	bool undecided; /* refused, but not for what the peer is: nobody could be asked */
-	enum wire_error error;	     /* WIRE_ERROR_OK: the rest is filled in */
-	const char *reason;	     /* for the log: a constant word, never told to the peer */
-	struct directory_hub *hub;   /* also with an error, as far as found */
-	struct directory_user *user; /* likewise, once authenticated, maybe `*`; NULL with `administrator` */
-	bool administrator;	     /* of the hub, by its password */
-	const char *user_name;	     /* as the session is named; points to the request, the user or a constant */
+	bool undecided;	       /* refused, but not for what the peer is: nobody could be asked */
+	enum wire_error error; /* WIRE_ERROR_OK: the rest is filled in */
+	const char *reason;    /* for the log: a constant word, never told to the peer */
+	struct directory_hub *hub; /* also with an error, as far as found */
+	struct directory_user
+		*user;	    /* likewise, once authenticated, maybe `*`; NULL with `administrator` */
+	bool administrator; /* of the hub, by its password */
+	const char *
+		user_name; /* as the session is named; points to the request, the user or a constant */
 	bool same_host;
 	int64_t expires_ms;	   /* of the account, 0 = never */
 	bool no_save_password;	   /* for the error PACK, wire.md 4.3 */

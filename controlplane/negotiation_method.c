@@ -109,7 +109,8 @@ static bool method_login(struct negotiation *n)
 		v.undecided = true;
 	}
 	/* Whatever is refused before the password was looked at says nothing of who it is. */
-	if ((v.error == WIRE_ERROR_AUTH_FAILED && !v.undecided) || v.error == WIRE_ERROR_HUB_NOT_FOUND)
+	if ((v.error == WIRE_ERROR_AUTH_FAILED && !v.undecided) ||
+		v.error == WIRE_ERROR_HUB_NOT_FOUND)
 		negotiation_judged(n, account, true);
 	else if (v.user != NULL || v.administrator)
 		negotiation_judged(n, account, false);

@@ -43,7 +43,8 @@ struct negotiation {
 	struct dialogue *dialogue;
 	struct event
 		*held; /* an attempt waits for its turn (throttle.h); NULL while none ever did */
-	struct negotiation_proof *proof; /* of who the peer is, found out elsewhere; NULL: nothing yet */
+	struct negotiation_proof
+		*proof; /* of who the peer is, found out elsewhere; NULL: nothing yet */
 	struct directory_change *change; /* a password on its way to the disk, NULL: none */
 	size_t out_at;			 /* bytes of dialogue->out already in the stream */
 	TAILQ_ENTRY(negotiation) entry;	 /* of `waiting` */

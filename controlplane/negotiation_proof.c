@@ -146,8 +146,8 @@ static void answered(void *ctx, const struct radius_answer *answer)
 	negotiation_resume(p->n);
 }
 
-static int ask_servers(struct negotiation_proof *p, const struct login_request *r,
-	const struct login_verdict *v)
+static int ask_servers(
+	struct negotiation_proof *p, const struct login_request *r, const struct login_verdict *v)
 {
 	static const struct timeval first = {.tv_sec = WAIT_WORD_MS / 1000};
 	struct negotiation *n = p->n;
@@ -168,7 +168,8 @@ static int ask_servers(struct negotiation_proof *p, const struct login_request *
 	p->radius_known = false;
 	if (p->word == NULL)
 		p->word = evtimer_new(negotiation_base(), say_wait, p);
-	if (p->word == NULL || evtimer_add(p->word, &first) != 0)
+	if (p->word == NULL ||
+		(product_skips_noops(&r->client) && evtimer_add(p->word, &first) != 0))
 		return -ENOMEM;
 	p->radius = radius_ask(v->hub, &ask, answered, p);
 	if (p->radius == NULL) {

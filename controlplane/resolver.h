@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define RESOLVER_NAMES 64u /* remembered; the one that was used longest ago goes */
-#define RESOLVER_KEEP_MS 60000u
+#define RESOLVER_NAMES	   64u /* remembered; the one that was used longest ago goes */
+#define RESOLVER_KEEP_MS   60000u
 #define RESOLVER_FAILED_MS 10000u
 
 /*

@@ -32,7 +32,7 @@
 	X(enable_listener)                \
 	X(enum_ca)                        \
 	X(enum_connection)                \
-	X(enum_crl)                \
+	X(enum_crl)                       \
 	X(enum_group)                     \
 	X(enum_hub)                       \
 	X(enum_ip_table)                  \

@@ -36,11 +36,13 @@ static const struct admin_field set_request[] = {
 /* The names are the original's; it answers an empty HubName. */
 static const struct admin_field response[] = {
 	ADMIN_STR("HubName", 1, 255, "hub"),
-	ADMIN_STR("RadiusServerName", 0, DIRECTORY_RADIUS_SERVERS_BYTES - 1, "servers, empty = none"),
+	ADMIN_STR(
+		"RadiusServerName", 0, DIRECTORY_RADIUS_SERVERS_BYTES - 1, "servers, empty = none"),
 	ADMIN_INT("RadiusPort", 1, 65535, "UDP port"),
 	ADMIN_STR("RadiusSecret", 0, 1, "empty: secrets are never told"),
 	ADMIN_INT("RadiusRetryInterval", 0, UINT32_MAX, "ms until the next server is asked"),
-	ADMIN_INT("RadiusRetryTimeout", 0, UINT32_MAX, "ms until a login fails that nobody answered"),
+	ADMIN_INT(
+		"RadiusRetryTimeout", 0, UINT32_MAX, "ms until a login fails that nobody answered"),
 	ADMIN_STR("PatchbayRealm", 0, 255, "names are sent with @realm behind"),
 	ADMIN_BOOL("PatchbayRequireMessageAuthenticator",
 		"replies without a Message-Authenticator are not believed"),
@@ -92,9 +94,11 @@ static int take(struct admin_call *call, struct directory_radius *radius)
 	if (wrong != NULL)
 		return admin_fail_field(call, "RadiusServerName", "%s", wrong);
 	if (!directory_text_ok(admin_get_str(call, "RadiusSecret"), false))
-		return admin_fail_field(call, "RadiusSecret", "must be UTF-8 without control characters");
+		return admin_fail_field(
+			call, "RadiusSecret", "must be UTF-8 without control characters");
 	if (!directory_text_ok(admin_get_str(call, "PatchbayRealm"), false))
-		return admin_fail_field(call, "PatchbayRealm", "must be UTF-8 without control characters");
+		return admin_fail_field(
+			call, "PatchbayRealm", "must be UTF-8 without control characters");
 	snprintf(radius->servers, sizeof(radius->servers), "%s", servers);
 	if (admin_has(call, "RadiusPort"))
 		radius->port = (uint16_t)admin_get_int(call, "RadiusPort");
@@ -117,7 +121,8 @@ static int take(struct admin_call *call, struct directory_radius *radius)
 		radius->unsigned_replies =
 			!admin_get_bool(call, "PatchbayRequireMessageAuthenticator");
 	if (radius->servers[0] != '\0' && radius->secret[0] == '\0')
-		return admin_fail_field(call, "RadiusSecret", "is missing: without one anybody could answer");
+		return admin_fail_field(
+			call, "RadiusSecret", "is missing: without one anybody could answer");
 	return 0;
 }
 

@@ -24,19 +24,20 @@ static const char *const name_fields[CRL_NAME_CNT] = {
 
 #define NAME_MAX (DIRECTORY_CRL_NAME_BYTES - 1)
 /* In a request empty means not filled. */
-#define ENTRY_FIELDS                                                                     \
-	ADMIN_DATA("Serial", 0, DIRECTORY_SERIAL_BYTES, "serial number"),                \
+#define ENTRY_FIELDS                                                                      \
+	ADMIN_DATA("Serial", 0, DIRECTORY_SERIAL_BYTES, "serial number"),                 \
 		ADMIN_USTR("CommonName", 0, NAME_MAX, "common name of the subject (CN)"), \
-		ADMIN_USTR("Organization", 0, NAME_MAX, "organization (O)"),             \
-		ADMIN_USTR("Unit", 0, NAME_MAX, "organizational unit (OU)"),             \
-		ADMIN_USTR("Country", 0, NAME_MAX, "country (C)"),                       \
-		ADMIN_USTR("State", 0, NAME_MAX, "state (ST)"),                          \
-		ADMIN_USTR("Local", 0, NAME_MAX, "locality (L)"),                        \
-		ADMIN_DATA("DigestMD5", 0, 16, "MD5 of the DER; zeros: not filled"),     \
+		ADMIN_USTR("Organization", 0, NAME_MAX, "organization (O)"),              \
+		ADMIN_USTR("Unit", 0, NAME_MAX, "organizational unit (OU)"),              \
+		ADMIN_USTR("Country", 0, NAME_MAX, "country (C)"),                        \
+		ADMIN_USTR("State", 0, NAME_MAX, "state (ST)"),                           \
+		ADMIN_USTR("Local", 0, NAME_MAX, "locality (L)"),                         \
+		ADMIN_DATA("DigestMD5", 0, 16, "MD5 of the DER; zeros: not filled"),      \
 		ADMIN_DATA("DigestSHA1", 0, 20, "SHA-1 of the DER; zeros: not filled")
 
-#define KEY_FIELD \
-	ADMIN_REQUIRED_INT("Key", 0, UINT32_MAX, "as EnumCrl told it; the daemon's next start gives others")
+#define KEY_FIELD           \
+	ADMIN_REQUIRED_INT( \
+		"Key", 0, UINT32_MAX, "as EnumCrl told it; the daemon's next start gives others")
 
 static const struct admin_field add_request[] = {
 	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
@@ -84,7 +85,8 @@ static const struct admin_field no_response[] = {ADMIN_END};
 
 /* ---- changing ---------------------------------------------------------------------------------- */
 
-static int take_digest(struct admin_call *call, const char *field, uint8_t *out, size_t want, bool *has)
+static int take_digest(
+	struct admin_call *call, const char *field, uint8_t *out, size_t want, bool *has)
 {
 	static const uint8_t zeros[20];
 	size_t size;
@@ -119,14 +121,14 @@ static int take(struct admin_call *call, struct directory_crl *crl)
 		if (text[0] == '\0')
 			continue;
 		if (!directory_text_ok(text, false))
-			return admin_fail_field(call, name_fields[i],
-				"must be UTF-8 without control characters");
+			return admin_fail_field(
+				call, name_fields[i], "must be UTF-8 without control characters");
 		crl->names[i] = (char *)text;
 	}
 	rc = take_digest(call, "DigestMD5", crl->md5, sizeof(crl->md5), &crl->has_md5);
-	return rc != 0 ? rc
-		       : take_digest(call, "DigestSHA1", crl->sha1, sizeof(crl->sha1),
-				 &crl->has_sha1);
+	return rc != 0
+		? rc
+		: take_digest(call, "DigestSHA1", crl->sha1, sizeof(crl->sha1), &crl->has_sha1);
 }
 
 static int said(struct admin_call *call, int rc)
@@ -193,7 +195,7 @@ const struct admin_method admin_method_set_crl = {
 	.fini = admin_change_fini,
 };
 
-static int delete(struct admin_call *call, struct directory_trust *t)
+static int delete (struct admin_call *call, struct directory_trust *t)
 {
 	return said(call, directory_trust_delete_crl(t, admin_get_int(call, "Key")));
 }
@@ -270,35 +272,39 @@ static const struct admin_field enum_response[] = {
 	ADMIN_END,
 };
 
-static void hex(char *out, size_t size, const uint8_t *bytes, uint32_t cnt)
+/* Like the original: Subject="CN=x, O=y", Serial="1F 03", MD5="..", SHA1=".."; the last three if they are filled. */
+static void put_hex(FILE *f, const char *title, const uint8_t *bytes, uint32_t cnt)
 {
-	for (uint32_t i = 0; i < cnt && 2 * i + 3 <= size; i++)
-		snprintf(out + 2 * i, size - 2 * i, "%02X", bytes[i]);
+	if (cnt == 0)
+		return;
+	fprintf(f, ", %s=\"", title);
+	for (uint32_t i = 0; i < cnt; i++)
+		fprintf(f, "%s%02X", i > 0 ? " " : "", bytes[i]);
+	fputc('"', f);
 }
 
 static void info(const struct directory_crl *crl, char out[INFO_BYTES + 1])
 {
 	static const char *const titles[CRL_NAME_CNT] = {"CN", "O", "OU", "C", "ST", "L"};
-	char digits[2 * DIRECTORY_SERIAL_BYTES + 1] = "";
-	size_t len = 0;
+	FILE *f = fmemopen(out, INFO_BYTES + 1, "w");
+	const char *separator = "";
 
 	out[0] = '\0';
-	for (unsigned i = 0; i < CRL_NAME_CNT; i++)
-		if (crl->names[i] != NULL)
-			len += (size_t)snprintf(out + len, INFO_BYTES + 1 - len, "%s%s=\"%s\"",
-				len > 0 ? ", " : "", titles[i], crl->names[i]);
-	hex(digits, sizeof(digits), crl->serial, crl->serial_bytes);
-	if (crl->serial_bytes > 0)
-		len += (size_t)snprintf(out + len, INFO_BYTES + 1 - len, "%sSERIAL=\"%s\"",
-			len > 0 ? ", " : "", digits);
-	hex(digits, sizeof(digits), crl->md5, sizeof(crl->md5));
-	if (crl->has_md5)
-		len += (size_t)snprintf(out + len, INFO_BYTES + 1 - len, "%sDIGEST_MD5=\"%s\"",
-			len > 0 ? ", " : "", digits);
-	hex(digits, sizeof(digits), crl->sha1, sizeof(crl->sha1));
-	if (crl->has_sha1)
-		snprintf(out + len, INFO_BYTES + 1 - len, "%sDIGEST_SHA1=\"%s\"",
-			len > 0 ? ", " : "", digits);
+	if (f == NULL)
+		return;
+	fputs("Subject=\"", f);
+	for (unsigned i = 0; i < CRL_NAME_CNT; i++) {
+		if (crl->names[i] == NULL)
+			continue;
+		fprintf(f, "%s%s=%s", separator, titles[i], crl->names[i]);
+		separator = ", ";
+	}
+	fputc('"', f);
+	put_hex(f, "Serial", crl->serial, crl->serial_bytes);
+	put_hex(f, "MD5", crl->md5, crl->has_md5 ? sizeof(crl->md5) : 0);
+	put_hex(f, "SHA1", crl->sha1, crl->has_sha1 ? sizeof(crl->sha1) : 0);
+	fclose(f);
+	out[INFO_BYTES] = '\0';
 }
 
 struct enum_crl {

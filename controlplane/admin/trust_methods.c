@@ -19,7 +19,8 @@ static const struct admin_field no_response[] = {ADMIN_END};
 
 static const struct admin_field key_request[] = {
 	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_REQUIRED_INT("Key", 0, UINT32_MAX, "as EnumCa told it; the daemon's next start gives others"),
+	ADMIN_REQUIRED_INT(
+		"Key", 0, UINT32_MAX, "as EnumCa told it; the daemon's next start gives others"),
 	ADMIN_END,
 };
 
@@ -102,7 +103,7 @@ const struct admin_method admin_method_add_ca = {
 	.fini = admin_change_fini,
 };
 
-static int delete(struct admin_call *call, struct directory_trust *t)
+static int delete (struct admin_call *call, struct directory_trust *t)
 {
 	if (directory_trust_delete_ca(t, admin_get_int(call, "Key")) == 0)
 		return 0;
@@ -182,8 +183,8 @@ static const struct admin_field enum_response[] = {
 /* "CN, O, OU, C": the last of each, what is there. */
 static void name_put(struct admin_call *call, const char *field, const X509_NAME *name)
 {
-	static const int nids[] = {NID_commonName, NID_organizationName, NID_organizationalUnitName,
-		NID_countryName};
+	static const int nids[] = {
+		NID_commonName, NID_organizationName, NID_organizationalUnitName, NID_countryName};
 	char text[NAME_BYTES + 1] = "";
 	size_t len = 0;
 

@@ -61,8 +61,8 @@ static void by_radius(struct auth_outcome *o, const struct directory_hub *hub,
 	 * An empty password is nobody's: some servers pass it on to directories that take it for an anonymous
 	 * question, and say yes.
 	 */
-	if (!r->has_plain_password || r->plain_password[0] == '\0' || hub->radius.servers[0] == '\0' ||
-		!radius_name(o, hub, user, r)) {
+	if (!r->has_plain_password || r->plain_password[0] == '\0' ||
+		hub->radius.servers[0] == '\0' || !radius_name(o, hub, user, r)) {
 		answer(o, WIRE_ERROR_AUTH_FAILED,
 			hub->radius.servers[0] == '\0' ? "no_radius_server" : "password");
 		return;
@@ -82,7 +82,8 @@ static void by_radius(struct auth_outcome *o, const struct directory_hub *hub,
 		answer(o, WIRE_ERROR_AUTH_FAILED, "radius_rejected");
 		return;
 	case RADIUS_SILENT:
-		answer(o, WIRE_ERROR_AUTH_FAILED, "radius_silent");
+		answer(o, WIRE_ERROR_AUTH_FAILED,
+			facts->radius->unsigned_seen ? "radius_unsigned" : "radius_silent");
 		o->undecided = true;
 		return;
 	}

@@ -28,20 +28,22 @@ enum auth_need {
 
 /* What is known besides the request. */
 struct auth_facts {
-	const uint8_t *random;		    /* 20 bytes of this connection's hello */
+	const uint8_t *random;			    /* 20 bytes of this connection's hello */
 	const struct auth_certificate *certificate; /* examined, or NULL */
-	const struct radius_answer *radius; /* or NULL */
-	const char *radius_name;	    /* of that answer */
+	const struct radius_answer *radius;	    /* or NULL */
+	const char *radius_name;		    /* of that answer */
 };
 
 struct auth_outcome {
 	enum auth_need need; /* not nothing: the rest says nothing, but for radius_name */
-	enum wire_error error; /* OK, AUTH_FAILED, or AUTH_TYPE: not offered, or never from the network */
-	const char *reason;    /* a constant word for the log */
+	enum wire_error
+		error; /* OK, AUTH_FAILED, or AUTH_TYPE: not offered, or never from the network */
+	const char *reason; /* a constant word for the log */
 	/* True: nothing was found out about the peer, so it has not failed either (no server answered). */
 	bool undecided;
-	struct directory_user *user; /* OK: whose record applies; that of `*` if there is no other */
-	uint16_t vlan;		     /* OK: by RADIUS, 0 none */
+	struct directory_user
+		*user; /* OK: whose record applies; that of `*` if there is no other */
+	uint16_t vlan; /* OK: by RADIUS, 0 none */
 	bool by_radius;
 	char radius_name[RADIUS_TEXT_MAX + 1];
 };

@@ -270,8 +270,8 @@ static bool rules_fit(
 {
 	if (!c->trusted)
 		*why = "untrusted";
-	else if (user->common_name != NULL && (c->common_name[0] == '\0' ||
-			 strcasecmp(user->common_name, c->common_name) != 0))
+	else if (user->common_name != NULL &&
+		(c->common_name[0] == '\0' || strcasecmp(user->common_name, c->common_name) != 0))
 		*why = "common_name";
 	else if (user->serial_bytes > 0 &&
 		!serial_equal(user->serial, user->serial_bytes, c->serial, c->serial_bytes))

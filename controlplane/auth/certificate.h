@@ -37,8 +37,9 @@ struct auth_certificate {
 	int64_t now_ms;
 
 	/* Found out. */
-	const char *reason; /* the first thing that is wrong with it, a constant word; NULL: it proves its owner */
-	bool trusted;	    /* by the list */
+	const char *
+		reason; /* the first thing that is wrong with it, a constant word; NULL: it proves its owner */
+	bool trusted;	       /* by the list */
 	char common_name[256]; /* UTF-8; "" if there is none, or one with a zero byte in it */
 	uint8_t serial[DIRECTORY_SERIAL_BYTES]; /* without leading zeros */
 	uint32_t serial_bytes;

@@ -36,7 +36,7 @@ struct radius_request {
 	uint64_t until_ms;
 	uint32_t retry_ms;
 	uint16_t port;
-	bool signed_only;
+	bool signed_only, unsigned_seen;
 	char secret[DIRECTORY_RADIUS_SECRET_BYTES];
 	struct server servers[DIRECTORY_RADIUS_LIST];
 	unsigned server_cnt, turn;
@@ -104,7 +104,8 @@ void radius_cancel(struct radius_request *q)
 
 static void finish(struct radius_request *q, enum radius_result result, uint16_t vlan)
 {
-	struct radius_answer answer = {.result = result, .vlan = vlan};
+	struct radius_answer answer = {
+		.result = result, .vlan = vlan, .unsigned_seen = q->unsigned_seen};
 	void (*done)(void *ctx, const struct radius_answer *answer) = q->done;
 	void *ctx = q->ctx;
 
@@ -151,9 +152,10 @@ static void on_reply(evutil_socket_t fd, short, void *arg)
 			radius_counters.radius_unreachable++;
 		return;
 	}
-	judgement = radius_reply_parse(bytes, (size_t)got, q->identifier, q->authenticator, q->secret,
-		q->signed_only, &reply);
+	judgement = radius_reply_parse(bytes, (size_t)got, q->identifier, q->authenticator,
+		q->secret, q->signed_only, &reply);
 	count(judgement);
+	q->unsigned_seen |= judgement == RADIUS_REPLY_UNSIGNED;
 	if (judgement != RADIUS_REPLY_RIGHT)
 		return;
 	if (reply.code == RADIUS_ACCESS_ACCEPT) {
@@ -264,7 +266,8 @@ static unsigned of_hub(const struct directory_hub *hub)
 }
 
 /* 0 or an errno, positive. */
-static int fill(struct radius_request *q, const struct directory_hub *hub, const struct radius_ask *ask)
+static int fill(
+	struct radius_request *q, const struct directory_hub *hub, const struct radius_ask *ask)
 {
 	const struct directory_radius *conf = &hub->radius;
 	const char *list = conf->servers;

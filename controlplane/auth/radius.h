@@ -15,6 +15,7 @@
  * Control thread only.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "controlplane/auth/radius_packet.h"
@@ -35,18 +36,20 @@ enum radius_result {
 struct radius_answer {
 	enum radius_result result;
 	uint16_t vlan; /* accepted: 1..4095, 0 none */
+	bool unsigned_seen; /* silent: but for replies without a Message-Authenticator, which must have one */
 };
 
-#define RADIUS_COUNTER_LIST(X)                                                    \
-	X(radius_asked, "RADIUS: logins asked about")                             \
-	X(radius_sent, "RADIUS: requests sent, repeated ones included")           \
-	X(radius_accepted, "RADIUS: accepted")                                    \
-	X(radius_rejected, "RADIUS: rejected")                                    \
-	X(radius_silent, "RADIUS: nobody answered in time")                       \
-	X(radius_busy, "RADIUS: not asked, too many logins wait already")         \
-	X(radius_malformed, "RADIUS: replies that are none")                      \
-	X(radius_foreign, "RADIUS: replies with an identifier that was not sent") \
-	X(radius_forged, "RADIUS: replies whose authenticator is wrong: forged, or the secret differs") \
+#define RADIUS_COUNTER_LIST(X)                                                                   \
+	X(radius_asked, "RADIUS: logins asked about")                                            \
+	X(radius_sent, "RADIUS: requests sent, repeated ones included")                          \
+	X(radius_accepted, "RADIUS: accepted")                                                   \
+	X(radius_rejected, "RADIUS: rejected")                                                   \
+	X(radius_silent, "RADIUS: nobody answered in time")                                      \
+	X(radius_busy, "RADIUS: not asked, too many logins wait already")                        \
+	X(radius_malformed, "RADIUS: replies that are none")                                     \
+	X(radius_foreign, "RADIUS: replies with an identifier that was not sent")                \
+	X(radius_forged,                                                                         \
+		"RADIUS: replies whose authenticator is wrong: forged, or the secret differs")   \
 	X(radius_unsigned, "RADIUS: replies without a Message-Authenticator, which is required") \
 	X(radius_unreachable, "RADIUS: requests that could not be sent")
 

@@ -30,7 +30,8 @@ enum attribute {
 };
 
 /* MD5 over up to four pieces. */
-static bool md5(uint8_t out[MD5_BYTES], const void *const pieces[], const size_t sizes[], unsigned cnt)
+static bool md5(
+	uint8_t out[MD5_BYTES], const void *const pieces[], const size_t sizes[], unsigned cnt)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) == 1;
@@ -82,7 +83,8 @@ static bool hide(uint8_t *password, size_t padded, const char *secret, const uin
 	return ok;
 }
 
-static uint8_t *put_password(uint8_t *at, const struct radius_ask *ask, const uint8_t *authenticator)
+static uint8_t *put_password(
+	uint8_t *at, const struct radius_ask *ask, const uint8_t *authenticator)
 {
 	uint8_t hidden[RADIUS_PASSWORD_MAX] = {0};
 	size_t len = strlen(ask->password);
@@ -111,8 +113,9 @@ long radius_request_build(uint8_t *out, const struct radius_ask *ask, uint8_t id
 	size_t size;
 
 	if (ask->name[0] == '\0' || !fits(ask->name, RADIUS_TEXT_MAX) ||
-		!fits(ask->nas_identifier, RADIUS_TEXT_MAX) || !fits(ask->called, RADIUS_TEXT_MAX) ||
-		!fits(ask->calling, RADIUS_TEXT_MAX) || !fits(ask->password, RADIUS_PASSWORD_MAX))
+		!fits(ask->nas_identifier, RADIUS_TEXT_MAX) ||
+		!fits(ask->called, RADIUS_TEXT_MAX) || !fits(ask->calling, RADIUS_TEXT_MAX) ||
+		!fits(ask->password, RADIUS_PASSWORD_MAX))
 		return -EINVAL;
 	/* First of all, which is what makes it hard to collide with. */
 	signature = at + 2;
@@ -122,10 +125,10 @@ long radius_request_build(uint8_t *out, const struct radius_ask *ask, uint8_t id
 	if (at == NULL)
 		return -EINVAL;
 	at = put_text(at, NAS_IDENTIFIER, ask->nas_identifier);
-	at = put_number(at, SERVICE_TYPE, 2);	     /* framed */
-	at = put_number(at, NAS_PORT_TYPE, 5);	     /* virtual */
-	at = put_number(at, TUNNEL_TYPE, 1);	     /* as the original says: there is none for its own */
-	at = put_number(at, TUNNEL_MEDIUM_TYPE, 1);  /* IPv4 */
+	at = put_number(at, SERVICE_TYPE, 2);  /* framed */
+	at = put_number(at, NAS_PORT_TYPE, 5); /* virtual */
+	at = put_number(at, TUNNEL_TYPE, 1);   /* as the original says: there is none for its own */
+	at = put_number(at, TUNNEL_MEDIUM_TYPE, 1); /* IPv4 */
 	at = put_text(at, CALLED_STATION_ID, ask->called);
 	at = put_text(at, CALLING_STATION_ID, ask->calling);
 	at = put_text(at, TUNNEL_CLIENT_ENDPOINT, ask->calling);
@@ -136,7 +139,8 @@ long radius_request_build(uint8_t *out, const struct radius_ask *ask, uint8_t id
 	out[2] = (uint8_t)(size >> 8);
 	out[3] = (uint8_t)size;
 	memcpy(out + 4, authenticator, RADIUS_AUTHENTICATOR_BYTES);
-	if (HMAC(EVP_md5(), ask->secret, (int)strlen(ask->secret), out, size, signature, &bytes) == NULL)
+	if (HMAC(EVP_md5(), ask->secret, (int)strlen(ask->secret), out, size, signature, &bytes) ==
+		NULL)
 		return -EINVAL;
 	return (long)size;
 }
@@ -187,15 +191,15 @@ static bool attributes_read(
 	return true;
 }
 
-static bool response_authenticator_right(const uint8_t *packet, size_t size,
-	const uint8_t *authenticator, const char *secret)
+static bool response_authenticator_right(
+	const uint8_t *packet, size_t size, const uint8_t *authenticator, const char *secret)
 {
 	const void *pieces[] = {packet, authenticator, packet + HEADER_BYTES, secret};
-	const size_t sizes[] = {
-		4, RADIUS_AUTHENTICATOR_BYTES, size - HEADER_BYTES, strlen(secret)};
+	const size_t sizes[] = {4, RADIUS_AUTHENTICATOR_BYTES, size - HEADER_BYTES, strlen(secret)};
 	uint8_t expected[MD5_BYTES];
 
-	return md5(expected, pieces, sizes, 4) && CRYPTO_memcmp(expected, packet + 4, MD5_BYTES) == 0;
+	return md5(expected, pieces, sizes, 4) &&
+		CRYPTO_memcmp(expected, packet + 4, MD5_BYTES) == 0;
 }
 
 /* Over the reply with the request's authenticator and a field of zeros (RFC 2869 5.14). */
@@ -213,8 +217,8 @@ static bool signature_right(const uint8_t *packet, size_t size, size_t signature
 }
 
 enum radius_judgement radius_reply_parse(const uint8_t *bytes, size_t size, uint8_t identifier,
-	const uint8_t authenticator[RADIUS_AUTHENTICATOR_BYTES], const char *secret, bool signed_only,
-	struct radius_reply *out)
+	const uint8_t authenticator[RADIUS_AUTHENTICATOR_BYTES], const char *secret,
+	bool signed_only, struct radius_reply *out)
 {
 	size_t length, signature;
 
@@ -236,6 +240,7 @@ enum radius_judgement radius_reply_parse(const uint8_t *bytes, size_t size, uint
 		return RADIUS_REPLY_FORGED;
 	if (signature == 0)
 		return signed_only ? RADIUS_REPLY_UNSIGNED : RADIUS_REPLY_RIGHT;
-	return signature_right(bytes, length, signature, authenticator, secret) ? RADIUS_REPLY_RIGHT
-										: RADIUS_REPLY_FORGED;
+	return signature_right(bytes, length, signature, authenticator, secret)
+		? RADIUS_REPLY_RIGHT
+		: RADIUS_REPLY_FORGED;
 }

@@ -46,8 +46,8 @@ long radius_request_build(uint8_t *out, const struct radius_ask *ask, uint8_t id
 enum radius_judgement {
 	RADIUS_REPLY_RIGHT,
 	RADIUS_REPLY_MALFORMED,
-	RADIUS_REPLY_FOREIGN,	/* another identifier: to another request, or guessed */
-	RADIUS_REPLY_FORGED,	/* an authenticator is wrong: not from who knows the secret, or not to this request */
+	RADIUS_REPLY_FOREIGN, /* another identifier: to another request, or guessed */
+	RADIUS_REPLY_FORGED, /* an authenticator is wrong: not from who knows the secret, or not to this request */
 	RADIUS_REPLY_UNSIGNED,	/* no Message-Authenticator, and one is wanted */
 	RADIUS_REPLY_UNEXPECTED /* a packet that answers no Access-Request */
 };
@@ -58,7 +58,7 @@ struct radius_reply {
 };
 
 enum radius_judgement radius_reply_parse(const uint8_t *bytes, size_t size, uint8_t identifier,
-	const uint8_t authenticator[RADIUS_AUTHENTICATOR_BYTES], const char *secret, bool signed_only,
-	struct radius_reply *out);
+	const uint8_t authenticator[RADIUS_AUTHENTICATOR_BYTES], const char *secret,
+	bool signed_only, struct radius_reply *out);
 
 #endif

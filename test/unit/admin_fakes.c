@@ -14,11 +14,11 @@
 #include <strings.h>
 
 #include "controlplane/access.h"
+#include "controlplane/auth/radius.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
 #include "controlplane/hubs.h"
 #include "controlplane/linger.h"
-#include "controlplane/auth/radius.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
 #include "controlplane/slow.h"

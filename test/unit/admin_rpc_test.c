@@ -267,8 +267,9 @@ static void every_method_answers(void **)
 		}
 		if (strcmp(m[i]->name, "GetCrl") == 0 || strcmp(m[i]->name, "GetCa") == 0)
 			a = call(m[i]->name,
-				strcmp(m[i]->name, "GetCrl") == 0 ? "{\"HubName_str\":\"a\",\"Key_u32\":1}"
-								  : "{\"HubName_str\":\"a\",\"Key_u32\":2}");
+				strcmp(m[i]->name, "GetCrl") == 0
+					? "{\"HubName_str\":\"a\",\"Key_u32\":1}"
+					: "{\"HubName_str\":\"a\",\"Key_u32\":2}");
 		else if (m[i]->role == ADMIN_ROLE_HUB)
 			a = call(m[i]->name,
 				admin_field_find(m[i]->request, "Name") != NULL

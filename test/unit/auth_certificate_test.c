@@ -11,15 +11,15 @@
 
 #include <cmocka.h>
 
-#include "test/unit/certificates.h"
 #include "controlplane/auth/certificate.h"
 #include "controlplane/directory.h"
+#include "test/unit/certificates.h"
 
 static const uint8_t random20[20] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 static const uint8_t serial[] = {0x1f, 0x03, 0x00, 0x7a};
 
-static struct certificate ca, other_ca, old_ca, no_ca, client, stranger, self, stale, early, server_only, for_clients, weak,
-	elliptic, md5_signed;
+static struct certificate ca, other_ca, old_ca, no_ca, client, stranger, self, stale, early,
+	server_only, for_clients, weak, elliptic, md5_signed;
 
 static int group_setup(void **)
 {
@@ -35,7 +35,8 @@ static int group_setup(void **)
 			.issuer = &ca,
 			.serial = serial,
 			.serial_bytes = sizeof(serial)});
-	certificate_make(&stranger, &(struct certificate_wish){.common_name = "Alice Ä", .issuer = &other_ca});
+	certificate_make(&stranger,
+		&(struct certificate_wish){.common_name = "Alice Ä", .issuer = &other_ca});
 	certificate_make(&self, &(struct certificate_wish){.common_name = "Self"});
 	certificate_make(&stale,
 		&(struct certificate_wish){
@@ -47,14 +48,16 @@ static int group_setup(void **)
 		&(struct certificate_wish){
 			.common_name = "Server", .issuer = &ca, .purpose = "serverAuth"});
 	certificate_make(&for_clients,
-		&(struct certificate_wish){
-			.common_name = "Client", .issuer = &ca, .purpose = "serverAuth,clientAuth"});
+		&(struct certificate_wish){.common_name = "Client",
+			.issuer = &ca,
+			.purpose = "serverAuth,clientAuth"});
 	certificate_make(&weak,
 		&(struct certificate_wish){.common_name = "Weak", .issuer = &ca, .bits = 768});
 	certificate_make(&elliptic,
 		&(struct certificate_wish){.common_name = "EC", .issuer = &ca, .elliptic = true});
 	certificate_make(&md5_signed,
-		&(struct certificate_wish){.common_name = "MD5", .issuer = &ca, .digest = EVP_md5()});
+		&(struct certificate_wish){
+			.common_name = "MD5", .issuer = &ca, .digest = EVP_md5()});
 	return 0;
 }
 
@@ -100,15 +103,10 @@ static void what_is_found_out(void **)
 	} rows[] = {
 		{&client, NULL, true},
 		{&stranger, NULL, false}, /* the same name of the authority, another key */
-		{&self, NULL, false},
-		{&stale, "certificate_expired", false},
-		{&early, "certificate_expired", false},
-		{&server_only, "purpose", false},
-		{&for_clients, NULL, true},
-		{&weak, "key", false},
-		{&elliptic, "key", false},
-		{&md5_signed, NULL, false},
-		{&ca, NULL, true}, /* stands in the list itself */
+		{&self, NULL, false}, {&stale, "certificate_expired", false},
+		{&early, "certificate_expired", false}, {&server_only, "purpose", false},
+		{&for_clients, NULL, true}, {&weak, "key", false}, {&elliptic, "key", false},
+		{&md5_signed, NULL, false}, {&ca, NULL, true}, /* stands in the list itself */
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -117,7 +115,8 @@ static void what_is_found_out(void **)
 
 		if (strcmp(a.reason == NULL ? "" : a.reason, reason) != 0 ||
 			a.trusted != rows[i].trusted)
-			fail_msg("row %u: %s, %d", i, a.reason == NULL ? "good" : a.reason, a.trusted);
+			fail_msg("row %u: %s, %d", i, a.reason == NULL ? "good" : a.reason,
+				a.trusted);
 	}
 	assert_string_equal(examine(&client).common_name, "Alice Ä");
 	assert_memory_equal(examine(&client).serial, serial, sizeof(serial));
@@ -129,8 +128,10 @@ static void who_may_sign(void **)
 {
 	struct certificate by_old, by_none;
 
-	certificate_make(&by_old, &(struct certificate_wish){.common_name = "A", .issuer = &old_ca});
-	certificate_make(&by_none, &(struct certificate_wish){.common_name = "B", .issuer = &no_ca});
+	certificate_make(
+		&by_old, &(struct certificate_wish){.common_name = "A", .issuer = &old_ca});
+	certificate_make(
+		&by_none, &(struct certificate_wish){.common_name = "B", .issuer = &no_ca});
 	assert_int_equal(directory_trust_add_ca(trust, old_ca.der, old_ca.size), 0);
 	assert_int_equal(directory_trust_add_ca(trust, no_ca.der, no_ca.size), 0);
 	assert_false(examine(&by_old).trusted);
@@ -208,13 +209,15 @@ static void revocations(void **)
 	struct directory_crl entries[] = {
 		{.serial = {0, 0, 0x1f, 0x03, 0x00, 0x7a}, .serial_bytes = 6},
 		{.names[CRL_NAME_COMMON] = (char *)"alice Ä"},
-		{.names[CRL_NAME_COMMON] = (char *)"Alice Ä", .names[CRL_NAME_ORGANIZATION] = (char *)"ORG"},
+		{.names[CRL_NAME_COMMON] = (char *)"Alice Ä",
+			.names[CRL_NAME_ORGANIZATION] = (char *)"ORG"},
 		{.has_sha1 = true},
 		{.has_md5 = true},
 	};
 	struct directory_crl others[] = {
 		{.serial = {0x1f, 0x03, 0x00, 0x7b}, .serial_bytes = 4},
-		{.names[CRL_NAME_COMMON] = (char *)"Alice Ä", .names[CRL_NAME_UNIT] = (char *)"Unit"},
+		{.names[CRL_NAME_COMMON] = (char *)"Alice Ä",
+			.names[CRL_NAME_UNIT] = (char *)"Unit"},
 		{.names[CRL_NAME_COMMON] = (char *)"Alice"},
 		{.has_sha1 = true},
 		{.serial = {0x1f, 0x03, 0x00, 0x7a}, .serial_bytes = 4, .has_md5 = true},

@@ -35,8 +35,9 @@ void certificate_make(struct certificate *out, const struct certificate_wish *wi
 	X509_NAME *name = X509_get_subject_name(x509);
 	const struct certificate *issuer = wish->issuer != NULL ? wish->issuer : out;
 	bool days = wish->from_days != 0 || wish->to_days != 0;
-	BIGNUM *serial = wish->serial_bytes > 0 ? BN_bin2bn(wish->serial, (int)wish->serial_bytes, NULL)
-						: NULL;
+	BIGNUM *serial = wish->serial_bytes > 0
+		? BN_bin2bn(wish->serial, (int)wish->serial_bytes, NULL)
+		: NULL;
 
 	memset(out, 0, sizeof(*out));
 	out->key = wish->elliptic ? EVP_EC_gen("P-256")
@@ -58,10 +59,12 @@ void certificate_make(struct certificate *out, const struct certificate_wish *wi
 			(const unsigned char *)wish->organization, -1, -1, 0);
 	require(X509_set_issuer_name(x509, X509_get_subject_name(issuer->x509)) == 1 &&
 		X509_set_pubkey(x509, out->key) == 1);
-	extension(x509, issuer->x509, NID_basic_constraints, wish->ca ? "critical,CA:TRUE" : "CA:FALSE");
+	extension(x509, issuer->x509, NID_basic_constraints,
+		wish->ca ? "critical,CA:TRUE" : "CA:FALSE");
 	if (wish->purpose != NULL)
 		extension(x509, issuer->x509, NID_ext_key_usage, wish->purpose);
-	require(X509_sign(x509, issuer->key, wish->digest != NULL ? wish->digest : EVP_sha256()) > 0);
+	require(X509_sign(x509, issuer->key, wish->digest != NULL ? wish->digest : EVP_sha256()) >
+		0);
 	out->size = (size_t)i2d_X509(x509, &out->der);
 }
 

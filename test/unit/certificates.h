@@ -23,7 +23,7 @@ struct certificate_wish {
 	const char *organization;	  /* NULL: none */
 	const struct certificate *issuer; /* NULL: itself */
 	const uint8_t *serial;
-	size_t serial_bytes; /* 0: 1 */
+	size_t serial_bytes;	/* 0: 1 */
 	int from_days, to_days; /* from today; both 0: -1 to 1 */
 	bool ca;
 	const char *purpose; /* "clientAuth" and so on; NULL: not named */

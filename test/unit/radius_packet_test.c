@@ -18,10 +18,10 @@
 #define SECRET "xyzzy5461"
 
 /* RFC 2865 7.1: its request authenticator, secret and password, and the hidden password that come of them. */
-static const uint8_t authenticator[16] = {0x0f, 0x40, 0x3f, 0x94, 0x73, 0x97, 0x80, 0x57, 0xbd, 0x83, 0xd5, 0xcb,
-	0x98, 0xf4, 0x22, 0x7a};
-static const uint8_t hidden[16] = {0x0d, 0xbe, 0x70, 0x8d, 0x93, 0xd4, 0x13, 0xce, 0x31, 0x96, 0xe4, 0x3f, 0x78,
-	0x2a, 0x0a, 0xee};
+static const uint8_t authenticator[16] = {0x0f, 0x40, 0x3f, 0x94, 0x73, 0x97, 0x80, 0x57, 0xbd,
+	0x83, 0xd5, 0xcb, 0x98, 0xf4, 0x22, 0x7a};
+static const uint8_t hidden[16] = {0x0d, 0xbe, 0x70, 0x8d, 0x93, 0xd4, 0x13, 0xce, 0x31, 0x96, 0xe4,
+	0x3f, 0x78, 0x2a, 0x0a, 0xee};
 
 static const struct radius_ask nemo = {
 	.name = "nemo",
@@ -91,7 +91,8 @@ static void what_does_not_fit(void **)
 }
 
 /* A reply as a server makes it. */
-static size_t reply_make(uint8_t *out, uint8_t code, uint8_t id, bool with_mac, const void *attributes, size_t bytes)
+static size_t reply_make(
+	uint8_t *out, uint8_t code, uint8_t id, bool with_mac, const void *attributes, size_t bytes)
 {
 	uint8_t seed[RADIUS_PACKET_MAX + 64];
 	size_t size = 20;
@@ -139,7 +140,8 @@ static void right_replies(void **)
 	for (unsigned i = 0; i < 3; i++) {
 		size_t size = reply_make(packet, codes[i], 7, true, "\x12\x04hi", 4);
 
-		assert_int_equal(radius_reply_parse(packet, size, 7, authenticator, SECRET, true, &reply),
+		assert_int_equal(
+			radius_reply_parse(packet, size, 7, authenticator, SECRET, true, &reply),
 			RADIUS_REPLY_RIGHT);
 		assert_int_equal(reply.code, codes[i]);
 		/* Behind the packet's own length stands padding. */
@@ -231,7 +233,8 @@ static void vlans(void **)
 		struct radius_reply reply;
 		size_t size = reply_make(packet, 2, 7, true, rows[i].bytes, rows[i].size);
 
-		assert_int_equal(radius_reply_parse(packet, size, 7, authenticator, SECRET, true, &reply),
+		assert_int_equal(
+			radius_reply_parse(packet, size, 7, authenticator, SECRET, true, &reply),
 			RADIUS_REPLY_RIGHT);
 		assert_int_equal(reply.vlan, rows[i].vlan);
 	}

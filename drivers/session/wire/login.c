@@ -46,6 +46,11 @@ bool product_is_client(const struct product *c)
 	return strcasestr(c->name, "client");
 }
 
+bool product_skips_noops(const struct product *c)
+{
+	return c->version > 502 || (c->version == 502 && c->build >= 5186);
+}
+
 /* A data element of 1..max bytes, or an absent one. */
 static struct pack_span data_upto(const struct pack *p, const char *name, uint32_t max)
 {

@@ -140,6 +140,12 @@ bool product_is_bridge(const struct product *c);
 /** True if the product string marks a client, which must be new enough (wire.md 3.1). */
 bool product_is_client(const struct product *c);
 
+/**
+ * True if the client skips no-ops that it has not asked for (wire.md 1.7): releases of 2025 and later. Stock
+ * 5.01 (9674) takes either kind for a protocol error (measured), so that it has to wait in silence.
+ */
+bool product_skips_noops(const struct product *c);
+
 const char *login_method_name(enum login_method m);
 
 #endif
