@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/event.h>
 
@@ -17,6 +18,7 @@
 #include "controlplane/login.h"
 #include "controlplane/negotiation_priv.h"
 #include "controlplane/registry.h"
+#include "drivers/session/stream.h"
 
 /* Between two words to a peer that waits: well below the 15 s after which stock clients give up. */
 #define WAIT_WORD_MS 5000u
@@ -32,6 +34,7 @@ struct negotiation_proof {
 	bool radius_known;
 	char radius_name[RADIUS_TEXT_MAX + 1];
 	struct event *word; /* to a peer that waits */
+	struct event *gone; /* it may have left */
 	unsigned words;
 };
 
@@ -55,6 +58,8 @@ void negotiation_proof_free(struct negotiation *n)
 	directory_trust_unref(p->trust);
 	if (p->word != NULL)
 		event_free(p->word);
+	if (p->gone != NULL)
+		event_free(p->gone);
 	free(p);
 }
 
@@ -135,6 +140,18 @@ static void say_wait(evutil_socket_t, short, void *arg)
 	(void)evtimer_add(p->word, &again);
 }
 
+/* Once: a peer that says something waits all the same, and its end is seen when it is told something. */
+static void readable(evutil_socket_t fd, short, void *arg)
+{
+	struct negotiation_proof *p = arg;
+	uint8_t byte;
+
+	ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+		negotiation_lost(p->n);
+}
+
 static void answered(void *ctx, const struct radius_answer *answer)
 {
 	struct negotiation_proof *p = ctx;
@@ -143,6 +160,7 @@ static void answered(void *ctx, const struct radius_answer *answer)
 	p->answer = *answer;
 	p->radius_known = true;
 	(void)evtimer_del(p->word);
+	(void)event_del(p->gone);
 	negotiation_resume(p->n);
 }
 
@@ -171,10 +189,17 @@ static int ask_servers(
 	if (p->word == NULL ||
 		(product_skips_noops(&r->client) && evtimer_add(p->word, &first) != 0))
 		return -ENOMEM;
+	if (p->gone == NULL)
+		p->gone = event_new(negotiation_base(), stream_fd(n->stream), EV_READ, readable, p);
+	if (p->gone == NULL || event_add(p->gone, NULL) != 0)
+		return -ENOMEM;
 	p->radius = radius_ask(v->hub, &ask, answered, p);
 	if (p->radius == NULL) {
+		int err = errno;
+
 		(void)evtimer_del(p->word);
-		return -errno;
+		(void)event_del(p->gone);
+		return -err;
 	}
 	negotiation_patience(n, v->hub->radius.timeout_ms);
 	return 0;

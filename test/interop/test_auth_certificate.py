@@ -35,8 +35,8 @@ def fixture_lab(make_lab, pki):
     """One user for each kind of rule, made by vpncmd."""
     lab = make_lab()
     lab.server.start()
-    for i in range(100, 180):  # failures are counted by source: each login comes from another
-        lab.nodes["wire"].ip(f"addr add 10.77.0.{i}/24 dev eth0")
+    # Failures are counted by source: each login comes from another.
+    lab.nodes["wire"].run("sh", "-c", "for i in $(seq 100 179); do ip addr add 10.77.0.$i/24 dev eth0; done")
     new = [f"UserCreate {u} /GROUP:none /REALNAME:none /NOTE:none" for u in ("exact", "any", "named", "numbered")]
     run(lab, *new, f"UserCertSet exact /LOADCERT:{pki['alone'].cert}",
         "UserSignedSet any /CN:none /SERIAL:none", "UserSignedSet named /CN:SIGNED /SERIAL:none",
