@@ -111,7 +111,8 @@ static void read_password(
 		return;
 	}
 	user->auth = DIRECTORY_AUTH_PASSWORD;
-	if (!directory_hash_parse(hash, user->hashed_password))
+	if (!directory_kept(r, hash, user->hashed_password) &&
+		!directory_hash_parse(hash, user->hashed_password))
 		config_reader_error(r, config_reader_member(group, "password_hash"),
 			"should be 40 hexadecimal digits");
 }

@@ -40,6 +40,19 @@ static void admin_fill(struct config_reader *r, struct directory_admin *admin,
 		*admin = *old;
 }
 
+static void radius_fill(
+	struct config_reader *r, struct directory_hub *hub, const struct directory_hub *old)
+{
+	if (strcmp(hub->radius.secret, DIRECTORY_KEPT) != 0)
+		return;
+	if (old == NULL || old->radius.secret[0] == '\0')
+		config_reader_error(r, NULL,
+			"hub %s: the RADIUS secret is \"" DIRECTORY_KEPT "\", but there was none",
+			hub->name);
+	else
+		memcpy(hub->radius.secret, old->radius.secret, sizeof(hub->radius.secret));
+}
+
 static void users_fill(
 	struct config_reader *r, struct directory_hub *hub, struct directory_hub *old_hub)
 {
@@ -71,6 +84,7 @@ void directory_kept_fill(struct config_reader *r, struct directory *d, const str
 	TAILQ_FOREACH (hub, &d->hubs, entry) {
 		was = directory_find_hub(old, hub->name);
 		admin_fill(r, &hub->admin, was == NULL ? NULL : &was->admin, hub->name);
+		radius_fill(r, hub, was);
 		users_fill(r, hub, was);
 	}
 }

@@ -45,32 +45,41 @@ static const struct admin_field config_response[] = {
 	ADMIN_END,
 };
 
-/* Secrets are for the disk alone: every string of such a key becomes "kept". */
-static char *mask(const char *text, size_t *size)
+/* Behind the opening quote of a value that is secret, or NULL. */
+static const char *secret_in(const char *line, const char *line_end)
 {
 	static const char *const keys[] = {"hash = \"", "secret = \"", "private_key = \""};
+
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *found =
+			memmem(line, (size_t)(line_end - line), keys[i], strlen(keys[i]));
+
+		if (found != NULL)
+			return found + strlen(keys[i]);
+	}
+	return NULL;
+}
+
+/* Secrets are for the disk alone: every string of such a key becomes "kept". No value spans lines. */
+static char *mask(const char *text, size_t *size)
+{
 	char *out = NULL;
 	FILE *f = open_memstream(&out, size);
-	const char *end;
+	const char *end, *secret;
 
 	if (f == NULL)
 		return NULL;
 	while (*text != '\0') {
-		const char *next = NULL;
-
-		for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-			const char *found = strstr(text, keys[i]);
-
-			if (found != NULL && (next == NULL || found + strlen(keys[i]) < next))
-				next = found + strlen(keys[i]);
+		end = strchrnul(text, '\n');
+		while ((secret = secret_in(text, end)) != NULL) {
+			fwrite(text, 1, (size_t)(secret - text), f);
+			fputs(DIRECTORY_KEPT, f);
+			for (text = secret; text < end && *text != '"'; text++)
+				text += *text == '\\'; /* what follows is no end */
 		}
-		end = next == NULL ? NULL : strchr(next, '"');
-		if (end == NULL) {
-			fputs(text, f);
-			break;
-		}
-		fwrite(text, 1, (size_t)(next - text), f);
-		fputs(DIRECTORY_KEPT, f);
+		end += *end == '\n';
+		if (text < end)
+			fwrite(text, 1, (size_t)(end - text), f);
 		text = end;
 	}
 	if (fclose(f) != 0) {
