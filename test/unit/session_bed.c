@@ -156,6 +156,7 @@ static void peer_frame(struct bed_peer *p, const struct block_span *span)
 		len = span->len;
 	}
 	p->got[p->frames].len = (uint16_t)len;
+	memcpy(p->last, data, len < sizeof(p->last) ? len : sizeof(p->last));
 	if (len >= 18)
 		p->got[p->frames].number = be32_get(data + 14);
 	p->frames++;

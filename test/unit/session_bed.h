@@ -29,6 +29,7 @@ struct bed_peer {
 	size_t plain_bytes;
 	unsigned frames;
 	unsigned keepalives;
+	uint8_t last[64]; /* the last frame's beginning */
 	struct {
 		uint32_t number; /* bytes 14..17 of the frame */
 		uint16_t len;

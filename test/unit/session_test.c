@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/hub_options.h"
 #include "test/unit/session_two.h"
 
 static void exchange(unsigned worker_a, unsigned worker_b)
@@ -373,6 +374,60 @@ static void keepalives_keep_it_up(void **)
 	bed_peer_close(&pa);
 }
 
+#define SYN_BYTES  60u
+#define SYN_MSS_AT (14u + 20u + 20u + 2u)
+
+/* A TCP SYN to everybody that can take segments of 1460 bytes, as the last frame so far. */
+static void send_syn(struct bed_peer *p, unsigned src)
+{
+	uint8_t buf[BLOCK_GROUP_HEADER + BLOCK_HEADER + SYN_BYTES] = {0};
+	uint8_t *frame = block_put_size(block_put_group(buf, 1), SYN_BYTES);
+
+	bed_frame(frame, 0, src, 0, SYN_BYTES);
+	be16_put(frame + 12, 0x0800);
+	frame[14] = 0x45;
+	be16_put(frame + 16, 44); /* bytes of the packet */
+	frame[22] = 64;
+	frame[23] = 6;
+	be32_put(frame + 26, 0x0a000001);
+	be32_put(frame + 30, 0x0a000002);
+	frame[46] = 6 << 4; /* bytes of the header, in words */
+	frame[47] = 0x02;   /* SYN */
+	frame[54] = 2;
+	frame[55] = 4;
+	be16_put(frame + SYN_MSS_AT, 1460);
+	tls_peer_write(&p->tls, buf, sizeof(buf));
+}
+
+static uint16_t syn_through(struct bed_peer *from, unsigned src, struct bed_peer *to)
+{
+	unsigned before = to->frames;
+
+	send_syn(from, src);
+	wait_frames(to, before + 1);
+	return be16_get(to->last + SYN_MSS_AT);
+}
+
+/* A session's own bound holds TCP to it both ways, and DisableAdjustTcpMss switches that off as well (hub.md 3). */
+static void segment_size(void **)
+{
+	const struct session_conf conf = {
+		.worker = 1, .timeout_ms = 20000, .max_connections = 1, .adjust_mss = 1200};
+	struct hub_options options = *hub_get_options(bed_hub);
+
+	bed_open(&a, &pa, 0, 20000);
+	bed_open_conf(&b, &pb, &conf);
+	wait_ready(&pa);
+	wait_ready(&pb);
+	assert_int_equal(syn_through(&pb, 2, &pa), 1200);
+	assert_int_equal(syn_through(&pa, 1, &pb), 1200);
+	options.disable_adjust_tcp_mss = true;
+	assert_int_equal(hub_set_options(bed_hub, &options), 0);
+	assert_int_equal(syn_through(&pb, 2, &pa), 1460);
+	assert_int_equal(syn_through(&pa, 1, &pb), 1460);
+	end_two();
+}
+
 /* The session ends by itself while the control thread, unaware, hands it a connection. */
 static void add_meets_the_end(void **)
 {
@@ -505,6 +560,7 @@ int main(void)
 		TWO_TEST(a_pause_of_the_worker_is_not_the_peers),
 		TWO_TEST(tiny_records_take_turns),
 		TWO_TEST(keepalives_keep_it_up),
+		TWO_TEST(segment_size),
 		TWO_TEST(add_meets_the_end),
 		TWO_TEST(add_after_end_is_refused),
 		TWO_TEST(end_finds_no_room),
