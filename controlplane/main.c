@@ -316,6 +316,7 @@ static void stop_slow(void)
 	if (slow_fini_within(STUCK_MS) == 0)
 		return;
 	log_warning("main", "a device is still being opened or closed: ending without it");
+	logs_fini();
 	log_fini();
 	_exit(EXIT_SUCCESS);
 }

@@ -98,7 +98,10 @@ static bool is_plain(const char *bytes, size_t n)
 	if (bytes[0] == ' ' || bytes[n - 1] == ' ' || (n == 1 && bytes[0] == '-'))
 		return false;
 	for (size_t at = 0; at < n;) {
-		size_t one = log_shown_bytes((const unsigned char *)bytes + at, n - at);
+		unsigned char c = (unsigned char)bytes[at];
+		size_t one = c >= ' ' && c < 0x7f
+			? 1
+			: log_shown_bytes((const unsigned char *)bytes + at, n - at);
 
 		if (one == 0 || bytes[at] == ',' || bytes[at] == '"' || bytes[at] == '\\')
 			return false;
