@@ -139,6 +139,7 @@ def test_files(machine):
     for page in ("man8/patchbayd.8", "man1/patchbayctl.1", "man5/patchbay.cfg.5", "man5/directory.cfg.5",
                  "man7/patchbay-api.7"):
         assert machine.run("man", "--warnings", "-l", f"/usr/share/man/{page}.gz").stderr == ""
+    assert machine.run("stat", "-c", "%a %U %G", "/etc/patchbay/patchbay.cfg").stdout.split() == ["640", "root", "patchbay"]
     assert machine.run("dpkg-query", "-W", "-f", "${Conffiles}", "patchbay").stdout.split()[0] == "/etc/patchbay/patchbay.cfg"
     user = machine.run("getent", "passwd", "patchbay").stdout.strip().split(":")
     assert user[2] != "0" and user[6] == "/usr/sbin/nologin"
