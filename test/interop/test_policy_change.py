@@ -140,7 +140,11 @@ def test_options_in_force_at_once(lab):
     assert "NoSuch" in ctl(lab, "hub", "option", "DEFAULT", "NoSuch=1", ok=False)
     ctl(lab, "hub", "admin-option", "DEFAULT", "max_users=1")
     assert "too many users" in ctl(lab, "user", "create", "DEFAULT", "one-more", "--anonymous", ok=False)
-    ctl(lab, "hub", "admin-option", "DEFAULT", "max_users=0")
+    ctl(lab, "hub", "admin-option", "DEFAULT", "max_users=0", "max_groups=1")
+    ctl(lab, "group", "create", "DEFAULT", "only")
+    assert "too many groups" in ctl(lab, "group", "create", "DEFAULT", "one-more", ok=False)
+    ctl(lab, "group", "delete", "DEFAULT", "only")
+    ctl(lab, "hub", "admin-option", "DEFAULT", "max_groups=0")
     for s in (one, two):
         lab.server.delete_session("DEFAULT", s.name)
 

@@ -55,6 +55,7 @@ HUBS = [
     Hub("BOUNDED", [User("u", "pw")], admin_options={"max_sessions": 1}),
     Hub("NEWER", [User("u", "pw")], options={"ClientMinimumRequiredBuild": 9675}),
     Hub("BRANDED", [User("u", "pw")], options={"RequiredClientId": 4711}),
+    Hub("STILL", [User("u", "pw")], options={"SuppressClientUpdateNotification": True}),
     Hub("FIXED", [User("u", "pw")], admin_options={"deny_change_user_password": True}),
     Hub("OPEN", [User("u", "pw")], password=""),
 ]
@@ -229,6 +230,12 @@ def test_source_addresses(lab, enter):
     # The original refuses IPv6 where the list has nothing but IPv4 in it.
     assert lab.kind != "patchbay" or code(enter, "SOURCES", "u", host=SERVER6) == 0
     assert code(enter, "DEFAULT", "plain", source=OTHER4) == 0
+
+
+def test_quiet_about_new_versions(enter):
+    """SuppressClientUpdateNotification is told in the welcome."""
+    name = "suppress_client_update_notification"
+    assert [enter(hub, "u").welcome.get(name, [0]) for hub in ("STILL", "HALFOPEN")] == [[1], [0]]
 
 
 # ---- the own password ---------------------------------------------------------------------------

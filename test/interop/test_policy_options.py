@@ -5,6 +5,7 @@ As in test_policy.py what must pass and what must not, on one worker and again w
 different ones. One hub per option; its opposite is DEFAULT, which has none.
 """
 
+import pathlib
 import re
 
 import pytest
@@ -418,3 +419,22 @@ def test_no_qos(join):
     """NoQoS: whoever asks is granted priority, unless the policy says no."""
     assert join("guest", qos=1, max_connection=8, **BRIDGE).welcome["qos"] == [1]
     assert join("noqos", qos=1, max_connection=8, **BRIDGE).welcome["qos"] == [0]
+
+
+# ---- none is forgotten --------------------------------------------------------------------------
+
+# What these are about is seen in logs, at a RADIUS server or in access lists, and stands in the tests of those.
+NOT_HERE = re.compile("Log|Http|Radius|AccessList|SecureNAT")
+
+
+def test_every_key_and_option_has_a_row(lab):
+    """Each of the 38 keys, and each option of a hub that is in force, stands in some test of frames or logins."""
+    root = pathlib.Path(__file__).parent.parent.parent
+    tests = "\n".join(p.read_text("utf-8") for p in (root / "test/interop").glob("test_*.py"))
+    keys = {r["Key_str"] for r in lab.server.ctl("policy", "list")["PolicyList"]}
+    assert len(keys) == 38
+    options = (root / "controlplane/option_keys.h").read_text("utf-8")
+    names = set(re.findall(r"X\((\w+), \d+, \d+, \d+u?,\s+(?:NOW|LOGIN)", options))
+    assert len(names) > 40
+    missing = {n for n in keys | names if not NOT_HERE.search(n) and not re.search(rf'"{n}["=]', tests)}
+    assert not missing

@@ -27,6 +27,7 @@ def fixture_lab(make_lab):
     lab.server.start()
     lab.client("a", "192.168.50.1")
     lab.client("b", "192.168.50.2")
+    lab.client("c", "192.168.50.3")
     node = lab.nodes["a"]
     # Nothing but what a test sends: no neighbour discovery of the machine's own.
     node.run("sh", "-c", "for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do echo 1 > $f; done")
@@ -129,6 +130,31 @@ def test_monitor(lab):
     wire.close()
     a.leave()
     b.leave()
+
+
+def test_monitor_of_a_ping(lab):
+    """A ping between two others, whole, on the card of a third who cannot answer it in their stead."""
+    a, b, c = (lab.clients[name] for name in "abc")
+    b.join(SERVER4, 8888, "DEFAULT", "watcher", "pw", monitor=True)
+    a.join(SERVER4, 8888, "DEFAULT", "plain", "pw")
+    c.join(SERVER4, 8888, "DEFAULT", "guest")
+    dump = lab.nodes["b"].spawn("tcpdump", "-l", "-n", "-i", NIC, "icmp or arp", log="ping.log")
+    seen = lab.nodes["b"].folder / "ping.log"
+    wait_for("tcpdump", lambda: "listening on" in seen.read_text("utf-8", "replace"), 20)
+    assert any(a.ping(c.address, 5) == (5, 5) for _ in range(3))
+
+    def both():
+        text = seen.read_text("utf-8", "replace")
+        return all(re.search(rf"{one.address} > {other.address}: ICMP echo {what}", text)
+                   for one, other, what in ((a, c, "request"), (c, a, "reply")))
+
+    wait_for("request and reply on the monitor's card", both, 10)
+    # Its own card has an address too, and nobody answers there: what it sends is dropped.
+    assert b.ping(a.address, 2, wait_s=1)[1] == 0
+    assert a.ping(b.address, 2, wait_s=1)[1] == 0
+    dump.signal(15)
+    for client in (a, b, c):
+        client.leave()
 
 
 @pytest.mark.patchbay
