@@ -28,7 +28,8 @@
 
 /* Control thread only, apart from the id, which is set before any engine exists. */
 static struct {
-	int id; /* -1: closed */
+	int id;		/* -1: closed */
+	bool no_memory; /* for another pool: not tried, and not logged by DPDK, at each login again */
 	unsigned pool_cnt;
 	struct rte_mempool *pools[POOLS_MAX];
 } engine = {.id = -1};
@@ -109,12 +110,13 @@ static void *session_new(struct rte_crypto_sym_xform *xform)
 		if (session != NULL)
 			return session;
 	}
-	if (engine.pool_cnt == POOLS_MAX)
+	if (engine.pool_cnt == POOLS_MAX || engine.no_memory)
 		return NULL;
 	snprintf(name, sizeof(name), "udp_keys_%u", engine.pool_cnt);
 	pool = rte_cryptodev_sym_session_pool_create(name, POOL_KEYS,
 		rte_cryptodev_sym_get_private_session_size((uint8_t)engine.id), 0, 0,
 		SOCKET_ID_ANY);
+	engine.no_memory = pool == NULL;
 	if (pool == NULL)
 		return NULL;
 	engine.pools[engine.pool_cnt++] = pool;
@@ -193,6 +195,7 @@ void udp_engine_close(void)
 	(void)rte_eal_hotplug_remove("vdev", DEVICE);
 	engine.id = -1;
 	engine.pool_cnt = 0;
+	engine.no_memory = false;
 }
 
 const char *udp_engine_name(void)
