@@ -130,6 +130,7 @@ void directory_hub_free(struct directory_hub *hub)
 	explicit_bzero(&hub->radius, sizeof(hub->radius));
 	directory_trust_unref(hub->trust);
 	free(hub->sources);
+	directory_rules_clear(&hub->access);
 	free(hub);
 }
 
@@ -247,6 +248,9 @@ void directory_hub_replace(struct directory *d, struct directory_hub *old, struc
 	by->user_cnt = old->user_cnt;
 	by->user_index = old->user_index;
 	old->user_index = (struct name_index){0};
+	directory_rules_clear(&by->access);
+	by->access = old->access;
+	old->access = (struct directory_rules){0};
 	directory_hub_free(old);
 	if (next == NULL)
 		return;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "controlplane/directory_rule.h"
 #include "controlplane/directory_trust.h"
 #include "controlplane/name_index.h"
 #include "controlplane/option_keys.h"
@@ -170,6 +171,9 @@ struct directory_hub {
 	uint64_t unlogged_seen, unlogged_told; /* hub_logs_look() */
 	struct directory_source *sources;      /* in the order in which they are looked at */
 	uint32_t source_cnt;
+	struct directory_rules access; /* the access list */
+	struct access_list
+		*access_run; /* what runs of it (access_list.h); made when first needed */
 	uint32_t user_cnt;
 	TAILQ_HEAD(directory_users, directory_user) users;
 	uint32_t group_cnt;

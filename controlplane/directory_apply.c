@@ -3,6 +3,8 @@
 
 #include "controlplane/directory_apply.h"
 
+#include "controlplane/access_change.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,6 +33,7 @@ static void hub_renew(struct directory_hub *hub, struct directory_hub *fresh)
 	hub->max_macs = fresh->max_macs;
 	hub->created_ms = fresh->created_ms;
 	directory_settings_put(hub, &s);
+	access_change_adopt(hub, &fresh->access);
 	directory_hub_adopt(hub, fresh);
 	if (hubs_apply(hub) != 0)
 		log_error("directory", "hub %s: no memory for its options", hub->name);

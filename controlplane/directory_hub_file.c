@@ -105,6 +105,8 @@ static int read_hub_fields(
 	rc = read_sources(r, group, hub);
 	if (rc == 0)
 		rc = directory_trust_read(r, group, hub);
+	if (rc == 0)
+		rc = directory_rules_read(r, group, &hub->access);
 	return rc < 0 ? rc : directory_accounts_read(r, group, hub);
 }
 
@@ -127,8 +129,8 @@ int directory_hub_read(struct config_reader *r, const config_setting_t *group, s
 {
 	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
 		"require_encryption", "created", "admin_password", "admin_password_hash",
-		"admin_vpn_hash", "options", "admin_options", "log", "sources", "radius", "trusted",
-		"revoked", "groups", "users", NULL};
+		"admin_vpn_hash", "options", "admin_options", "log", "sources", "access", "radius",
+		"trusted", "revoked", "groups", "users", NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -216,6 +218,7 @@ void directory_hub_settings_write(FILE *f, const struct directory_hub *hub)
 void directory_hub_write(FILE *f, const struct directory_hub *hub)
 {
 	put_settings(f, hub);
+	directory_rules_write(f, &hub->access);
 	directory_accounts_write(f, hub);
 	fputs("\t}", f);
 }

@@ -257,6 +257,9 @@ static const struct kind kinds[] = {
 	{"hub", false, hub_write, hub_read, hub_remove},
 	{"user", true, user_write, user_read, user_remove},
 	{"group", true, group_write, group_read, group_remove},
+	{"rule", true, directory_rule_object_write, directory_rule_object_read,
+		directory_rule_object_remove},
+	{"rules", true, directory_rules_object_write, directory_rules_object_read, NULL},
 	{"bridge", false, bridge_write, bridge_read, bridge_remove},
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/access_list.h"
 #include "controlplane/directory.h"
 #include "controlplane/hubs.h"
 #include "controlplane/log.h"
@@ -37,17 +38,19 @@ int directory_hub_start(struct directory_hub *hub)
 	struct hub_conf conf = {.max_macs = hub->max_macs,
 		.mac_age_s = MAC_AGE_S,
 		.probe_mac = probe_mac(hub->name)};
+	int error;
 
 	hub->hub = hub_create(&conf);
 	if (hub->hub == NULL) {
-		int error = errno != 0 ? errno : ENOMEM;
+		error = errno != 0 ? errno : ENOMEM;
 
 		log_error("directory", "hub %s: no memory for its MAC table of %u entries",
 			hub->name, hub->max_macs);
 		return -error;
 	}
 	hub_set_online(hub->hub, hub->online);
-	return hubs_options(hub);
+	error = hubs_options(hub);
+	return error != 0 ? error : access_list_start(hub);
 }
 
 int directory_start(void)
@@ -72,6 +75,7 @@ void directory_stop(void)
 	TAILQ_FOREACH (hub, directory_hubs(), entry) {
 		if (hub->hub == NULL)
 			continue;
+		access_list_stop(hub);
 		if (hub_destroy(hub->hub, NULL, NULL) < 0)
 			log_warning("directory", "hub %s still has ports at its end", hub->name);
 		hub->hub = NULL;

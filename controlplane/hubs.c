@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/access_list.h"
 #include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
@@ -121,6 +122,7 @@ static bool end(struct doomed *d)
 		if (hub_destroy(d->hub->hub, NULL, NULL) != 0)
 			return false;
 	}
+	access_list_stop(d->hub);
 	d->hub->hub = NULL;
 	forget(d);
 	return true;
@@ -177,6 +179,7 @@ void hubs_fini(void)
 	struct doomed *d;
 
 	while ((d = TAILQ_FIRST(&dying)) != NULL) {
+		access_list_stop(d->hub);
 		if (d->hub->hub != NULL && hub_destroy(d->hub->hub, NULL, NULL) != 0)
 			log_warning("hub", "hub %s still has ports at its end", d->hub->name);
 		forget(d);

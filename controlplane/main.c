@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "controlplane/access.h"
+#include "controlplane/access_list.h"
+#include "controlplane/access_names.h"
 #include "controlplane/admin/admin.h"
 #include "controlplane/banner.h"
 #include "controlplane/bridges.h"
@@ -256,6 +258,8 @@ static int start_data_path(const struct config *config)
 			"offloads of %u kernel interfaces are as they were again: the last process was killed",
 			restored);
 	if (rc == 0)
+		rc = access_names_init(config->state_dir);
+	if (rc == 0)
 		rc = directory_start();
 	if (rc < 0)
 		log_error("lcore", "the data path does not start: %s%s", strerror(-rc),
@@ -270,6 +274,8 @@ static int start_control(const struct config *config)
 
 	if (rc == 0)
 		rc = slow_init(config->slow_threads);
+	if (rc == 0)
+		rc = access_list_init();
 	if (rc == 0)
 		rc = store_start();
 	snprintf(key, sizeof(key), "%s/server.key", config->state_dir);
@@ -334,7 +340,9 @@ static void stop_all(void)
 	stop_slow();
 	bridges_fini();
 	hubs_fini();
+	access_list_fini();
 	directory_stop();
+	access_names_fini();
 	grace_poll();
 	session_udp_close();
 	session_driver_fini();

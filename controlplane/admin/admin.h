@@ -22,10 +22,10 @@
  */
 
 #define ADMIN_CLIENTS_MAX 32u
-#define ADMIN_REQUEST_MAX 1048576u /* 4096 lines of a source address list */
-#define ADMIN_OUTPUT_MAX  65536u   /* a slice more is made only below this */
-#define ADMIN_SLICE_ROWS  64u	   /* rows made in one go */
-#ifndef ADMIN_STALL_S		   /* a test cannot wait that long */
+#define ADMIN_REQUEST_MAX 12582912u /* 32 768 access rules as text; the caller is root */
+#define ADMIN_OUTPUT_MAX  65536u    /* a slice more is made only below this */
+#define ADMIN_SLICE_ROWS  64u	    /* rows made in one go */
+#ifndef ADMIN_STALL_S		    /* a test cannot wait that long */
 #define ADMIN_STALL_S 20
 #endif
 #define ADMIN_IDLE_S 600

@@ -363,6 +363,16 @@ bool admin_row_bool(const struct admin_call *call, const char *list, uint32_t ro
 	return row_value(call, list, row, name, &v) && v.flag;
 }
 
+const void *admin_row_data(const struct admin_call *call, const char *list, uint32_t row,
+	const char *name, size_t *size)
+{
+	struct admin_value v;
+	bool there = row_value(call, list, row, name, &v);
+
+	*size = there ? v.size : 0;
+	return there ? v.bytes : NULL;
+}
+
 const char *admin_row_str(
 	const struct admin_call *call, const char *list, uint32_t row, const char *name)
 {

@@ -174,6 +174,9 @@ bool admin_row_bool(
 	const struct admin_call *call, const char *list, uint32_t row, const char *name);
 const char *admin_row_str(
 	const struct admin_call *call, const char *list, uint32_t row, const char *name);
+/* NULL if absent. */
+const void *admin_row_data(const struct admin_call *call, const char *list, uint32_t row,
+	const char *name, size_t *size);
 /* AF_UNSPEC if absent. */
 void admin_row_ip(const struct admin_call *call, const char *list, uint32_t row, const char *name,
 	struct sockaddr_storage *out);

@@ -11,6 +11,7 @@
 #include "controlplane/admin/method.h"
 
 #define ADMIN_METHOD_LIST(X)              \
+	X(add_access)                     \
 	X(add_ca)                         \
 	X(add_crl)                        \
 	X(add_local_bridge)               \
@@ -19,6 +20,7 @@
 	X(create_listener)                \
 	X(create_user)                    \
 	X(del_crl)                        \
+	X(delete_access)                  \
 	X(delete_ca)                      \
 	X(delete_group)                   \
 	X(delete_hub)                     \
@@ -30,6 +32,7 @@
 	X(delete_user)                    \
 	X(disconnect_connection)          \
 	X(enable_listener)                \
+	X(enum_access)                    \
 	X(enum_ca)                        \
 	X(enum_connection)                \
 	X(enum_crl)                       \
@@ -64,6 +67,8 @@
 	X(get_server_status)              \
 	X(get_session_status)             \
 	X(get_user)                       \
+	X(patchbay_add_access)            \
+	X(patchbay_enable_access)         \
 	X(patchbay_enum_lcore)            \
 	X(patchbay_enum_method)           \
 	X(patchbay_enum_policy)           \
@@ -74,7 +79,10 @@
 	X(patchbay_get_store)             \
 	X(patchbay_quiesce)               \
 	X(patchbay_reload)                \
+	X(patchbay_replace_access)        \
+	X(patchbay_test_access)           \
 	X(read_log_file)                  \
+	X(set_access_list)                \
 	X(set_ac_list)                    \
 	X(set_config)                     \
 	X(set_crl)                        \

@@ -18,9 +18,9 @@
 #include "drivers/session/wire/pack.h"
 
 #define PACK_IN_ELEMENTS 1024u
-#define PACK_IN_BYTES	 (1u << 20) /* of a request; far below the 16 MiB above */
+#define PACK_IN_BYTES	 (14u << 20) /* of a request: 32 768 access rules; below the 16 MiB above */
 
-#define PACK_IN_CURSORS 24u /* columns of a list that are walked at a time */
+#define PACK_IN_CURSORS 48u /* columns of a list that are walked at a time */
 struct pack_cursor {
 	char name[PACK_NAME_MAX + 1];
 	enum pack_type type;

@@ -34,9 +34,10 @@ struct client {
 	struct bufferevent *bev;
 	struct event *resume; /* the next slice, when the loop has served others */
 	struct rpc rpc;
-	bool waiting; /* for something to come into force */
-	bool running; /* a call is under way; nothing is read meanwhile */
-	bool closing; /* when the answer has been taken */
+	size_t looked; /* bytes of the input known to have no end of line */
+	bool waiting;  /* for something to come into force */
+	bool running;  /* a call is under way; nothing is read meanwhile */
+	bool closing;  /* when the answer has been taken */
 	TAILQ_ENTRY(client) entry;
 };
 
@@ -105,6 +106,19 @@ static void call_continue(struct client *c, int rc)
 	/* Otherwise on_written() resumes, when the caller has taken some. */
 }
 
+/* The line has an end. A long one comes in many pieces: each is looked at once. */
+static bool line_whole(struct client *c, struct evbuffer *in)
+{
+	size_t have = evbuffer_get_length(in);
+	struct evbuffer_ptr at;
+
+	if (have <= c->looked || evbuffer_ptr_set(in, &at, c->looked, EVBUFFER_PTR_SET) != 0)
+		return false;
+	at = evbuffer_search(in, "\n", 1, &at);
+	c->looked = have;
+	return at.pos >= 0;
+}
+
 /* Takes the next line, if there is one and the caller takes its answers. */
 static void next_line(struct client *c)
 {
@@ -113,10 +127,11 @@ static void next_line(struct client *c)
 
 	while (!c->running && !c->closing && evbuffer_get_length(out) < ADMIN_OUTPUT_MAX) {
 		size_t len;
-		char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+		char *line = line_whole(c, in) ? evbuffer_readln(in, &len, EVBUFFER_EOL_LF) : NULL;
 
 		if (line == NULL)
 			break;
+		c->looked = 0;
 		if (len > 0) {
 			int rc = rpc_begin(&c->rpc, line, len, &local_caller, out);
 

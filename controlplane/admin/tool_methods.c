@@ -35,6 +35,13 @@ static const struct admin_field no_request[] = {ADMIN_END};
 	X(i_max_bridges, UINT32_MAX, "bridge licences")                                  \
 	X(i_max_users_per_hub, DIRECTORY_USERS_MAX, "users of a hub")                    \
 	X(i_max_mac_tables, DIRECTORY_MACS_MAX, "entries of a hub's MAC table, at most") \
+	X(i_max_access_lists, ACCESS_RULES_MAX, "access rules of a hub")                 \
+	X(b_support_ex_acl, 1, "delay, jitter and loss in access rules")                 \
+	X(b_support_ipv6_acl, 1, "IPv6 in access rules")                                 \
+	X(b_support_redirect_url_acl, 1, "redirection in access rules")                  \
+	X(b_support_acl_group, 1, "groups in access rules")                              \
+	X(b_support_check_mac, 1, "MAC addresses in access rules")                       \
+	X(b_support_check_tcp_state, 1, "TCP state in access rules")                     \
 	X(i_max_groups_per_hub, DIRECTORY_GROUPS_MAX, "groups of a hub")                 \
 	X(i_max_ip_tables, 65536, "entries of a hub's IP table")                         \
 	X(b_support_policy_ver_3, 1, "all keys of a security policy")                    \

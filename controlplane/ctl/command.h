@@ -100,6 +100,7 @@ struct ctl_run {
 	X(server)     \
 	X(hub)        \
 	X(source)     \
+	X(access)     \
 	X(user)       \
 	X(group)      \
 	X(policy)     \

@@ -237,7 +237,7 @@ static void a_request_too_long(void **)
 	memset(text, 'x', ADMIN_REQUEST_MAX + 4096);
 	text[ADMIN_REQUEST_MAX + 4096] = '\0';
 	/* Not say(): the end of it is never read. */
-	for (size_t at = 0, turns = 0; at < ADMIN_REQUEST_MAX + 4096 && turns < 1000; turns++) {
+	for (size_t at = 0, turns = 0; at < ADMIN_REQUEST_MAX + 4096 && turns < 1000000; turns++) {
 		ssize_t n = send(fd, text + at, ADMIN_REQUEST_MAX + 4096 - at, MSG_NOSIGNAL);
 
 		at += n > 0 ? (size_t)n : 0;

@@ -44,6 +44,7 @@
 	X(54, LISTENER_EXISTS, "there is such a listener already")                             \
 	X(57, HUB_EXISTS, "there is a hub of that name")                                       \
 	X(58, TOO_MANY_HUBS, "too many hubs")                                                  \
+	X(62, TOO_MANY_ACCESS_RULES, "too many access rules in the hub")                       \
 	X(63, TOO_MANY_HUB_USERS, "too many users in the hub")                                 \
 	X(64, TOO_MANY_GROUPS, "too many groups in the hub")                                   \
 	X(65, GROUP_NOT_FOUND, "no such group")                                                \

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Access lists as text (directory_rule.h), and what would become of a frame: what patchbayctl uses. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/access_list.h"
+#include "controlplane/admin/access_edit.h"
+#include "controlplane/admin/hub_lookup.h"
+#include "controlplane/admin/method_list.h"
+#include "controlplane/directory.h"
+#include "dataplane/frame.h"
+#include "drivers/session/wire/wire_error.h"
+
+#define RULES_BYTES 33554432u /* 32 768 rules of a kilobyte */
+
+static const struct admin_field id_response[] = {
+	ADMIN_STR("HubName", 1, 255, "hub"),
+	ADMIN_INT("Id", 0, ACCESS_RULES_MAX, "place in the list"),
+	ADMIN_INT("UniqueId", 0, UINT32_MAX, "stays with the rule"),
+	ADMIN_END,
+};
+
+/* The first thing that is wrong with a text, for the answer. */
+static void report_first(void *ctx, const char *line)
+{
+	char *first = ctx;
+
+	if (first[0] == '\0')
+		snprintf(first, 200, "%s", line);
+}
+
+/* Rules out of the argument `field` into st->rules. 0 or the error. */
+static int parse(struct admin_call *call, const struct directory_hub *hub, const char *field)
+{
+	struct admin_access *st = call->state;
+	char first[200] = "";
+	int rc;
+
+	if (st->parsed)
+		return 0;
+	rc = directory_rules_parse(admin_get_str(call, field), report_first, first, &st->rules);
+	if (rc == -ENOMEM)
+		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
+	if (rc != 0)
+		return admin_fail_field(call, field, "%s", first);
+	for (uint32_t i = 0; i < st->rules.cnt && rc == 0; i++)
+		rc = admin_access_fit(call, hub, st->rules.rule[i]);
+	st->parsed = rc == 0;
+	return rc;
+}
+
+/* ---- PatchbayAddAccess ------------------------------------------------------------------------ */
+
+static const struct admin_field add_request[] = {
+	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
+	ADMIN_REQUIRED_STR("Rule", 1, 8191, "the rule as text: priority = 10; drop = true; ..."),
+	ADMIN_END,
+};
+
+static int add_step(struct admin_call *call)
+{
+	struct admin_access *st = call->state;
+	struct directory_hub *hub;
+	int rc;
+
+	if (st->change != NULL)
+		return admin_access_wait(call);
+	rc = admin_access_hub(call, &hub);
+	if (rc == 0)
+		rc = parse(call, hub, "Rule");
+	if (rc != 0)
+		return rc;
+	if (st->rules.cnt != 1)
+		return admin_fail_field(call, "Rule", "should be one rule, not %u", st->rules.cnt);
+	rc = access_change_add(hub, st->rules.rule[0], &st->change);
+	if (rc != -EBUSY)
+		st->rules.cnt = 0; /* it was taken over */
+	return admin_access_begun(call, rc);
+}
+
+const struct admin_method admin_method_patchbay_add_access = {
+	.name = "PatchbayAddAccess",
+	.role = ADMIN_ROLE_HUB,
+	.effect = ADMIN_EFFECT_STORED,
+	.text = "Adds an access rule that is given as text; answered when it is in force. 8: no such hub, 38: what is wrong "
+		"with the text, 62: as many rules as there may be.",
+	.request = add_request,
+	.response = id_response,
+	.state_bytes = sizeof(struct admin_access),
+	.step = add_step,
+	.fini = admin_access_fini,
+};
+
+/* ---- PatchbayReplaceAccess -------------------------------------------------------------------- */
+
+static const struct admin_field replace_request[] = {
+	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
+	ADMIN_STR("Rules", 0, RULES_BYTES, "the whole list as text: { ... }, { ... }"),
+	ADMIN_END,
+};
+
+static int replace_step(struct admin_call *call)
+{
+	struct admin_access *st = call->state;
+	struct directory_hub *hub;
+	int rc;
+
+	if (st->change != NULL)
+		return admin_access_wait(call);
+	rc = admin_access_hub(call, &hub);
+	if (rc == 0)
+		rc = parse(call, hub, "Rules");
+	if (rc != 0)
+		return rc;
+	return admin_access_begun(call, access_change_replace(hub, &st->rules, &st->change));
+}
+
+const struct admin_method admin_method_patchbay_replace_access = {
+	.name = "PatchbayReplaceAccess",
+	.role = ADMIN_ROLE_HUB,
+	.effect = ADMIN_EFFECT_STORED,
+	.text = "Replaces the access list by one that is given as text; rules with the id of one that is the same keep their "
+		"counters. 8: no such hub, 38: what is wrong with the text, 62: more rules than there may be.",
+	.request = replace_request,
+	.response = id_response,
+	.state_bytes = sizeof(struct admin_access),
+	.step = replace_step,
+	.fini = admin_access_fini,
+};
+
+/* ---- PatchbayEnableAccess --------------------------------------------------------------------- */
+
+static const struct admin_field enable_request[] = {
+	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
+	ADMIN_REQUIRED_INT("Id", 1, UINT32_MAX, "place in the list, or UniqueId"),
+	ADMIN_BOOL("Active", "the rule counts"),
+	ADMIN_END,
+};
+
+static int enable_step(struct admin_call *call)
+{
+	struct admin_access *st = call->state;
+	struct directory_hub *hub;
+	uint32_t at;
+	int rc;
+
+	if (st->change != NULL)
+		return admin_access_wait(call);
+	rc = admin_access_hub(call, &hub);
+	if (rc != 0)
+		return rc;
+	if (directory_rules_find(&hub->access, admin_get_int(call, "Id"), &at) == NULL)
+		return admin_fail(call, WIRE_ERROR_OBJECT_NOT_FOUND,
+			"hub %s has no rule %u; there are %u", hub->name, admin_get_int(call, "Id"),
+			hub->access.cnt);
+	return admin_access_begun(
+		call, access_change_active(hub, at, admin_get_bool(call, "Active"), &st->change));
+}
+
+const struct admin_method admin_method_patchbay_enable_access = {
+	.name = "PatchbayEnableAccess",
+	.role = ADMIN_ROLE_HUB,
+	.effect = ADMIN_EFFECT_STORED,
+	.text = "Switches a rule of the access list on or off. 8: no such hub, 29: no such rule.",
+	.request = enable_request,
+	.response = id_response,
+	.state_bytes = sizeof(struct admin_access),
+	.step = enable_step,
+	.fini = admin_access_fini,
+};
+
+/* ---- PatchbayTestAccess ----------------------------------------------------------------------- */
+
+static const struct admin_field test_request[] = {
+	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
+	ADMIN_DATA("Frame", FRAME_MIN_BYTES, FRAME_MAX_BYTES,
+		"Ethernet frame without FCS; none: no rule is found"),
+	ADMIN_STR("From", 0, 255, "user that sends; a group of his counts, too"),
+	ADMIN_STR("To", 0, 255, "user that receives; without it the first pass alone is made"),
+	ADMIN_END,
+};
+
+static const struct admin_field test_response[] = {
+	ADMIN_STR("HubName", 1, 255, "hub"),
+	ADMIN_INT("Id", 0, ACCESS_RULES_MAX, "place of the rule that decides; 0: none does"),
+	ADMIN_INT("UniqueId", 0, UINT32_MAX, "the rule's"),
+	ADMIN_BOOL("Discard", "the frame is dropped"),
+	ADMIN_BOOL("Inbound", "decided before the receiver is known"),
+	ADMIN_STR("Rule", 0, 8191, "the rule as text"),
+	ADMIN_END,
+};
+
+/* A user of the directory brings his group; any other name stands for itself. */
+static void party_of(struct directory_hub *hub, const char *name, struct access_party *out)
+{
+	const struct directory_user *user = directory_user_find(hub, name);
+
+	*out = (struct access_party){
+		.user = access_name_key(name),
+		.group = user != NULL && user->group != NULL ? access_name_key(user->group->name)
+							     : 0,
+		.listable = user != NULL,
+	};
+}
+
+static int test_step(struct admin_call *call)
+{
+	const struct directory_rule *rule;
+	struct access_party from, to;
+	struct access_verdict verdict = {0};
+	struct directory_hub *hub;
+	const void *frame;
+	uint32_t at = 0;
+	size_t size = 0;
+	char *text;
+	int rc = admin_hub_lookup(call, &hub);
+
+	if (rc != 0)
+		return rc;
+	frame = admin_get_data(call, "Frame", &size);
+	party_of(hub, admin_get_str(call, "From"), &from);
+	party_of(hub, admin_get_str(call, "To"), &to);
+	rule = frame == NULL ? NULL
+			     : access_list_test(hub, frame, (uint32_t)size, &from,
+				       admin_has(call, "To") ? &to : NULL, &verdict);
+	admin_put_str(call, "HubName", hub->name);
+	if (rule != NULL && directory_rules_find(&hub->access, rule->id, &at) != NULL)
+		at++;
+	text = rule == NULL ? NULL : admin_access_text(rule);
+	admin_put_int(call, "Id", at);
+	admin_put_int(call, "UniqueId", rule == NULL ? 0 : rule->id);
+	admin_put_bool(call, "Discard", verdict.drop);
+	admin_put_bool(call, "Inbound", verdict.inbound);
+	admin_put_str(call, "Rule", text);
+	free(text);
+	return ADMIN_DONE;
+}
+
+const struct admin_method admin_method_patchbay_test_access = {
+	.name = "PatchbayTestAccess",
+	.role = ADMIN_ROLE_HUB,
+	.effect = ADMIN_EFFECT_NONE,
+	.text = "Says which rule of the access list would decide about a frame. 8: no such hub.",
+	.request = test_request,
+	.response = test_response,
+	.step = test_step,
+};
