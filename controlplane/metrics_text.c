@@ -9,6 +9,7 @@
 
 #include <rte_cycles.h>
 
+#include "controlplane/auth/radius.h"
 #include "controlplane/directory.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
@@ -159,6 +160,13 @@ static void login_families(struct text *t)
 		"What became of connections before and at login, by event.");
 #define X(name, text) sample(t, "patchbay_listener_events_total", "event", #name, c->name);
 	LISTENER_COUNTER_LIST(X)
+#undef X
+	counter(t, "patchbay_radius_events",
+		"What became of questions to RADIUS servers, by event.");
+#define X(name, text)                                                                  \
+	sample(t, "patchbay_radius_events_total", "event", &(#name)[sizeof("radius")], \
+		radius_counters.name);
+	RADIUS_COUNTER_LIST(X)
 #undef X
 }
 
