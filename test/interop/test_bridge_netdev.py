@@ -96,6 +96,7 @@ def test_offloads_are_off_and_come_back(lab, balanced):  # pylint: disable=unuse
     bridges.delete(lab.server, "DEFAULT", "kept")
 
 
+@pytest.mark.parametrize("lab", [1], indirect=True, ids=["one worker"])
 def test_offloads_come_back_after_a_kill(lab):
     """What a killed daemon left off is on again when the next one has let go of it, and at once if that one has no use for it."""
     server, record = lab.nodes["server"], lab.server.state / "offloads"
