@@ -164,8 +164,12 @@ static void flood_withheld(struct burst *b, struct flood_view *v, struct port *p
 
 	hub_count_copies(b->lc, port, n);
 	hub_count_drop_out(b->lc, port, reason, n);
-	if (unicast == 0)
+	if (unicast == 0) {
+		/* What waits there too long goes, or one who does not read would keep floods from all. */
+		if (reason == STATS_DROP_OUT_FLOOD_QUOTA)
+			port->ops->tx_burst(port, b->lc, NULL, 0);
 		return;
+	}
 	v->mask = 0;
 	flood_member(b, v, port, unicast);
 	v->mask = flood;

@@ -50,7 +50,8 @@ struct port_ops {
 	const char *kind; /* "session", "bridge", ... in lists */
 	/*
 	 * Delivers copies. Called on a worker for which tx_lcore[] names itself, inside the turn.
-	 * n <= FRAME_BURST. What it is given depends on the port's flags:
+	 * n <= FRAME_BURST; 0, with PORT_F_FLOOD_QUOTA: a chance to drop what waits too long, and say so
+	 * (hub_flood_waiting()). What it is given depends on the port's flags:
 	 *   PORT_F_MBUF      every frame is backed and its reference now belongs to the port: it
 	 *                    sends the mbuf or frees it. The mbuf may be shared (a flood): with
 	 *                    rte_mbuf_refcnt_read(m) > 1 its bytes are read-only.

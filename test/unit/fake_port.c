@@ -44,7 +44,8 @@ static void fake_tx_burst(
 	struct stats_traffic sent = {0};
 	unsigned refused = 0;
 
-	if (port->tx_lcore[lcore_index(lc)] != lcore_index(lc) || n == 0 || n > FRAME_BURST)
+	if (port->tx_lcore[lcore_index(lc)] != lcore_index(lc) ||
+		(n == 0 && (port->flags & PORT_F_FLOOD_QUOTA) == 0) || n > FRAME_BURST)
 		atomic_fetch_add(&f->broken, 1);
 	hub_count_copies(lc, port, n);
 	for (unsigned i = 0; i < n; i++) {
