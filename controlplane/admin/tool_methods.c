@@ -26,48 +26,51 @@ static const struct admin_field no_request[] = {ADMIN_END};
  * X(name, value, text). What is not here is not there: tools take a missing one for 0 and hide what is behind
  * it. A feature that lands adds its line.
  */
-#define CAPS(X)                                                                          \
-	X(i_max_packet_size, 1600, "bytes of a frame")                                   \
-	X(i_max_hubs, DIRECTORY_HUBS_MAX, "virtual hubs")                                \
-	X(i_max_sessions, control_config()->sessions_max, "sessions")                    \
-	X(i_max_user_creation, UINT32_MAX, "users of the server")                        \
-	X(i_max_clients, UINT32_MAX, "client licences")                                  \
-	X(i_max_bridges, UINT32_MAX, "bridge licences")                                  \
-	X(i_max_users_per_hub, DIRECTORY_USERS_MAX, "users of a hub")                    \
-	X(i_max_mac_tables, DIRECTORY_MACS_MAX, "entries of a hub's MAC table, at most") \
-	X(i_max_access_lists, ACCESS_RULES_MAX, "access rules of a hub")                 \
-	X(b_support_ex_acl, 1, "delay, jitter and loss in access rules")                 \
-	X(b_support_ipv6_acl, 1, "IPv6 in access rules")                                 \
-	X(b_support_redirect_url_acl, 1, "redirection in access rules")                  \
-	X(b_support_acl_group, 1, "groups in access rules")                              \
-	X(b_support_check_mac, 1, "MAC addresses in access rules")                       \
-	X(b_support_check_tcp_state, 1, "TCP state in access rules")                     \
-	X(i_max_groups_per_hub, DIRECTORY_GROUPS_MAX, "groups of a hub")                 \
-	X(i_max_ip_tables, 65536, "entries of a hub's IP table")                         \
-	X(b_support_policy_ver_3, 1, "all keys of a security policy")                    \
-	X(b_support_limit_multilogin, 1, "policy MultiLogins")                           \
-	X(b_support_qos, 1, "policy NoQoS")                                              \
-	X(b_support_vlan, 1, "policy VLanId")                                            \
-	X(b_support_hub_admin_option, 1, "admin options of hubs")                        \
-	X(b_support_hub_ext_options, 1, "extended options of hubs")                      \
-	X(b_support_ac, 1, "source address lists")                                       \
-	X(b_support_ipv6_ac, 1, "IPv6 in source address lists")                          \
-	X(b_support_hide_hub, 1, "hubs that are not listed to clients")                  \
-	X(b_support_config_hub, 1, "hubs can be configured")                             \
-	X(b_support_config_log, 1, "what is logged of hubs can be configured")           \
-	X(b_support_read_log, 1, "log files can be read")                                \
-	X(b_support_autodelete, 1, "old log files go when the disk is full")             \
-	X(b_standalone, 1, "is a standalone server")                                     \
-	X(b_bridge, 0, "is a bridge only")                                               \
-	X(b_cluster_controller, 0, "is a cluster's controller")                          \
-	X(b_cluster_member, 0, "is a member of a cluster")                               \
-	X(b_vpn_client_connect, 1, "VPN clients may connect")                            \
-	X(b_local_bridge, 1, "local bridges")                                            \
-	X(b_tap_supported, 1, "local bridges to TAP devices")                            \
-	X(b_must_install_pcap, 0, "a packet capture library has to be installed")        \
-	X(b_cluster_hub_type_fixed, 1, "the type of a hub cannot be changed")            \
-	X(b_is_softether, 1, "speaks the protocol of version 4 and later")               \
-	X(b_vpn3, 1, "version 3 or later")                                               \
+#define CAPS(X)                                                                             \
+	X(i_max_packet_size, 1600, "bytes of a frame")                                      \
+	X(i_max_hubs, DIRECTORY_HUBS_MAX, "virtual hubs")                                   \
+	X(i_max_sessions, control_config()->sessions_max, "sessions")                       \
+	X(i_max_user_creation, UINT32_MAX, "users of the server")                           \
+	X(i_max_clients, UINT32_MAX, "client licences")                                     \
+	X(i_max_bridges, UINT32_MAX, "bridge licences")                                     \
+	X(i_max_users_per_hub, DIRECTORY_USERS_MAX, "users of a hub")                       \
+	X(i_max_mac_tables, DIRECTORY_MACS_MAX, "entries of a hub's MAC table, at most")    \
+	X(i_max_access_lists, ACCESS_RULES_MAX, "access rules of a hub")                    \
+	X(b_support_ex_acl, 1, "delay, jitter and loss in access rules")                    \
+	X(b_support_ipv6_acl, 1, "IPv6 in access rules")                                    \
+	X(b_support_redirect_url_acl, 1, "redirection in access rules")                     \
+	X(b_support_acl_group, 1, "groups in access rules")                                 \
+	X(b_support_check_mac, 1, "MAC addresses in access rules")                          \
+	X(b_support_check_tcp_state, 1, "TCP state in access rules")                        \
+	X(i_max_groups_per_hub, DIRECTORY_GROUPS_MAX, "groups of a hub")                    \
+	X(i_max_ip_tables, 65536, "entries of a hub's IP table")                            \
+	X(b_support_policy_ver_3, 1, "all keys of a security policy")                       \
+	X(b_support_limit_multilogin, 1, "policy MultiLogins")                              \
+	X(b_support_qos, 1, "policy NoQoS")                                                 \
+	X(b_support_vlan, 1, "policy VLanId")                                               \
+	X(b_support_hub_admin_option, 1, "admin options of hubs")                           \
+	X(b_support_hub_ext_options, 1, "extended options of hubs")                         \
+	X(b_support_radius, 1, "RADIUS")                                                    \
+	X(b_support_radius_retry_interval_and_several_servers, 1, "several RADIUS servers") \
+	X(b_support_crl, 1, "revoked certificates")                                         \
+	X(b_support_ac, 1, "source address lists")                                          \
+	X(b_support_ipv6_ac, 1, "IPv6 in source address lists")                             \
+	X(b_support_hide_hub, 1, "hubs that are not listed to clients")                     \
+	X(b_support_config_hub, 1, "hubs can be configured")                                \
+	X(b_support_config_log, 1, "what is logged of hubs can be configured")              \
+	X(b_support_read_log, 1, "log files can be read")                                   \
+	X(b_support_autodelete, 1, "old log files go when the disk is full")                \
+	X(b_standalone, 1, "is a standalone server")                                        \
+	X(b_bridge, 0, "is a bridge only")                                                  \
+	X(b_cluster_controller, 0, "is a cluster's controller")                             \
+	X(b_cluster_member, 0, "is a member of a cluster")                                  \
+	X(b_vpn_client_connect, 1, "VPN clients may connect")                               \
+	X(b_local_bridge, 1, "local bridges")                                               \
+	X(b_tap_supported, 1, "local bridges to TAP devices")                               \
+	X(b_must_install_pcap, 0, "a packet capture library has to be installed")           \
+	X(b_cluster_hub_type_fixed, 1, "the type of a hub cannot be changed")               \
+	X(b_is_softether, 1, "speaks the protocol of version 4 and later")                  \
+	X(b_vpn3, 1, "version 3 or later")                                                  \
 	X(b_vpn4, 1, "version 4 or later")
 
 static const struct admin_field caps_row[] = {
