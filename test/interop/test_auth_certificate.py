@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# sanitize
 """Logins by certificate: with the stock client, and with what it cannot be told to do.
 
 Users and authorities are set up by the real vpncmd.
