@@ -131,6 +131,7 @@ void directory_hub_free(struct directory_hub *hub)
 	directory_trust_unref(hub->trust);
 	free(hub->sources);
 	directory_rules_clear(&hub->access);
+	free(hub->kept);
 	free(hub);
 }
 
@@ -143,6 +144,7 @@ void directory_free(struct directory *d)
 		directory_hub_free(hub);
 	}
 	directory_bridges_free(d);
+	free(d->kept);
 	explicit_bzero(&d->admin, sizeof(d->admin));
 	name_index_free(&d->hub_index);
 	directory_init(d);
@@ -292,6 +294,9 @@ void directory_hub_adopt(struct directory_hub *hub, struct directory_hub *from)
 	TAILQ_CONCAT(&from->groups, &old_groups, entry);
 	hub->group_index = from->group_index;
 	hub->group_cnt = from->group_cnt;
+	free(hub->kept);
+	hub->kept = from->kept;
+	from->kept = NULL;
 	from->group_index = groups;
 	from->group_cnt = group_cnt;
 }

@@ -130,6 +130,9 @@ void directory_apply(struct directory *fresh)
 	directory_now.admin = fresh->admin;
 	memcpy(directory_now.listeners, fresh->listeners, sizeof(fresh->listeners));
 	directory_now.listener_cnt = fresh->listener_cnt;
+	free(directory_now.kept);
+	directory_now.kept = fresh->kept;
+	fresh->kept = NULL;
 	hubs_renew(fresh);
 	bridges_renew(fresh);
 	server_listeners_renew();

@@ -16,10 +16,10 @@
 int directory_root_read(struct config_reader *r, const config_setting_t *root, struct directory *d)
 {
 	static const char *const names[] = {
-		"version", "journal", "hubs", "bridges", DIRECTORY_SERVER_NAMES, NULL};
+		"version", "journal", "kept", "hubs", "bridges", DIRECTORY_SERVER_NAMES, NULL};
 	const config_setting_t *hubs;
 	int64_t version = FILE_VERSION, journal = 0;
-	int rc = 0;
+	int rc = directory_kept_read(r, root, &d->kept);
 
 	config_reader_known(r, root, names);
 	config_reader_int(r, root, "version", FILE_VERSION, FILE_VERSION, &version);
@@ -109,6 +109,7 @@ void directory_root_write(FILE *f, const struct directory *d)
 	}
 	fputs("\n);\n", f);
 	directory_bridges_write(f, d);
+	directory_kept_write(f, "", d->kept);
 }
 
 char *directory_text_of(const struct directory *d, size_t *size)

@@ -107,6 +107,8 @@ static int read_hub_fields(
 		rc = directory_trust_read(r, group, hub);
 	if (rc == 0)
 		rc = directory_rules_read(r, group, &hub->access);
+	if (rc == 0)
+		rc = directory_kept_read(r, group, &hub->kept);
 	return rc < 0 ? rc : directory_accounts_read(r, group, hub);
 }
 
@@ -130,7 +132,7 @@ int directory_hub_read(struct config_reader *r, const config_setting_t *group, s
 	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
 		"require_encryption", "created", "admin_password", "admin_password_hash",
 		"admin_vpn_hash", "options", "admin_options", "log", "sources", "access", "radius",
-		"trusted", "revoked", "groups", "users", NULL};
+		"trusted", "revoked", "kept", "groups", "users", NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -207,6 +209,7 @@ static void put_settings(FILE *f, const struct directory_hub *hub)
 	put_sources(f, hub);
 	directory_radius_write(f, &hub->radius);
 	directory_trust_write(f, hub->trust);
+	directory_kept_write(f, "\t\t", hub->kept);
 }
 
 void directory_hub_settings_write(FILE *f, const struct directory_hub *hub)

@@ -4,12 +4,53 @@
  * hashes; when he gives it back, changed, they stay what they were.
  */
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/directory_priv.h"
 #include "controlplane/directory_text.h"
 
 #define MARK 0xfe /* of each byte: no hash is that */
+
+#define KEPT_BYTES 2097152u /* of what an import left: import.h bounds it well below */
+
+int directory_kept_read(struct config_reader *r, const config_setting_t *group, char **out)
+{
+	const char *text = NULL;
+
+	if (!config_reader_string(r, group, "kept", &text) || text == NULL)
+		return 0;
+	if (strlen(text) > KEPT_BYTES) {
+		config_reader_error(r, config_reader_member(group, "kept"),
+			"has %zu bytes, should have at most %u", strlen(text), KEPT_BYTES);
+		return 0;
+	}
+	free(*out);
+	*out = strdup(text);
+	return *out == NULL ? -ENOMEM : 0;
+}
+
+void directory_kept_write(FILE *f, const char *indent, const char *kept)
+{
+	if (kept == NULL)
+		return;
+	fprintf(f, "%s%s = ", indent, DIRECTORY_KEPT);
+	directory_put_string(f, kept);
+	fputs(";\n", f);
+}
+
+/* What was masked as a whole. */
+static void text_fill(char **kept, char **old)
+{
+	char *masked = *kept;
+
+	if (masked == NULL || strcmp(masked, DIRECTORY_KEPT) != 0)
+		return;
+	*kept = *old;
+	*old = NULL;
+	free(masked);
+}
 
 static bool marked(const uint8_t hash[DIRECTORY_HASH_BYTES])
 {
@@ -74,17 +115,20 @@ static void users_fill(
 	}
 }
 
-void directory_kept_fill(struct config_reader *r, struct directory *d, const struct directory *old)
+void directory_kept_fill(struct config_reader *r, struct directory *d, struct directory *old)
 {
 	struct directory_hub *hub, *was;
 
 	if (!r->keeps)
 		return;
 	admin_fill(r, &d->admin, &old->admin, "the server");
+	text_fill(&d->kept, &old->kept);
 	TAILQ_FOREACH (hub, &d->hubs, entry) {
 		was = directory_find_hub(old, hub->name);
 		admin_fill(r, &hub->admin, was == NULL ? NULL : &was->admin, hub->name);
 		radius_fill(r, hub, was);
 		users_fill(r, hub, was);
+		if (was != NULL)
+			text_fill(&hub->kept, &was->kept);
 	}
 }

@@ -61,10 +61,43 @@ static int server_read(struct config_reader *r, const config_setting_t *value, s
 	static const char *const names[] = {DIRECTORY_SERVER_NAMES, NULL};
 
 	config_reader_known(r, value, names);
-	explicit_bzero(&d->admin, sizeof(d->admin));
-	d->listener_cnt = 0;
+	/* An import says only what it knows. */
+	if (!r->keeps)
+		explicit_bzero(&d->admin, sizeof(d->admin));
+	if (!r->keeps || config_reader_member(value, "listeners") != NULL)
+		d->listener_cnt = 0;
 	directory_server_read(r, value, d);
 	return 0;
+}
+
+/* ---- what an import left for later ------------------------------------------------------------- */
+
+static bool kept_write(FILE *f, const struct directory *d, const struct directory_object *)
+{
+	if (d->kept == NULL)
+		return false;
+	fputs("{ text = ", f);
+	directory_put_string(f, d->kept);
+	fputs("; }", f);
+	return true;
+}
+
+static int kept_read(struct config_reader *r, const config_setting_t *value, struct directory *d,
+	const struct directory_object *)
+{
+	const char *text = NULL;
+
+	if (!config_reader_string(r, value, "text", &text) || text == NULL)
+		return 0;
+	free(d->kept);
+	d->kept = strdup(text);
+	return d->kept == NULL ? -ENOMEM : 0;
+}
+
+static void kept_remove(struct directory *d, const struct directory_object *)
+{
+	free(d->kept);
+	d->kept = NULL;
 }
 
 /* ---- hubs ------------------------------------------------------------------------------------- */
@@ -254,6 +287,7 @@ static int bridge_read(struct config_reader *r, const config_setting_t *value, s
 static const struct kind kinds[] = {
 	{"directory", false, all_write, all_read, NULL},
 	{"server", false, server_write, server_read, NULL},
+	{"kept", false, kept_write, kept_read, kept_remove},
 	{"hub", false, hub_write, hub_read, hub_remove},
 	{"user", true, user_write, user_read, user_remove},
 	{"group", true, group_write, group_read, group_remove},

@@ -152,11 +152,11 @@ const config_setting_t *directory_read_group(
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
-void directory_put_string(FILE *f, const char *text)
+void directory_put_part(FILE *f, const char *text, size_t size)
 {
 	fputc('"', f);
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
 
 		if (c == '"' || c == '\\')
 			fprintf(f, "\\%c", c);
@@ -170,6 +170,11 @@ void directory_put_string(FILE *f, const char *text)
 			fputc(c, f);
 	}
 	fputc('"', f);
+}
+
+void directory_put_string(FILE *f, const char *text)
+{
+	directory_put_part(f, text, strlen(text));
 }
 
 void directory_put_time(FILE *f, const char *indent, const char *name, int64_t ms)

@@ -97,7 +97,10 @@ const config_setting_t *directory_read_group(
  */
 bool directory_kept(
 	const struct config_reader *r, const char *text, uint8_t out[DIRECTORY_HASH_BYTES]);
-void directory_kept_fill(struct config_reader *r, struct directory *d, const struct directory *old);
+void directory_kept_fill(struct config_reader *r, struct directory *d, struct directory *old);
+/* Member `kept`: text of an import as it was, any bytes but NUL. -ENOMEM. */
+int directory_kept_read(struct config_reader *r, const config_setting_t *group, char **out);
+void directory_kept_write(FILE *f, const char *indent, const char *kept);
 /* 40 hexadecimal digits. */
 bool directory_hash_parse(const char *text, uint8_t out[DIRECTORY_HASH_BYTES]);
 
@@ -114,6 +117,7 @@ void directory_put_hex(
 void directory_put_base64(FILE *f, const uint8_t *bytes, size_t size);
 /* A string as libconfig reads it back. */
 void directory_put_string(FILE *f, const char *text);
+void directory_put_part(FILE *f, const char *text, size_t size);
 /* `name = value;` on a line; nothing for an empty text or the time 0. */
 void directory_put_text(FILE *f, const char *indent, const char *name, const char *text);
 void directory_put_time(FILE *f, const char *indent, const char *name, int64_t ms);

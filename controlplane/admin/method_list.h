@@ -77,10 +77,12 @@
 	X(patchbay_get_log_status)        \
 	X(patchbay_get_stats)             \
 	X(patchbay_get_store)             \
+	X(patchbay_import)                \
 	X(patchbay_quiesce)               \
 	X(patchbay_reload)                \
 	X(patchbay_replace_access)        \
 	X(patchbay_test_access)           \
+	X(patchbay_upload)                \
 	X(read_log_file)                  \
 	X(set_access_list)                \
 	X(set_ac_list)                    \

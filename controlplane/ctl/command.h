@@ -115,6 +115,7 @@ struct ctl_run {
 	X(udp)        \
 	X(listener)   \
 	X(store)      \
+	X(import)     \
 	X(quiesce)    \
 	X(rpc)        \
 	X(watch)      \
