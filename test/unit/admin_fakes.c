@@ -313,12 +313,6 @@ bool import_line_get(const struct import *, uint32_t, struct import_line *)
 	return false;
 }
 
-void slow_submit(struct slow_job *job)
-{
-	job->work(job);
-	job->done(job);
-}
-
 int store_reload_begin(struct store_reload *)
 {
 	return -EBUSY;
