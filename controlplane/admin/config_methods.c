@@ -48,7 +48,8 @@ static const struct admin_field config_response[] = {
 /* Behind the opening quote of a value that is secret, or NULL. */
 static const char *secret_in(const char *line, const char *line_end)
 {
-	static const char *const keys[] = {"hash = \"", "secret = \"", "private_key = \"", "kept = \""};
+	static const char *const keys[] = {
+		"hash = \"", "secret = \"", "private_key = \"", "kept = \""};
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const char *found =
