@@ -174,7 +174,7 @@ struct directory_hub {
 	struct directory_rules access; /* the access list */
 	struct access_list
 		*access_run; /* what runs of it (access_list.h); made when first needed */
-	char *kept; /* of an import, for when it is supported: import.h; NULL: nothing */
+	char *kept;	     /* of an import, for when it is supported: import.h; NULL: nothing */
 	uint32_t user_cnt;
 	TAILQ_HEAD(directory_users, directory_user) users;
 	uint32_t group_cnt;
