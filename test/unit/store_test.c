@@ -427,6 +427,7 @@ static void user_change(struct change *change, const char *name)
 static void test_coalescing(void **)
 {
 	struct change changes[4] = {}, flush = {.request.done = change_done};
+	struct directory_user *user;
 	struct store_status status;
 
 	begin();
@@ -463,8 +464,9 @@ static void test_coalescing(void **)
 	run_until(1);
 	luck = GOOD;
 	assert_int_equal(changes[0].error, -ENOSPC);
-	directory_user_take(
-		directory_hub_find("A"), directory_user_find(directory_hub_find("A"), "refused"));
+	user = directory_user_find(directory_hub_find("A"), "refused");
+	directory_user_take(directory_hub_find("A"), user);
+	directory_user_free(user);
 	add_user("later");
 	user_change(&changes[1], "later");
 	run_until(2);
