@@ -98,6 +98,13 @@ static void glance_make(const struct access_test *t, struct access_glance *g)
 {
 	memcpy(g->mask, t->mask, sizeof(g->mask));
 	memcpy(g->want, t->want, sizeof(g->want));
+	for (unsigned i = 0; i < 2; i++) {
+		g->port_first[i] = t->port_first[i];
+		g->port_span[i] = (uint16_t)(t->port_last[i] - t->port_first[i]);
+	}
+	g->whole = t->src_who.kind == ACCESS_WHO_ANY && t->dst_who.kind == ACCESS_WHO_ANY;
+	for (unsigned i = 2; i < ACCESS_KEY_WORDS; i++)
+		g->whole = g->whole && t->mask[i] == 0;
 }
 
 static void base_fill(struct access_base *base, const struct access_conf *conf)

@@ -75,13 +75,21 @@ uint32_t access_base_scan(const struct access_set *set, const struct access_key 
 {
 	const struct access_base *base = set->base;
 	uint64_t k0 = key->word[0], k1 = key->word[1];
+	uint16_t sport = (uint16_t)(key->ports[0] << 8 | key->ports[1]);
+	uint16_t dport = (uint16_t)(key->ports[2] << 8 | key->ports[3]);
 
 	for (uint32_t i = from; i < to; i++) {
 		const struct access_glance *g = &base->glance[i];
+		uint64_t odd = ((k0 & g->mask[0]) ^ g->want[0]) | ((k1 & g->mask[1]) ^ g->want[1]);
 
-		if ((((k0 & g->mask[0]) ^ g->want[0]) | ((k1 & g->mask[1]) ^ g->want[1])) != 0)
+		/* Without branches of their own: which rule it is, is a guess, and wrong ones are dear. */
+		odd |= (uint16_t)(sport - g->port_first[0]) > g->port_span[0];
+		odd |= (uint16_t)(dport - g->port_first[1]) > g->port_span[1];
+		if (odd != 0)
 			continue;
-		if (access_test_holds(&base->test[i], key, from_party, to_party, base->lists) &&
+		if ((g->whole ||
+			    access_test_holds(
+				    &base->test[i], key, from_party, to_party, base->lists)) &&
 			!is_dead(set, i))
 			return i;
 	}

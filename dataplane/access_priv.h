@@ -90,6 +90,8 @@ struct access_action {
 struct access_glance {
 	uint64_t mask[2];
 	uint64_t want[2];
+	uint16_t port_first[2], port_span[2]; /* host order */
+	bool whole;			      /* there is no more to it */
 };
 
 /* Rules from..to-1 for the frames of one kind. */

@@ -12,6 +12,8 @@
  *   log       no policy, and the packet log takes the headers of all frames; another thread reads them all
  *   none_again, log_full   both once more while nobody reads and the log's ring is full
  *
+ *   access_N  an access list of N rules, one of which passes each frame; _miss: none of which matches any
+ *
  *   rules_bench [MACs [bursts per case [frames per burst [case]]]]
  *
  * With a case only that one runs, for a profiler to look at; what it says is then of a warmer cache.
@@ -27,6 +29,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 
+#include "dataplane/access.h"
 #include "dataplane/fdb.h"
 #include "dataplane/grace.h"
 #include "dataplane/hub.h"
@@ -36,9 +39,11 @@
 #include "dataplane/port_rules.h"
 #include "test/unit/rule_frames.h"
 
-#define CASES	   7u
+#define CASES	   13u
 #define BURSTS	   64u /* in rotation, per side */
 #define FRAME_STEP 128u
+#define PORT_FIRST 1024u /* destination ports of the segments */
+#define PORTS	   32u
 
 struct sink {
 	struct port port;
@@ -110,6 +115,8 @@ static int frames_make(void)
 			bench.len = (uint16_t)rule_frame_write(RF_TCP4_DATA, &of, p);
 			address_write(p + 26, side, from);
 			address_write(p + 30, !side, to);
+			p[36] = PORT_FIRST >> 8;
+			p[37] = (uint8_t)(PORT_FIRST + (unsigned)lrand48() % PORTS);
 			/* Ten bytes of payload make 64. */
 			p[17] += (uint8_t)(64 - bench.len);
 			bench.len = 64;
@@ -165,6 +172,45 @@ static int port_make(struct sink *s, struct hub *hub, uint32_t flags, const stru
 	return port_reserve(&s->port);
 }
 
+/*
+ * An access list of n rules that pass, hit evenly: up to 32 by ports, up to 1024 by stations, 32 768 by both. Missed
+ * all: the same for ports that no segment has, stations that are not there.
+ */
+static int list_make(struct hub *hub, unsigned n, bool miss)
+{
+	struct access_rule *rules = calloc(n, sizeof(*rules));
+	struct access_conf conf = {.rules = rules, .rule_cnt = n};
+	struct access_base *base;
+	struct access_set *set;
+
+	if (rules == NULL)
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		struct access_rule *r = &rules[i];
+		unsigned first = n <= PORTS ? i * PORTS / n : i / 1024;
+		unsigned last = n <= PORTS ? (i + 1) * PORTS / n - 1 : first;
+
+		r->slot = i + 1;
+		r->protocol = 6;
+		if (n > PORTS) {
+			address_write(r->src, i % 2, i % 1024 / 2);
+			memset(r->src_mask, 0xff, 4);
+			r->src[0] += miss;
+		}
+		if (n <= PORTS || n > 1024) {
+			r->dst_port_first = (uint16_t)(PORT_FIRST + first + (miss ? 4096 : 0));
+			r->dst_port_last = (uint16_t)(PORT_FIRST + last + (miss ? 4096 : 0));
+		}
+	}
+	base = access_base_create(&conf);
+	free(rules);
+	if (base == NULL)
+		return -1;
+	set = access_set_create(&(struct access_set_conf){.base = base});
+	access_base_put(base);
+	return set == NULL ? -1 : hub_set_access(hub, set);
+}
+
 static int case_make(struct setting *c, const char *name)
 {
 	const struct policy_input usual = {0};
@@ -189,6 +235,10 @@ static int case_make(struct setting *c, const char *name)
 	if (strncmp(name, "log", 3) == 0)
 		memset(o.packet_log.how, PACKET_LOG_HEADER, sizeof(o.packet_log.how));
 	if (hub_set_options(c->hub, &o) != 0)
+		return -1;
+	if (strncmp(name, "access_", 7) == 0 &&
+		list_make(c->hub, (unsigned)strtoul(name + 7, NULL, 10),
+			strstr(name, "miss") != NULL) != 0)
 		return -1;
 	hub_set_online(c->hub, true);
 	for (unsigned side = 0; side < 2; side++) {
@@ -388,8 +438,9 @@ static unsigned arg(int argc, char **argv, int at, unsigned otherwise)
 
 int main(int argc, char **argv)
 {
-	static const char *const names[CASES] = {
-		"none", "default", "every", "monitor", "log", "none_again", "log_full"};
+	static const char *const names[CASES] = {"none", "default", "every", "monitor", "log",
+		"none_again", "log_full", "access_10", "access_10_miss", "access_1000",
+		"access_1000_miss", "access_32768", "access_32768_miss"};
 	char *eal[] = {"rules_bench", "--lcores=0@0,1@1", "--no-huge", "--no-shconf", "--no-pci",
 		"-m", "256", "--no-telemetry", "--log-level=*:error", NULL};
 	struct lcore_conf conf = {.workers = 1};
