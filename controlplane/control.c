@@ -182,12 +182,13 @@ static void end_at_once(int)
 
 static void signal_caught(evutil_socket_t number, short, void *)
 {
-	if (number == SIGHUP && !control.stopping) {
-		reload_all();
+	if (number == SIGHUP) {
+		if (!control.stopping)
+			reload_all();
 		return;
 	}
 	for (unsigned i = 0; i < SIGNAL_CNT; i++) {
-		if (control.signals[i] == NULL)
+		if (control.signals[i] == NULL || signal_numbers[i] == SIGHUP)
 			continue;
 		event_del(control.signals[i]);
 		signal(signal_numbers[i], end_at_once);
@@ -233,12 +234,6 @@ int control_init(const struct config *config)
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < SIGNAL_CNT; i++) {
-		struct sigaction now;
-
-		/* nohup: whoever started us wants us to outlive the terminal. */
-		if (signal_numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &now) == 0 &&
-			now.sa_handler == SIG_IGN)
-			continue;
 		control.signals[i] =
 			evsignal_new(control.base, signal_numbers[i], signal_caught, NULL);
 		if (control.signals[i] == NULL || event_add(control.signals[i], NULL) < 0) {

@@ -133,8 +133,8 @@ static int tell_error(const char *method, json_t *error, const char *hint)
 	return CTL_FAILED;
 }
 
-int client_call(const char *socket_path, const char *method, json_t *params, struct reply *reply,
-	const char *hint)
+int client_call_unless(const char *socket_path, const char *method, json_t *params,
+	struct reply *reply, int absent, const char *hint)
 {
 	int fd = open_socket(socket_path);
 	enum reply_state state = REPLY_BAD;
@@ -153,6 +153,9 @@ int client_call(const char *socket_path, const char *method, json_t *params, str
 	if (state != REPLY_END)
 		return CTL_FAILED;
 	error = json_object_get(reply_document(reply), "error");
+	if (error != NULL && absent != 0 &&
+		json_integer_value(json_object_get(error, "code")) == absent)
+		return CTL_ABSENT;
 	if (error != NULL)
 		return tell_error(method, error, hint);
 	if (client_result(reply) == NULL) {
@@ -160,6 +163,12 @@ int client_call(const char *socket_path, const char *method, json_t *params, str
 		return CTL_FAILED;
 	}
 	return CTL_OK;
+}
+
+int client_call(const char *socket_path, const char *method, json_t *params, struct reply *reply,
+	const char *hint)
+{
+	return client_call_unless(socket_path, method, params, reply, 0, hint);
 }
 
 json_t *client_result(const struct reply *reply)

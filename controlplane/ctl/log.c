@@ -207,6 +207,9 @@ static int run_rotation(struct ctl_run *run)
 	return ctl_call_and_tell(run, "SetHubLog", params);
 }
 
+/* The daemon's word for a file that is not there. */
+#define ERROR_OBJECT_NOT_FOUND 29
+
 /* ---- get, follow ------------------------------------------------------------------------------- */
 
 /* server, security HUB, packet HUB, or a path from `log list`. */
@@ -278,18 +281,23 @@ struct place {
 	uint64_t offset, size;
 };
 
-/* A piece from where we are: bytes in *n. `id`, `size`: of what has that name now. Exit status. */
-static int read_piece(struct printer *p, struct place *at, uint64_t *id, size_t *n)
+/*
+ * A piece from where we are: bytes in *n. `id`, `size`: of what has that name now. Exit status, or CTL_ABSENT if there
+ * is none and `may_be_absent`.
+ */
+static int read_piece_if_any(
+	struct printer *p, struct place *at, uint64_t *id, size_t *n, bool may_be_absent)
 {
 	struct reply reply = {0};
 	json_t *r;
 	const char *text;
 	uint8_t *bytes;
 	long got;
-	int rc = client_call(p->run->socket_path, "ReadLogFile",
+	int rc = client_call_unless(p->run->socket_path, "ReadLogFile",
 		json_pack("{s:s, s:I}", "FilePath_str", at->path, "PatchbayOffset_u64",
 			(json_int_t)at->offset),
-		&reply, "`patchbayctl log list` shows what there is.");
+		&reply, may_be_absent ? ERROR_OBJECT_NOT_FOUND : 0,
+		"`patchbayctl log list` shows what there is.");
 
 	*n = 0;
 	if (rc == CTL_OK) {
@@ -309,6 +317,11 @@ static int read_piece(struct printer *p, struct place *at, uint64_t *id, size_t 
 	}
 	reply_fini(&reply);
 	return rc;
+}
+
+static int read_piece(struct printer *p, struct place *at, uint64_t *id, size_t *n)
+{
+	return read_piece_if_any(p, at, id, n, false);
 }
 
 /* Everything from where we are to the end. */
@@ -392,28 +405,47 @@ static int by_time(const void *a, const void *b)
 	return rc != 0 ? rc : strcmp(x->path, y->path);
 }
 
-/*
- * The file that we read was put aside, and perhaps more after it: what came last stands there. Then *at is at the
- * begin of the one that is written now.
- */
-static int catch_up(struct printer *p, struct place *at)
+/* Every file of the log at `at`, the oldest first. Exit status; files_free() in any case. */
+static int files_list(struct printer *p, const struct place *at, struct files *fs)
 {
-	struct files fs = {.n = 0};
-	struct reply reply = {.row = on_file, .ctx = &fs};
-	bool found = false;
+	struct reply reply = {.row = on_file, .ctx = fs};
 	int rc;
 
-	snprintf(fs.stem, sizeof(fs.stem), "%s", at->path);
-	fs.stem[strlen(fs.stem) - 4] = '\0';
+	memset(fs, 0, sizeof(*fs));
+	snprintf(fs->stem, sizeof(fs->stem), "%s", at->path);
+	fs->stem[strlen(fs->stem) - 4] = '\0';
 	rc = client_call(p->run->socket_path, "EnumLogFile", json_object(), &reply, NULL);
-	if (rc == CTL_OK && fs.n > 0)
-		qsort(fs.file, fs.n, sizeof(*fs.file), by_time);
+	if (rc == CTL_OK && fs->n > 0)
+		qsort(fs->file, fs->n, sizeof(*fs->file), by_time);
+	reply_fini(&reply);
+	return rc;
+}
+
+static bool files_has(const struct files *fs, uint64_t id)
+{
+	for (size_t i = 0; i < fs->n; i++)
+		if (fs->file[i].id == id)
+			return true;
+	return false;
+}
+
+/*
+ * The file that we read was put aside, and perhaps more after it: what came last stands there. Then *at is at the
+ * begin of the one that is written now. `known`: we have read none yet, and all but these are to be read.
+ */
+static int catch_up(struct printer *p, struct place *at, const struct files *known)
+{
+	bool found = known != NULL;
+	struct files fs;
+	int rc = files_list(p, at, &fs);
+
 	for (size_t i = 0; rc == CTL_OK && i < fs.n; i++) {
 		struct place old = {.id = fs.file[i].id};
 
-		if (strcmp(fs.file[i].path, at->path) == 0) {
+		if (strcmp(fs.file[i].path, at->path) == 0 ||
+			(known != NULL && files_has(known, old.id)))
 			continue;
-		} else if (fs.file[i].id == at->id) {
+		if (old.id == at->id) {
 			found = true;
 			old.offset = at->offset;
 		} else if (!found) {
@@ -421,6 +453,9 @@ static int catch_up(struct printer *p, struct place *at)
 		}
 		snprintf(old.path, sizeof(old.path), "%s", fs.file[i].path);
 		rc = read_rest(p, &old);
+		/* It may still have the stable name as well. */
+		if (old.id == at->id)
+			at->offset = old.offset;
 	}
 	for (size_t i = 0; i < fs.n; i++) {
 		if (strcmp(fs.file[i].path, at->path) == 0) {
@@ -430,7 +465,26 @@ static int catch_up(struct printer *p, struct place *at)
 		}
 	}
 	free(fs.file);
-	reply_fini(&reply);
+	return rc;
+}
+
+/* A log that has no line yet has no file: waits for it. All that comes then is new. */
+static int await_first(struct printer *p, struct place *at)
+{
+	struct files known;
+	uint64_t id;
+	size_t n;
+	int rc = files_list(p, at, &known);
+
+	at->offset = UINT32_MAX * (uint64_t)1024;
+	while (rc == CTL_OK && (rc = read_piece_if_any(p, at, &id, &n, true)) == CTL_ABSENT) {
+		rc = CTL_OK;
+		usleep(FOLLOW_US);
+	}
+	at->offset = 0;
+	if (rc == CTL_OK)
+		rc = catch_up(p, at, &known);
+	free(known.file);
 	return rc;
 }
 
@@ -448,13 +502,17 @@ static int run_follow(struct ctl_run *run)
 	}
 	/* From its end on; the first answer tells where that is. */
 	at.offset = UINT32_MAX * (uint64_t)1024;
-	rc = read_piece(&p, &at, &id, &n);
-	at.offset = run->options[0] != NULL ? 0 : at.size;
-	at.id = id;
+	rc = read_piece_if_any(&p, &at, &id, &n, true);
+	if (rc == CTL_ABSENT) {
+		rc = await_first(&p, &at);
+	} else {
+		at.offset = run->options[0] != NULL ? 0 : at.size;
+		at.id = id;
+	}
 	while (rc == CTL_OK && !ferror(run->out)) {
 		rc = read_piece(&p, &at, &id, &n);
 		if (rc == CTL_OK && id != at.id) {
-			rc = catch_up(&p, &at);
+			rc = catch_up(&p, &at, NULL);
 		} else if (n == 0) {
 			usleep(FOLLOW_US);
 		}

@@ -80,6 +80,23 @@ static void path_of(
 
 /* ---- changing --------------------------------------------------------------------------------- */
 
+/*
+ * What had the stable name has another one by now: an empty file takes its place at once, so that whoever follows the
+ * log always finds one there.
+ */
+static void renew(const char *path)
+{
+	char fresh[LOG_FILE_PATH + 96 + 4];
+	int fd;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	if (fd < 0 || rename(fresh, path) < 0)
+		unlink(path);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* The file that has the stable name becomes the next one of its period. link() never writes over another. */
 static void put_aside(const struct log_file *f)
 {
@@ -90,7 +107,7 @@ static void put_aside(const struct log_file *f)
 	for (unsigned part = f->period[0] == '\0' ? 1 : 0; part < PARTS_MAX; part++) {
 		path_of(f, f->period, part, to);
 		if (link(from, to) == 0) {
-			unlink(from);
+			renew(from);
 			return;
 		}
 		if (errno != EEXIST)

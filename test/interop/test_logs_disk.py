@@ -133,7 +133,10 @@ def test_rotation(make_lab):
     socket_path = lab.server.state / "admin.sock"
     follow = lab.server.node.spawn(lab.server.ctl_path, "--socket", socket_path, "log", "follow", "packet", "DEFAULT",
                                    "--all", log="follow.log")
-    sent, end = 0, time.monotonic() + 3.5
+    followed = lab.server.node.folder / "follow.log"
+    one.send(numbered(0, frames.mac(1)))
+    wait_for("the first line", lambda: follow.poll() is not None or numbers(followed.read_text("utf-8", "replace")) == [0])
+    sent, end = 1, time.monotonic() + 3.5
     while time.monotonic() < end or sent < 4000:
         one.send(*(numbered(sent + n, frames.mac(1)) for n in range(50)))
         sent += 50
@@ -144,8 +147,9 @@ def test_rotation(make_lab):
     assert sorted(numbers(packet_text(lab))) == list(range(sent))
     assert len(list((folder(lab) / "packet_log/DEFAULT").glob("pkt_*~*.log"))) > 2
     assert lab.server.ctl("log", "status")["Unlogged_u64"] == 0
-    followed = lab.server.node.folder / "follow.log"
-    wait_for("what follow printed", lambda: sent - 1 in numbers(followed.read_text("utf-8", "replace")))
+    wait_for("what follow printed", lambda: follow.poll() is not None
+             or sent - 1 in numbers(followed.read_text("utf-8", "replace")), 60)
+    assert follow.poll() is None, followed.read_text("utf-8", "replace")[-300:]
     assert sorted(set(numbers(followed.read_text("utf-8", "replace")))) == list(range(sent))
     follow.signal(signal.SIGTERM)
     # Killed: what was sent more than a second ago is there, and no half line.
@@ -232,9 +236,11 @@ def test_stuck_syslog(make_lab, tmp_path):
                 try:
                     told.append(server.recv(4096))
                 except BlockingIOError:
-                    return [line for line in told if b"lines lost lines=" in line]
+                    return [int(n) for line in told for n in re.findall(rb"lines lost lines=(\d+) ", line)]
 
-        assert len(wait_for("the line about them", read_all)) == 1
+        wait_for("the line about them", read_all)
+        # On a busy machine the server may have fallen behind once more since: each time is told, once.
+        wait_for("all that was lost, told", lambda: sum(read_all()) == lab.server.ctl("log", "status")["LostSyslog_u64"])
         assert [line for line in told if b" packet [hub@0 name=\"DEFAULT\"] " in line]
         assert not (folder(lab) / "packet_log/DEFAULT/pkt.log").exists()  # sent, so not on disk
         lab.close()
