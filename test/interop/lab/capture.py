@@ -24,7 +24,8 @@ class Capture:
 
     def __enter__(self):
         self.file.unlink(missing_ok=True)
-        self.process = self.node.spawn("tshark", "-q", "-i", self.interface, "-f", f"tcp port {self.port}",
+        # Room in the kernel (MiB) for all that may come while the writer gets no CPU: a gap would make nonsense of what follows.
+        self.process = self.node.spawn("tshark", "-q", "-B", "64", "-i", self.interface, "-f", f"tcp port {self.port}",
                                        "-w", self.file, log="tshark.log")
         # It writes the file's head when it begins, and the log's line when it listens.
         wait_for("tshark", lambda: self.file.exists() and self.file.stat().st_size > 0
