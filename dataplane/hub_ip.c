@@ -9,7 +9,8 @@
  * in this second yet, of which each MAC has one a second at most. So a session with the default policy does not
  * pay per frame. Nor do a million stations, each of whose frames is its first in a second: of those with a
  * known MAC a worker looks at LOOKS_MS a millisecond, which still meets each of 100 000 several times
- * within the life of an entry. Answers of DHCP servers are unicast: they are looked for, by their ports alone, as long as
+ * within the life of an entry. New MACs have a larger ration of their own, which only a storm of invented ones uses up;
+ * a station that is passed over then is met when it speaks again. Answers of DHCP servers are unicast: they are looked for, by their ports alone, as long as
  * some client of the hub asked a little while ago.
  */
 
@@ -23,6 +24,9 @@
 
 #define LOOKS_MS  8u
 #define LOOKS_MAX 512u /* saved up */
+/* The same for new stations. */
+#define STRANGERS_MS  32u
+#define STRANGERS_MAX 16384u
 
 /* ---- managed addresses ------------------------------------------------------------------------ */
 
@@ -219,21 +223,37 @@ static uint64_t from_servers(struct input *in, uint64_t mask)
 	return found;
 }
 
-/* As many frames of `mask` as this worker may look at now for nobody's sake but the table's. */
-static uint64_t within_budget(struct lcore *lc, uint64_t mask)
+static uint32_t saved_up(uint32_t left, uint64_t passed_ms, uint32_t per_ms, uint32_t max)
 {
-	uint64_t some = 0, passed_ms = lc->now_ms - lc->looks_ms;
+	return passed_ms >= max / per_ms || left + passed_ms * per_ms > max
+		? max
+		: left + (uint32_t)passed_ms * per_ms;
+}
 
-	lc->looks_ms = lc->now_ms;
-	lc->looks =
-		passed_ms >= LOOKS_MAX / LOOKS_MS || lc->looks + passed_ms * LOOKS_MS > LOOKS_MAX
-		? LOOKS_MAX
-		: lc->looks + (uint32_t)passed_ms * LOOKS_MS;
-	for (; mask != 0 && lc->looks > 0; mask &= mask - 1) {
+/* As many frames of `mask` as *left allows. */
+static uint64_t within(uint64_t mask, uint32_t *left)
+{
+	uint64_t some = 0;
+
+	for (; mask != 0 && *left > 0; mask &= mask - 1) {
 		some |= mask & -mask;
-		lc->looks--;
+		(*left)--;
 	}
 	return some;
+}
+
+/* The frames of `live` that this worker may look at now for nobody's sake but the table's. */
+static uint64_t within_budget(struct input *in, uint64_t live)
+{
+	struct lcore *lc = in->b.lc;
+	uint64_t passed_ms = lc->now_ms - lc->looks_ms;
+	uint64_t mask = live & in->broadcast;
+
+	lc->looks_ms = lc->now_ms;
+	lc->looks = saved_up(lc->looks, passed_ms, LOOKS_MS, LOOKS_MAX);
+	lc->strangers = saved_up(lc->strangers, passed_ms, STRANGERS_MS, STRANGERS_MAX);
+	mask |= within(live & in->stale & ~mask, &lc->strangers);
+	return mask | within(live & in->again & ~in->stale & ~mask, &lc->looks);
 }
 
 uint64_t input_ip(struct input *in, uint64_t live)
@@ -245,8 +265,7 @@ uint64_t input_ip(struct input *in, uint64_t live)
 	if (in->b.rules != NULL && in->b.rules->looks_ip) {
 		mask = unknown(in, live);
 	} else {
-		mask = live & (in->stale | in->broadcast);
-		mask |= within_budget(in->b.lc, live & in->again & ~mask);
+		mask = within_budget(in, live);
 		if (unlikely(input_awaits_lease(in)))
 			mask |= from_servers(in, live & ~mask);
 	}

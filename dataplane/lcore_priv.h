@@ -83,6 +83,7 @@ struct lcore {
 	struct hub_scratch *scratch; /* for the burst under way (hub_priv.h) */
 	uint64_t looks_ms;	     /* hub_ip.c: up to here the budget has been given out ... */
 	uint32_t looks;		     /* ... and this is left of it */
+	uint32_t strangers;	     /* ... and for new stations */
 	struct park *park;	     /* frames that access rules delay (hub_park.c) */
 	uint64_t relay_mask;	     /* workers with something in out[] */
 	struct relay_out *out;	     /* [workers] */
