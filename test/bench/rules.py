@@ -3,7 +3,7 @@
 with a packet log of all headers (and the same when nobody reads it and its ring is full).
 
 Measured between two ports that take and give plain bytes (rules_bench.c), so that the rules are what is seen.
-All cases in one process, in turns burst by burst; the runs' medians are printed, ratios are what counts.
+All cases in one process, by turns in an order drawn anew each time; the runs' medians are printed, ratios are what counts.
 """
 
 import json

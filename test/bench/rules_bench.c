@@ -2,8 +2,11 @@
 /*
  * What rules cost: cycles per frame of hub_input() and all it calls, on one worker, between two ports that
  * take and give plain bytes, without socket and TLS. 1024 stations, TCP segments of 64 bytes over IPv4, every
- * burst full. The cases take turns, burst by burst, so that whatever else the machine does meets all
- * of them; the median burst counts.
+ * burst full. The cases take turns, BLOCK bursts each in an order that is drawn anew for every turn, so that whatever
+ * else the machine does meets all of them, none always goes first, and none always follows the same other. Before the
+ * first turn of a block its frames are read, and a case's first burst of each turn is not counted: what is measured is
+ * a hub at work, not what it takes to fetch frames and tables that somebody else threw out of the cache. (When
+ * "none" came first and paid for cold frames, all ratios to it were flattered.) The median burst counts.
  *
  *   none      no policy at the ports, no IP table in the hub
  *   default   the default policy, default hub options (IP table, storm limiter, loop guard)
@@ -41,6 +44,7 @@
 
 #define CASES	   13u
 #define BURSTS	   64u /* in rotation, per side */
+#define BLOCK	   8u  /* bursts of one case, per side, before it is another's turn */
 #define FRAME_STEP 128u
 #define PORT_FIRST 1024u /* destination ports of the segments */
 #define PORTS	   32u
@@ -56,7 +60,8 @@ struct setting {
 	struct hub *hub;
 	struct sink side[2], mirror;
 	uint32_t *cycles;
-	unsigned calls;
+	unsigned calls; /* counted */
+	unsigned runs;	/* and those that warm up */
 	bool unread; /* measured while nobody reads the packet log */
 };
 
@@ -69,6 +74,7 @@ static struct {
 	bool unread;	   /* which cases take part now */
 	uint64_t logged;   /* records read */
 	uint64_t read_sum; /* of their bytes, so that they are read */
+	uint64_t touched;  /* the same of frames */
 } bench;
 
 static void sink_tx(struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
@@ -288,7 +294,7 @@ static void learn(struct lcore *lc, struct lcore_msg *)
 	atomic_store(&finished, 1);
 }
 
-static void burst_run(struct lcore *lc, struct setting *c, unsigned side, unsigned k)
+static void burst_run(struct lcore *lc, struct setting *c, unsigned side, unsigned k, bool counts)
 {
 	struct frame frames[FRAME_BURST];
 	uint8_t *p = bench.bytes[side] + k * FRAME_BURST * FRAME_STEP;
@@ -298,7 +304,9 @@ static void burst_run(struct lcore *lc, struct setting *c, unsigned side, unsign
 		frames[i] = (struct frame){.data = p + i * FRAME_STEP, .len = bench.len};
 	from = rte_rdtsc();
 	hub_input(lc, &c->side[side].port, frames, bench.burst);
-	c->cycles[c->calls++] = (uint32_t)(rte_rdtsc() - from);
+	if (counts)
+		c->cycles[c->calls++] = (uint32_t)(rte_rdtsc() - from);
+	c->runs++;
 }
 
 static bool is_wanted(const struct setting *c)
@@ -306,16 +314,47 @@ static bool is_wanted(const struct setting *c)
 	return bench.only == NULL || strcmp(bench.only, c->name) == 0;
 }
 
+static void frames_touch(unsigned k)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		const uint8_t *p = bench.bytes[side] + (size_t)k * FRAME_BURST * FRAME_STEP;
+
+		for (unsigned i = 0; i < BLOCK * FRAME_BURST; i++)
+			bench.touched += p[i * FRAME_STEP] + p[i * FRAME_STEP + 63];
+	}
+}
+
+/* Those that take part now, in an order of its own for every call. */
+static unsigned order_draw(struct setting **order)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CASES; i++) {
+		struct setting *c = &bench.cases[i];
+		unsigned at;
+
+		if (c->unread != bench.unread || !is_wanted(c))
+			continue;
+		at = (unsigned)lrand48() % (n + 1);
+		order[n++] = order[at];
+		order[at] = c;
+	}
+	return n;
+}
+
 static void task_run(struct lcore *lc, struct lcore_task *t)
 {
-	for (unsigned k = 0; k < BURSTS && done < bench.rounds; k++, done++) {
-		for (unsigned side = 0; side < 2; side++) {
-			for (unsigned i = 0; i < CASES; i++) {
-				struct setting *c = &bench.cases[i];
+	struct setting *order[CASES] = {NULL};
 
-				if (c->unread == bench.unread && is_wanted(c))
-					burst_run(lc, c, side, k);
-			}
+	for (unsigned k = 0; k < BURSTS && done < bench.rounds; k += BLOCK, done += BLOCK) {
+		unsigned n = order_draw(order);
+
+		frames_touch(k);
+		for (unsigned i = 0; i < n; i++) {
+			for (unsigned side = 0; side < 2; side++)
+				burst_run(lc, order[i], side, k, false);
+			for (unsigned j = 0; j < 2 * BLOCK; j++)
+				burst_run(lc, order[i], j % 2, k + j / 2, true);
 		}
 	}
 	if (done < bench.rounds)
@@ -333,6 +372,7 @@ static void measure(struct lcore *lc, struct lcore_msg *)
 		bench.cases[i].side[1].taken = 0;
 		bench.cases[i].mirror.taken = 0;
 		bench.cases[i].calls = 0;
+		bench.cases[i].runs = 0;
 	}
 	done = 0;
 	task.run = task_run;
@@ -417,7 +457,7 @@ static int by_value(const void *a, const void *b)
 static bool report(struct setting *c)
 {
 	double hz = (double)rte_get_tsc_hz(), median, best;
-	uint64_t want = (uint64_t)c->calls * bench.burst;
+	uint64_t want = (uint64_t)c->runs * bench.burst;
 	uint64_t got = c->side[0].taken + c->side[1].taken;
 
 	qsort(c->cycles, c->calls, sizeof(*c->cycles), by_value);
@@ -453,6 +493,7 @@ int main(int argc, char **argv)
 	bench.rounds = arg(argc, argv, 2, 20000);
 	bench.burst = arg(argc, argv, 3, FRAME_BURST);
 	bench.only = argc > 4 ? argv[4] : NULL;
+	bench.rounds = (bench.rounds + BLOCK - 1) / BLOCK * BLOCK;
 	if (bench.macs < 2 || bench.macs > 100000 || bench.rounds == 0 || bench.burst == 0 ||
 		bench.burst > FRAME_BURST) {
 		fprintf(stderr, "rules_bench [MACs [bursts per case [frames per burst [case]]]]\n");
