@@ -11,7 +11,8 @@
 #include "controlplane/directory_priv.h"
 #include "controlplane/directory_text.h"
 
-#define FILE_VERSION 1
+#define FILE_VERSION	   1
+#define JOURNAL_NUMBER_MAX INT64_C(99999999999999) /* of a segment: more than are ever written, and names hold it */
 
 int directory_root_read(struct config_reader *r, const config_setting_t *root, struct directory *d)
 {
@@ -23,7 +24,7 @@ int directory_root_read(struct config_reader *r, const config_setting_t *root, s
 
 	config_reader_known(r, root, names);
 	config_reader_int(r, root, "version", FILE_VERSION, FILE_VERSION, &version);
-	config_reader_int(r, root, "journal", 0, INT64_MAX, &journal);
+	config_reader_int(r, root, "journal", 0, JOURNAL_NUMBER_MAX, &journal);
 	d->journal = (uint64_t)journal;
 	directory_server_read(r, root, d);
 	/* A file cut to nothing parses as an empty one: it must not pass for a directory. */

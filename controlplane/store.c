@@ -585,6 +585,13 @@ void store_thaw(const struct store_identity *file)
 	if (file != NULL) {
 		store.file = *file;
 		edited(false);
+		/* A file from elsewhere may count further than we: what came before its number would not be read again. */
+		if (directory_now.journal > store.segment) {
+			store.segment = directory_now.journal;
+			store.segment_used = false;
+			store.closed_bytes += store.open_bytes;
+			store.open_bytes = 0;
+		}
 	}
 	tell_settled();
 	if (store.flushers != NULL || store.fold_wanted)

@@ -28,10 +28,10 @@
 #include <cmocka.h>
 
 #include "controlplane/control.h"
-#include "controlplane/directory.h"
+#include "controlplane/directory_priv.h"
 #include "controlplane/log.h"
 #include "controlplane/slow.h"
-#include "controlplane/store.h"
+#include "controlplane/store_priv.h"
 
 enum luck {
 	GOOD,
@@ -687,6 +687,50 @@ static void test_edited_by_hand(void **)
 	assert_non_null(directory_user_find(directory_hub_find("A"), "two"));
 }
 
+static void calm(void)
+{
+	answered++;
+}
+
+/* A file from another machine, read while the daemon runs, counts its journal further than this one does. */
+static void test_reload_counts_further(void **)
+{
+	static const char text[] = "journal = 900;\n"
+				   "hubs = ( { name = \"A\"; users = ( { name = \"there\"; "
+				   "auth = \"anonymous\"; } ); } );";
+	struct change change = {}, flush = {.request.done = change_done};
+	struct store_identity file;
+	struct directory fresh;
+	int dirfd;
+
+	begin();
+	add_user("here");
+	assert_int_equal(store_save_now(), 0);
+	add_user("before");
+	answered = 0;
+	user_change(&change, "before");
+	put_text("directory.cfg", text);
+	store_freeze(calm);
+	assert_int_equal(answered, 2);
+	directory_init(&fresh);
+	assert_int_equal(directory_read_file(path("directory.cfg"), nothing, NULL, &fresh), 0);
+	directory_clear();
+	directory_move(&directory_now, &fresh);
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(store_identify(dirfd, STORE_FILE, &file), 0);
+	close(dirfd);
+	store_thaw(&file);
+	add_user("after");
+	user_change(&change, "after");
+	assert_int_equal(change.error, 0);
+	assert_int_equal(store_load(nothing, NULL), 0);
+	assert_int_equal(users(), 2);
+	assert_non_null(directory_user_find(directory_hub_find("A"), "after"));
+	store_flush(&flush.request);
+	assert_int_equal(flush.error, 0);
+	assert_int_equal(users_in("directory.cfg"), 2);
+}
+
 /* Every kind of object: put, replaced in its place, gone; what depends on it follows. */
 static void test_objects(void **)
 {
@@ -821,6 +865,7 @@ int main(void)
 		cmocka_unit_test(test_journal_every_step_fails),
 		cmocka_unit_test(test_journal_torn),
 		cmocka_unit_test(test_edited_by_hand),
+		cmocka_unit_test(test_reload_counts_further),
 		cmocka_unit_test(test_objects),
 		cmocka_unit_test(test_many),
 	};
