@@ -11,7 +11,7 @@
 
 #include "controlplane/access_list.h"
 #include "controlplane/access_names.h"
-#include "controlplane/directory.h"
+#include "controlplane/directory_change.h"
 #include "controlplane/store.h"
 
 struct access_change {
@@ -76,11 +76,6 @@ static struct access_change *change_new(struct directory_hub *hub)
 	return c;
 }
 
-static int hub_free(const struct directory_hub *hub)
-{
-	return hub->changing || hub->user_changes > 0 ? -EBUSY : 0;
-}
-
 static void begin(struct access_change *c, bool whole, void (*undo)(struct access_change *c),
 	struct access_change **out)
 {
@@ -92,6 +87,7 @@ static void begin(struct access_change *c, bool whole, void (*undo)(struct acces
 	object.name = name;
 	c->undo = undo;
 	c->hub->changing = true;
+	c->hub->wanted_ms = 0;
 	*out = c;
 	store_change(&c->request, &object, 1);
 }
@@ -188,7 +184,7 @@ int access_change_add(
 	struct access_change *c = NULL;
 	int rc;
 
-	if (hub_free(hub) != 0)
+	if (directory_change_whole_free(hub) != 0)
 		return -EBUSY;
 	rc = hub->access.cnt >= rules_max(hub) ? -ENOSPC : files_check(&hub->access, rule);
 	if (rc == 0) {
@@ -216,7 +212,7 @@ int access_change_delete(struct directory_hub *hub, uint32_t at, struct access_c
 {
 	struct access_change *c;
 
-	if (hub_free(hub) != 0)
+	if (directory_change_whole_free(hub) != 0)
 		return -EBUSY;
 	c = change_new(hub);
 	if (c == NULL)
@@ -240,7 +236,7 @@ int access_change_active(
 {
 	struct access_change *c;
 
-	if (hub_free(hub) != 0)
+	if (directory_change_whole_free(hub) != 0)
 		return -EBUSY;
 	c = change_new(hub);
 	if (c == NULL)
@@ -299,7 +295,7 @@ int access_change_replace(
 	struct access_change *c = NULL;
 	int rc;
 
-	if (hub_free(hub) != 0)
+	if (directory_change_whole_free(hub) != 0)
 		return -EBUSY;
 	rc = rules->cnt > rules_max(hub) ? -ENOSPC : files_check(rules, NULL);
 	if (rc == 0) {

@@ -16,7 +16,7 @@ struct directory_change {
 	struct store_request request;
 	struct directory_hub *hub; /* changing; NULL once it is gone */
 	const char *user;	   /* the change is of this user alone, beside others of the hub */
-	TAILQ_ENTRY(directory_change) entry; /* of `users` */
+	TAILQ_ENTRY(directory_change) entry; /* of `users`, or of `leaving` */
 	/* What it takes to end the change well, or to take it back. */
 	void (*keep)(struct directory_change *c);
 	void (*undo)(struct directory_change *c);
@@ -34,7 +34,9 @@ struct directory_change {
 	50 /* for a change of the whole hub that waits for those of its users to be over */
 
 /* Changes of users on their way to the disk: as many as there are callers. */
-static TAILQ_HEAD(, directory_change) users = TAILQ_HEAD_INITIALIZER(users);
+static TAILQ_HEAD(change_list, directory_change) users = TAILQ_HEAD_INITIALIZER(users);
+/* Hubs that are gone from the directory, and come back to it if the disk says no: their names are not free. */
+static struct change_list leaving = TAILQ_HEAD_INITIALIZER(leaving);
 
 static void change_free(struct directory_change *c)
 {
@@ -74,8 +76,7 @@ static struct directory_change *change_new(struct directory_hub *hub)
 	return c;
 }
 
-/* -EBUSY while anything of the hub is on its way; its users' changes then leave a gap. */
-static int whole_hub_free(struct directory_hub *hub)
+int directory_change_whole_free(struct directory_hub *hub)
 {
 	if (store_frozen())
 		return -EBUSY;
@@ -252,7 +253,7 @@ int directory_change_group(struct directory_hub *hub, struct directory_group *ol
 	struct directory_change *c = NULL;
 	int rc = 0;
 
-	if (whole_hub_free(hub) != 0)
+	if (directory_change_whole_free(hub) != 0)
 		return -EBUSY;
 	if (old == NULL)
 		rc = group_room(hub, by->name);
@@ -357,7 +358,7 @@ int directory_change_settings(
 	const struct directory_object object = {"hub", "", hub->name};
 	struct directory_change *c;
 
-	if (whole_hub_free(hub) != 0)
+	if (directory_change_whole_free(hub) != 0)
 		return -EBUSY;
 	c = change_new(hub);
 	if (c == NULL)
@@ -386,12 +387,24 @@ static void create_undo(struct directory_change *c)
 	c->hub = NULL;
 }
 
+static bool is_leaving(const char *name)
+{
+	const struct directory_change *c;
+
+	TAILQ_FOREACH (c, &leaving, entry)
+		if (strcasecmp(c->hub->name, name) == 0)
+			return true;
+	return false;
+}
+
 int directory_change_hub_create(const char *name, struct directory_settings *s, uint32_t max_macs,
 	struct directory_change **out)
 {
 	struct directory_change *c = change_new(NULL);
-	int rc = c == NULL ? -ENOMEM : directory_hub_create(name, &c->hub);
+	int rc = store_frozen() || is_leaving(name) ? -EBUSY : c == NULL ? -ENOMEM : 0;
 
+	if (rc == 0)
+		rc = directory_hub_create(name, &c->hub);
 	if (rc == 0) {
 		c->hub->max_macs = max_macs;
 		directory_settings_put(c->hub, s);
@@ -414,12 +427,14 @@ int directory_change_hub_create(const char *name, struct directory_settings *s, 
 static void delete_keep(struct directory_change *c)
 {
 	log_notice("hub", "hub %s deleted", c->hub->name);
+	TAILQ_REMOVE(&leaving, c, entry);
 	c->doomed = hubs_doom(c->hub);
 	c->hub = NULL;
 }
 
 static void delete_undo(struct directory_change *c)
 {
+	TAILQ_REMOVE(&leaving, c, entry);
 	directory_hub_put(c->hub);
 }
 
@@ -428,12 +443,13 @@ int directory_change_hub_delete(struct directory_hub *hub, struct directory_chan
 	const struct directory_object object = {"hub", "", hub->name};
 	struct directory_change *c;
 
-	if (whole_hub_free(hub) != 0)
+	if (directory_change_whole_free(hub) != 0)
 		return -EBUSY;
 	c = change_new(hub);
 	if (c == NULL)
 		return -ENOMEM;
 	directory_hub_take(hub);
+	TAILQ_INSERT_TAIL(&leaving, c, entry);
 	begin(c, &object, delete_keep, delete_undo, out);
 	return 0;
 }

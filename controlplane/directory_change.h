@@ -58,11 +58,20 @@ void directory_settings_put(struct directory_hub *hub, struct directory_settings
 int directory_change_settings(
 	struct directory_hub *hub, struct directory_settings *s, struct directory_change **out);
 
-/* A hub with these settings, running at once. As directory_hub_create(), and -errno of directory_hub_start(). */
+/*
+ * A hub with these settings, running at once. Takes what *s owns. As directory_hub_create(), -errno of
+ * directory_hub_start(), and -EBUSY while one of that name is on its way out.
+ */
 int directory_change_hub_create(const char *name, struct directory_settings *s, uint32_t max_macs,
 	struct directory_change **out);
 /* Gone for logins at once; reported when all its sessions have ended. */
 int directory_change_hub_delete(struct directory_hub *hub, struct directory_change **out);
+
+/*
+ * For changes of what a hub has that are made elsewhere (access_change.h), and set hub->changing: 0, or -EBUSY while
+ * anything of the hub is on its way, or the directory is read anew. Changes of users then leave a gap.
+ */
+int directory_change_whole_free(struct directory_hub *hub);
 
 /* True when it is over; *error: 0 or why it was taken back. */
 bool directory_change_done(const struct directory_change *change, int *error);

@@ -45,42 +45,41 @@ static const struct admin_field config_response[] = {
 	ADMIN_END,
 };
 
-/* Behind the opening quote of a value that is secret, or NULL. */
-static const char *secret_in(const char *line, const char *line_end)
+/* The string whose opening quote is at `quote` is the value of a secret. */
+static bool is_secret(const char *text, const char *quote)
 {
-	static const char *const keys[] = {
-		"hash = \"", "secret = \"", "private_key = \"", "kept = \""};
+	static const char *const keys[] = {"hash = ", "secret = ", "private_key = ", "kept = "};
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const char *found =
-			memmem(line, (size_t)(line_end - line), keys[i], strlen(keys[i]));
+		size_t len = strlen(keys[i]);
 
-		if (found != NULL)
-			return found + strlen(keys[i]);
+		if ((size_t)(quote - text) >= len && memcmp(quote - len, keys[i], len) == 0)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-/* Secrets are for the disk alone: every string of such a key becomes "kept". No value spans lines. */
+/* Secrets are for the disk alone: every string of such a key becomes "kept". What stands in a string is no key. */
 static char *mask(const char *text, size_t *size)
 {
 	char *out = NULL;
 	FILE *f = open_memstream(&out, size);
-	const char *end, *secret;
 
 	if (f == NULL)
 		return NULL;
 	while (*text != '\0') {
-		end = strchrnul(text, '\n');
-		while ((secret = secret_in(text, end)) != NULL) {
-			fwrite(text, 1, (size_t)(secret - text), f);
-			fputs(DIRECTORY_KEPT, f);
-			for (text = secret; text < end && *text != '"'; text++)
-				text += *text == '\\'; /* what follows is no end */
+		const char *quote = strchrnul(text, '"'), *end = quote;
+
+		if (*quote == '"') {
+			for (end++; *end != '\0' && *end != '"'; end++)
+				end += *end == '\\' && end[1] != '\0'; /* what follows is no end */
+			end += *end == '"';
 		}
-		end += *end == '\n';
-		if (text < end)
-			fwrite(text, 1, (size_t)(end - text), f);
+		fwrite(text, 1, (size_t)(quote - text), f);
+		if (*quote == '"' && is_secret(text, quote))
+			fputs("\"" DIRECTORY_KEPT "\"", f);
+		else
+			fwrite(quote, 1, (size_t)(end - quote), f);
 		text = end;
 	}
 	if (fclose(f) != 0) {

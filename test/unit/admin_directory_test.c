@@ -17,7 +17,10 @@
 #include <event2/buffer.h>
 #include <jansson.h>
 
+#include "controlplane/admin/base64.h"
 #include "controlplane/admin/rpc.h"
+#include "controlplane/directory_change.h"
+#include "controlplane/store.h"
 #include "drivers/session/wire/sha0.h"
 #include "test/unit/admin_fakes.h"
 
@@ -288,6 +291,11 @@ static void a_change_begins_again(void **)
 		{"SetAcList", "\"HubName_str\":\"H\",\"ACList\":[{\"IpAddress_ip\":\"10.0.0.1\"}]"},
 		{"DeleteGroup", "\"HubName_str\":\"H\",\"Name_str\":\"g\""},
 		{"DeleteUser", "\"HubName_str\":\"H\",\"Name_str\":\"bob\""},
+		{"AddAccess", "\"HubName_str\":\"H\",\"Priority_u32\":7"},
+		{"DeleteAccess", "\"HubName_str\":\"H\",\"Id_u32\":1"},
+		{"SetAccessList", "\"HubName_str\":\"H\",\"AccessList\":[{\"Priority_u32\":9}]"},
+		{"CreateHub", "\"HubName_str\":\"NEW\""},
+		{"DeleteHub", "\"HubName_str\":\"NEW\""},
 	};
 
 	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -297,6 +305,50 @@ static void a_change_begins_again(void **)
 			fail_msg("%s: %s", changes[i][0], message());
 		assert_int_equal(fakes.busy, 0);
 	}
+}
+
+/* A hub that is being deleted comes back if the disk refuses: until then nobody else gets its name. */
+static void a_name_is_free_when_its_hub_is_gone(void **)
+{
+	struct directory_hub *hub = directory_hub_find("H");
+	struct directory_change *gone, *made = NULL;
+	struct store_request *held = NULL;
+	struct directory_settings s = {0};
+	int error;
+
+	fakes.held = &held;
+	assert_int_equal(directory_change_hub_delete(hub, &gone), 0);
+	assert_non_null(held);
+	assert_null(directory_hub_find("H"));
+	assert_int_equal(directory_change_hub_create("h", &s, 100, &made), -EBUSY);
+	held->done(held, -ENOSPC);
+	assert_ptr_equal(directory_hub_find("H"), hub);
+	assert_true(directory_change_done(gone, &error));
+	assert_int_equal(error, -ENOSPC);
+	directory_change_forget(gone);
+	assert_int_equal(directory_change_hub_create("h", &s, 100, &made), -EEXIST);
+	assert_int_equal(directory_change_hub_delete(hub, &gone), 0);
+	directory_change_forget(gone);
+	assert_int_equal(directory_change_hub_create("h", &s, 100, &made), 0);
+	directory_change_forget(made);
+}
+
+/* What a secret is stands in front of its string, and not in the string before it. */
+static void secrets_are_masked(void **)
+{
+	unsigned char text[256];
+	const char *data;
+	long size;
+
+	assert_int_equal(call("GetConfig", ""), 0);
+	data = json_string_value(result("FileData_bin"));
+	assert_non_null(data);
+	size = base64_decode(data, strlen(data), text);
+	assert_in_range(size, 1, sizeof(text) - 1);
+	text[size] = '\0';
+	assert_string_equal(text,
+		"password_hash = \"kept\"; note = \"\\\"a secret = \"; secret = \"kept\"; "
+		"realm = \"r\";\n");
 }
 
 /* A change holds from the next login on: running sessions are told, or ended on demand. */
@@ -453,6 +505,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_saved_is_taken_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_change_begins_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_name_is_free_when_its_hub_is_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(secrets_are_masked, setup, teardown),
 		cmocka_unit_test_setup_teardown(running_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(hub_settings, setup, teardown),
 		cmocka_unit_test_setup_teardown(sources_and_options, setup, teardown),

@@ -275,6 +275,11 @@ int64_t directory_now_ms(void)
 void store_change(struct store_request *request, const struct directory_object *, unsigned)
 {
 	fakes.saves++;
+	if (fakes.held != NULL) {
+		*fakes.held = request;
+		fakes.held = NULL;
+		return;
+	}
 	request->done(request, fakes.save_error);
 }
 
@@ -331,7 +336,8 @@ bool store_frozen(void)
 
 char *directory_serialise(size_t *size)
 {
-	char *text = strdup("password_hash = \"0123\"; secret = \"x\"; note = \"n\";");
+	char *text = strdup("password_hash = \"0123\"; note = \"\\\"a secret = \"; secret = \"x\\\"y\"; "
+			    "realm = \"r\";\n");
 
 	*size = text == NULL ? 0 : strlen(text);
 	return text;

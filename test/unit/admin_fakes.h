@@ -42,6 +42,7 @@ struct admin_fakes {
 	int save_error; /* what the disk answers */
 	unsigned busy;	/* so many changes have to begin again: the directory is being read */
 	bool busy_next;
+	struct store_request **held; /* not NULL: the next change waits there for its answer */
 	unsigned applied; /* settings put into force */
 	unsigned log_lines;
 	char log_line[512];
