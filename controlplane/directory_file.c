@@ -11,8 +11,9 @@
 #include "controlplane/directory_priv.h"
 #include "controlplane/directory_text.h"
 
-#define FILE_VERSION	   1
-#define JOURNAL_NUMBER_MAX INT64_C(99999999999999) /* of a segment: more than are ever written, and names hold it */
+#define FILE_VERSION 1
+#define JOURNAL_NUMBER_MAX \
+	INT64_C(99999999999999) /* of a segment: more than are ever written, and names hold it */
 
 int directory_root_read(struct config_reader *r, const config_setting_t *root, struct directory *d)
 {

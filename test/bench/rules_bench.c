@@ -62,7 +62,7 @@ struct setting {
 	uint32_t *cycles;
 	unsigned calls; /* counted */
 	unsigned runs;	/* and those that warm up */
-	bool unread; /* measured while nobody reads the packet log */
+	bool unread;	/* measured while nobody reads the packet log */
 };
 
 static struct {

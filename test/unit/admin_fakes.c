@@ -336,8 +336,9 @@ bool store_frozen(void)
 
 char *directory_serialise(size_t *size)
 {
-	char *text = strdup("password_hash = \"0123\"; note = \"\\\"a secret = \"; secret = \"x\\\"y\"; "
-			    "realm = \"r\";\n");
+	char *text =
+		strdup("password_hash = \"0123\"; note = \"\\\"a secret = \"; secret = \"x\\\"y\"; "
+		       "realm = \"r\";\n");
 
 	*size = text == NULL ? 0 : strlen(text);
 	return text;

@@ -43,7 +43,7 @@ struct admin_fakes {
 	unsigned busy;	/* so many changes have to begin again: the directory is being read */
 	bool busy_next;
 	struct store_request **held; /* not NULL: the next change waits there for its answer */
-	unsigned applied; /* settings put into force */
+	unsigned applied;	     /* settings put into force */
 	unsigned log_lines;
 	char log_line[512];
 	uint64_t fdb_listed; /* entries handed out so far */
