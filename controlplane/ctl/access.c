@@ -8,6 +8,7 @@
 
 #include "controlplane/ctl/client.h"
 #include "controlplane/ctl/command.h"
+#include "controlplane/ctl/file.h"
 
 #define FRAME_BYTES 1600u
 #define FILE_BYTES  33554432u
@@ -83,48 +84,10 @@ static int run_add(struct ctl_run *run)
 	return ctl_call_and_tell(run, "PatchbayAddAccess", params);
 }
 
-/* The whole file, "-": standard input; NULL after saying why not. malloc'ed. */
-static char *file_read(const char *path, size_t most, size_t *size)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	char *bytes = NULL;
-
-	*size = 0;
-	if (f == NULL) {
-		fprintf(stderr, "patchbayctl: %s: %s\n", path, strerror(errno));
-		return NULL;
-	}
-	for (size_t room = 0;;) {
-		size_t got;
-
-		if (*size + 1 >= room) {
-			char *more = realloc(bytes, room == 0 ? 65536 : 2 * room);
-
-			if (more == NULL)
-				break;
-			bytes = more;
-			room = room == 0 ? 65536 : 2 * room;
-		}
-		got = fread(bytes + *size, 1, room - *size - 1, f);
-		*size += got;
-		if (got == 0 || *size > most)
-			break;
-	}
-	if (f != stdin)
-		fclose(f);
-	if (bytes == NULL || *size > most) {
-		fprintf(stderr, "patchbayctl: %s: more than %zu bytes\n", path, most);
-		free(bytes);
-		return NULL;
-	}
-	bytes[*size] = '\0';
-	return bytes;
-}
-
 static int run_replace(struct ctl_run *run)
 {
 	size_t size;
-	char *text = file_read(run->arguments[1], FILE_BYTES, &size);
+	char *text = ctl_file_read(run->arguments[1], FILE_BYTES, &size);
 	json_t *params;
 
 	if (text == NULL)

@@ -13,7 +13,7 @@
 
 #define CTL_ARGUMENTS_MAX 3u
 #define CTL_REST_MAX	  64u /* words behind them, where a command takes any number */
-#define CTL_OPTIONS_MAX	  9u
+#define CTL_OPTIONS_MAX	  16u
 #define CTL_COLUMNS_MAX	  80u /* of a record; a table has TABLE_COLUMNS_MAX */
 
 /* How a field of the answer is shown. */
@@ -23,6 +23,8 @@ enum ctl_format {
 	CTL_YES_NO,
 	CTL_TIME, /* 2026-11-23 05:09:18, UTC */
 	CTL_MAC,
+	CTL_BYTES, /* hexadecimal digits */
+	CTL_AUTH,  /* how a user proves who it is, in words */
 };
 
 struct ctl_column {
@@ -41,6 +43,9 @@ enum ctl_kind {
 	CTL_JSON,
 	CTL_TIME_OF_DAY, /* 2030-01-01T00:00:00Z, 2030-01-01, or never */
 	CTL_SWITCH,	 /* yes or no */
+	CTL_HEX,	 /* hexadecimal digits, with : between or not */
+	CTL_CERT_FILE,	 /* name of a file with a certificate, PEM or DER (file.h) */
+	CTL_KEY_FILE,	 /* the same with a private key */
 };
 
 struct ctl_argument {
@@ -95,31 +100,35 @@ struct ctl_run {
  * The nouns, in the order of the help. Each X(noun) here is a file with a table ctl_noun_commands, which a record
  * without a noun ends. Nouns that belong together (rpc and methods) may share a table.
  */
-#define CTL_NOUNS(X)  \
-	X(status)     \
-	X(server)     \
-	X(hub)        \
-	X(source)     \
-	X(access)     \
-	X(user)       \
-	X(group)      \
-	X(policy)     \
-	X(connection) \
-	X(session)    \
-	X(mac)        \
-	X(ip)         \
-	X(bridge)     \
-	X(log)        \
-	X(stats)      \
-	X(lcore)      \
-	X(udp)        \
-	X(listener)   \
-	X(store)      \
-	X(import)     \
-	X(quiesce)    \
-	X(rpc)        \
-	X(watch)      \
-	X(shell)      \
+#define CTL_NOUNS(X)   \
+	X(status)      \
+	X(server)      \
+	X(certificate) \
+	X(hub)         \
+	X(source)      \
+	X(access)      \
+	X(user)        \
+	X(group)       \
+	X(radius)      \
+	X(ca)          \
+	X(crl)         \
+	X(policy)      \
+	X(connection)  \
+	X(session)     \
+	X(mac)         \
+	X(ip)          \
+	X(bridge)      \
+	X(log)         \
+	X(stats)       \
+	X(lcore)       \
+	X(udp)         \
+	X(listener)    \
+	X(store)       \
+	X(import)      \
+	X(quiesce)     \
+	X(rpc)         \
+	X(watch)       \
+	X(shell)       \
 	X(completion)
 
 #define CTL_DECLARE(noun_) extern const struct ctl_command ctl_##noun_##_commands[];
@@ -148,6 +157,9 @@ json_t *ctl_params(const struct ctl_run *run);
 json_t *ctl_value(enum ctl_kind kind, const char *name, const char *text);
 /* Splits KEY=VALUE at the first =; false after saying what is wrong. `key` has room for 64 bytes. */
 bool ctl_key_value(const char *word, char key[64], const char **value);
+
+/* What was typed for the option of this name; NULL: not given. */
+const char *ctl_option(const struct ctl_run *run, const char *name);
 
 /* A command's way unless it has one of its own: calls, and shows the list, the record or `done`. Exit status. */
 int ctl_run_general(struct ctl_run *run);

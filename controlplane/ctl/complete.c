@@ -28,6 +28,9 @@ static const struct names all_names[] = {
 	{"NAME", "session", "EnumSession", "SessionList", "Name_str", true},
 	{"NAME", "bridge", "EnumLocalBridge", "LocalBridgeList", "PatchbayName_str", true},
 	{"NAME", "connection", "EnumConnection", "ConnectionList", "Name_str", false},
+	{"PORT", "listener", "EnumListener", "ListenerList", "Ports_u32", false},
+	{"KEY", "ca", "EnumCa", "CAList", "Key_u32", true},
+	{"KEY", "crl", "EnumCrl", "CRLList", "Key_u32", true},
 	{"METHOD", NULL, "PatchbayEnumMethod", "MethodList", "Name_str", false},
 };
 
@@ -53,9 +56,17 @@ static void offer(struct finder *f, const char *text)
 static void on_name(void *ctx, const char *list, json_t *row)
 {
 	struct finder *f = ctx;
+	const json_t *v = json_object_get(row, f->names->field);
+	char number[24];
 
-	if (strcmp(list, f->names->list) == 0)
-		offer(f, json_string_value(json_object_get(row, f->names->field)));
+	if (strcmp(list, f->names->list) != 0)
+		return;
+	if (json_is_integer(v)) {
+		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
+		offer(f, number);
+	} else {
+		offer(f, json_string_value(v));
+	}
 }
 
 /* client_call() tells errors on stderr, where nobody wants them while he types. */

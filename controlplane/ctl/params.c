@@ -8,8 +8,10 @@
 
 #include "controlplane/admin/base64.h"
 #include "controlplane/ctl/command.h"
+#include "controlplane/ctl/file.h"
 
 #define MAC_BYTES 6u
+#define HEX_BYTES 64u /* serial numbers and digests */
 
 /* 02:00:00:00:00:01, 02-00-..., 0200.0000.0001 or 020000000001. */
 static bool mac_parse(const char *text, uint8_t mac[MAC_BYTES])
@@ -32,6 +34,39 @@ static bool mac_parse(const char *text, uint8_t mac[MAC_BYTES])
 		}
 	}
 	return digits == 2 * MAC_BYTES;
+}
+
+/* 0a1b2c, 0A:1B:2C; NULL after saying what is wrong. */
+static json_t *hex_value(const char *name, const char *text)
+{
+	char digits[2 * HEX_BYTES + 1], base64[BASE64_LEN(HEX_BYTES) + 1];
+	uint8_t bytes[HEX_BYTES];
+	size_t cnt = 0;
+
+	if (text[0] == '\0')
+		return json_string("");
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p == ':' && cnt % 2 == 0 && cnt > 0)
+			continue;
+		if (!isxdigit((unsigned char)*p) || cnt == 2 * HEX_BYTES) {
+			cnt = 0;
+			break;
+		}
+		digits[cnt++] = *p;
+	}
+	if (cnt == 0 || cnt % 2 != 0) {
+		fprintf(stderr,
+			"patchbayctl: %s: \"%s\" should be pairs of hexadecimal digits, %u at most\n",
+			name, text, HEX_BYTES);
+		return NULL;
+	}
+	for (size_t i = 0; i < cnt / 2; i++) {
+		const char pair[3] = {digits[2 * i], digits[2 * i + 1], '\0'};
+
+		bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	base64_encode(bytes, cnt / 2, base64);
+	return json_string(base64);
 }
 
 json_t *ctl_value(enum ctl_kind kind, const char *name, const char *text)
@@ -82,6 +117,11 @@ json_t *ctl_value(enum ctl_kind kind, const char *name, const char *text)
 			return json_boolean(text[0] == 'y');
 		fprintf(stderr, "patchbayctl: %s: \"%s\" is not yes or no\n", name, text);
 		return NULL;
+	case CTL_HEX:
+		return hex_value(name, text);
+	case CTL_CERT_FILE:
+	case CTL_KEY_FILE:
+		return ctl_file_der(kind, text);
 	case CTL_JSON:
 		v = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 		if (v == NULL)
@@ -143,4 +183,14 @@ bool ctl_key_value(const char *word, char key[64], const char **value)
 	key[len] = '\0';
 	*value = at + 1;
 	return true;
+}
+
+const char *ctl_option(const struct ctl_run *run, const char *name)
+{
+	const struct ctl_argument *o = run->command->options;
+
+	for (unsigned i = 0; o[i].name != NULL; i++)
+		if (strcmp(o[i].name, name) == 0)
+			return run->options[i];
+	return NULL;
 }

@@ -3,7 +3,6 @@
 
 #include "controlplane/ctl/password.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,4 +60,20 @@ char *ctl_password(const char *whose)
 	explicit_bzero(line, sizeof(line));
 	explicit_bzero(again, sizeof(again));
 	return password;
+}
+
+bool ctl_secret_option(json_t *params, const char *field, const char *whose)
+{
+	const char *given = json_string_value(json_object_get(params, field));
+	char *secret;
+
+	if (given == NULL || strcmp(given, "-") != 0)
+		return true;
+	secret = ctl_password(whose);
+	if (secret == NULL)
+		return false;
+	json_object_set_new(params, field, json_string(secret));
+	explicit_bzero(secret, strlen(secret));
+	free(secret);
+	return true;
 }

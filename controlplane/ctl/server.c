@@ -1,7 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `patchbayctl server`: the daemon as a whole. */
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/ctl/client.h"
 #include "controlplane/ctl/command.h"
+#include "controlplane/ctl/password.h"
+
+static int run_password(struct ctl_run *run)
+{
+	bool remove = ctl_option(run, "--remove") != NULL;
+	char *password = remove ? strdup("") : ctl_password("the server's administrator");
+	json_t *params;
+
+	if (password == NULL)
+		return CTL_FAILED;
+	if (password[0] == '\0' && !remove) {
+		fputs("patchbayctl: an empty password ends administration from the network; nothing was "
+		      "changed, --remove does that\n",
+			stderr);
+		free(password);
+		return CTL_FAILED;
+	}
+	params = json_pack("{s:s}", "PlainTextPassword_str", password);
+	explicit_bzero(password, strlen(password));
+	free(password);
+	if (params == NULL) {
+		fputs("patchbayctl: the password is not UTF-8\n", stderr);
+		return CTL_FAILED;
+	}
+	return ctl_call_and_tell(run, "SetServerPassword", params);
+}
 
 static const struct ctl_column server_columns[] = {
 	{"Product", "ServerProductName_str", CTL_TEXT, "as peers are told"},
@@ -22,6 +52,17 @@ const struct ctl_command ctl_server_commands[] = {
 		.text = "Product, version and host",
 		.method = "GetServerInfo",
 		.columns = server_columns,
+	},
+	{
+		.noun = "server",
+		.verb = "password",
+		.text = "Set the password of the server's administrator: asks, or reads standard input",
+		.method = "SetServerPassword",
+		.options = {{.name = "--remove",
+			.kind = CTL_FLAG,
+			.text = "nobody administers from the network then"}},
+		.done = "password set",
+		.run = run_password,
 	},
 	{.noun = NULL},
 };

@@ -30,6 +30,28 @@ static void show_mac(const char *base64, char text[SHOW_MAX])
 			bytes[2], bytes[3], bytes[4], bytes[5]);
 }
 
+static void show_bytes(const char *base64, char text[SHOW_MAX])
+{
+	uint8_t bytes[SHOW_MAX / 2];
+	size_t len = strlen(base64);
+	long size = len < sizeof(bytes) ? base64_decode(base64, len, bytes) : -1;
+
+	text[0] = '\0';
+	for (long i = 0; i < size; i++)
+		snprintf(text + 2 * i, SHOW_MAX - 2 * (size_t)i, "%02x", bytes[i]);
+}
+
+static void show_auth(json_int_t type, char text[SHOW_MAX])
+{
+	static const char *const names[] = {
+		"anonymous", "password", "certificate", "signed", "RADIUS"};
+
+	if (type >= 0 && (size_t)type < sizeof(names) / sizeof(names[0]))
+		snprintf(text, SHOW_MAX, "%s", names[type]);
+	else
+		snprintf(text, SHOW_MAX, "type %lld", (long long)type);
+}
+
 void show_field(
 	const json_t *record, const char *field, enum ctl_format format, char text[SHOW_MAX])
 {
@@ -54,6 +76,13 @@ void show_field(
 		break;
 	case CTL_MAC:
 		show_mac(s, text);
+		break;
+	case CTL_BYTES:
+		show_bytes(s, text);
+		break;
+	case CTL_AUTH:
+		if (json_is_integer(v))
+			show_auth(json_integer_value(v), text);
 		break;
 	}
 }

@@ -11,38 +11,60 @@
 #include "controlplane/ctl/password.h"
 #include "controlplane/ctl/policy.h"
 
-/* --password - : from the terminal or standard input, so that it stands in no list of processes. */
-static bool take_password(json_t *params, const char *whose)
-{
-	json_t *v = json_object_get(params, "Auth_Password_str");
-	char *password;
+/* How a user proves who it is: one option each. */
+static const struct {
+	const char *option;
+	int type;
+} auths[] = {
+	{"--anonymous", 0},
+	{"--password", 1},
+	{"--certificate", 2},
+	{"--signed", 3},
+	{"--radius", 4},
+};
+#define AUTH_CNT  (sizeof(auths) / sizeof(auths[0]))
+#define AUTH_NONE (-1)
+#define AUTH_LIST "--password, --anonymous, --certificate, --signed or --radius"
 
-	if (v == NULL || strcmp(json_string_value(v), "-") != 0)
-		return true;
-	password = ctl_password(whose);
-	if (password == NULL)
-		return false;
-	json_object_set_new(params, "Auth_Password_str", json_string(password));
-	explicit_bzero(password, strlen(password));
-	free(password);
-	return true;
-}
-
-static void auth_from_options(json_t *params)
+/* Sets AuthType if an option says so. False after saying what is wrong. */
+static bool take_auth(const struct ctl_run *run, json_t *params)
 {
-	if (json_object_get(params, "Auth_Password_str") != NULL)
-		json_object_set_new(params, "AuthType_u32", json_integer(1));
-}
+	int type = AUTH_NONE;
 
-static bool anonymous_too(const struct ctl_run *run, json_t *params)
-{
-	/* In the order of the tables: --password, --anonymous. */
-	if (run->options[0] != NULL && run->options[1] != NULL) {
-		fputs("patchbayctl: give either --password or --anonymous\n", stderr);
-		return false;
+	for (unsigned i = 0; i < AUTH_CNT; i++) {
+		if (ctl_option(run, auths[i].option) == NULL)
+			continue;
+		if (type != AUTH_NONE) {
+			fputs("patchbayctl: give only one of " AUTH_LIST "\n", stderr);
+			return false;
+		}
+		type = auths[i].type;
 	}
-	if (run->options[1] != NULL)
-		json_object_set_new(params, "AuthType_u32", json_integer(0));
+	if (type != AUTH_NONE)
+		json_object_set_new(params, "AuthType_u32", json_integer(type));
+	return ctl_secret_option(params, "Auth_Password_str", run->arguments[1]);
+}
+
+/* Options that mean nothing with the record's type of authentication would be lost without a word. */
+static bool auth_fits(const struct ctl_run *run, const json_t *record)
+{
+	static const struct {
+		const char *option;
+		int type;
+		const char *with;
+	} parts[] = {
+		{"--common-name", 3, "--signed"},
+		{"--serial", 3, "--signed"},
+		{"--radius-name", 4, "--radius"},
+	};
+	json_int_t type = json_integer_value(json_object_get(record, "AuthType_u32"));
+
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (ctl_option(run, parts[i].option) != NULL && parts[i].type != type) {
+			fprintf(stderr, "patchbayctl: %s goes with %s\n", parts[i].option,
+				parts[i].with);
+			return false;
+		}
 	return true;
 }
 
@@ -52,16 +74,15 @@ static int run_create(struct ctl_run *run)
 
 	if (params == NULL)
 		return CTL_USAGE;
-	if (run->options[0] == NULL && run->options[1] == NULL) {
-		fputs("patchbayctl: give either --password or --anonymous\n", stderr);
+	if (!take_auth(run, params) || !auth_fits(run, params)) {
 		json_decref(params);
 		return CTL_USAGE;
 	}
-	if (!anonymous_too(run, params) || !take_password(params, run->arguments[1])) {
+	if (json_object_get(params, "AuthType_u32") == NULL) {
+		fputs("patchbayctl: give one of " AUTH_LIST "\n", stderr);
 		json_decref(params);
 		return CTL_USAGE;
 	}
-	auth_from_options(params);
 	return record_put(run, "CreateUser", params);
 }
 
@@ -71,17 +92,21 @@ static int run_set(struct ctl_run *run)
 
 	if (params == NULL)
 		return CTL_USAGE;
-	if (!anonymous_too(run, params) || !take_password(params, run->arguments[1])) {
+	if (!take_auth(run, params)) {
 		json_decref(params);
 		return CTL_USAGE;
 	}
-	auth_from_options(params);
 	record = record_get(run, "GetUser");
 	if (record == NULL) {
 		json_decref(params);
 		return CTL_FAILED;
 	}
-	return record_put(run, "SetUser", record_merge(record, params));
+	record = record_merge(record, params);
+	if (!auth_fits(run, record)) {
+		json_decref(record);
+		return CTL_USAGE;
+	}
+	return record_put(run, "SetUser", record);
 }
 
 static int run_password(struct ctl_run *run)
@@ -127,6 +152,32 @@ static int run_show(struct ctl_run *run)
 		.kind = CTL_STRING,                                                                \
 		.text = "password; -: asks, or reads standard input"},                             \
 		{.name = "--anonymous", .kind = CTL_FLAG, .text = "log in without a password"},    \
+		{.name = "--certificate",                                                          \
+			.value = "FILE",                                                           \
+			.field = "UserX_bin",                                                      \
+			.kind = CTL_CERT_FILE,                                                     \
+			.text = "log in with this certificate's key; PEM or DER"},                 \
+		{.name = "--signed",                                                               \
+			.kind = CTL_FLAG,                                                          \
+			.text = "log in with a certificate of an authority, see ca list"},         \
+		{.name = "--common-name",                                                          \
+			.value = "TEXT",                                                           \
+			.field = "CommonName_utf",                                                 \
+			.kind = CTL_STRING,                                                        \
+			.text = "with --signed: its common name; \"\": any"},                      \
+		{.name = "--serial",                                                               \
+			.value = "HEX",                                                            \
+			.field = "Serial_bin",                                                     \
+			.kind = CTL_HEX,                                                           \
+			.text = "with --signed: its serial number"},                               \
+		{.name = "--radius",                                                               \
+			.kind = CTL_FLAG,                                                          \
+			.text = "a RADIUS server knows the password, see radius show"},            \
+		{.name = "--radius-name",                                                          \
+			.value = "TEXT",                                                           \
+			.field = "RadiusUsername_utf",                                             \
+			.kind = CTL_STRING,                                                        \
+			.text = "with --radius: the user's name there; \"\": the same"},           \
 		{.name = "--group",                                                                \
 			.value = "GROUP",                                                          \
 			.field = "GroupName_str",                                                  \
@@ -151,7 +202,7 @@ static const struct ctl_column user_columns[] = {
 	{"USER", "Name_str", CTL_TEXT, "name"},
 	{"GROUP", "GroupName_str", CTL_TEXT, "group"},
 	{"REAL NAME", "Realname_utf", CTL_TEXT, "name of the person"},
-	{"AUTH", "AuthType_u32", CTL_NUMBER, "0 = anonymous, 1 = password"},
+	{"AUTH", "AuthType_u32", CTL_AUTH, "how it proves who it is"},
 	{"POLICY", "PatchbayPolicy_str", CTL_TEXT, "whose applies: user, group or default"},
 	{"DENIED", "DenyAccess_bool", CTL_YES_NO, "the policy has Access off"},
 	{"EXPIRES (UTC)", "Expires_dt", CTL_TIME, "when the account expires"},
@@ -167,7 +218,10 @@ static const struct ctl_column user_lines[] = {
 	{"Group", "GroupName_str", CTL_TEXT, "group"},
 	{"Real name", "Realname_utf", CTL_TEXT, "name of the person"},
 	{"Note", "Note_utf", CTL_TEXT, "anything"},
-	{"Authentication", "AuthType_u32", CTL_NUMBER, "0 = anonymous, 1 = password"},
+	{"Authentication", "AuthType_u32", CTL_AUTH, "how it proves who it is"},
+	{"  common name", "CommonName_utf", CTL_TEXT, "signed: of its certificate; -: any"},
+	{"  serial", "Serial_bin", CTL_BYTES, "signed: of its certificate; -: any"},
+	{"  name at RADIUS", "RadiusUsername_utf", CTL_TEXT, "RADIUS: -: the same"},
 	{"Created (UTC)", "CreatedTime_dt", CTL_TIME, "when the user was created"},
 	{"Changed (UTC)", "UpdatedTime_dt", CTL_TIME, "last change"},
 	{"Expires (UTC)", "ExpireTime_dt", CTL_TIME, "when the account expires"},
