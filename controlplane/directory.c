@@ -274,6 +274,7 @@ void directory_hub_adopt(struct directory_hub *hub, struct directory_hub *from)
 	struct name_index users = hub->user_index, groups = hub->group_index;
 	uint32_t user_cnt = hub->user_cnt, group_cnt = hub->group_cnt;
 	struct directory_user *user, *old;
+	struct directory_group *group, *was;
 
 	TAILQ_FOREACH (user, &from->users, entry) {
 		old = directory_user_find(hub, user->name);
@@ -281,6 +282,12 @@ void directory_hub_adopt(struct directory_hub *hub, struct directory_hub *from)
 			continue;
 		user->login_cnt = old->login_cnt;
 		user->last_login_ms = old->last_login_ms;
+		user->traffic = old->traffic;
+	}
+	TAILQ_FOREACH (group, &from->groups, entry) {
+		was = directory_group_find(hub, group->name);
+		if (was != NULL)
+			group->traffic = was->traffic;
 	}
 	TAILQ_CONCAT(&old_users, &hub->users, entry);
 	TAILQ_CONCAT(&hub->users, &from->users, entry);

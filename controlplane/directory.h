@@ -21,6 +21,7 @@
 #include "controlplane/directory_trust.h"
 #include "controlplane/name_index.h"
 #include "controlplane/option_keys.h"
+#include "controlplane/traffic_totals.h"
 #include "drivers/session/wire/policy_wire.h"
 
 struct sockaddr_storage;
@@ -104,6 +105,7 @@ struct directory_group {
 	bool use_policy;
 	struct policy_wire policy; /* the default one while !use_policy */
 	uint32_t user_cnt;
+	struct traffic_totals traffic; /* of sessions of members; traffic_fold() first */
 	TAILQ_ENTRY(directory_group) entry;
 	struct name_entry index;
 };
@@ -130,6 +132,7 @@ struct directory_user {
 	/* Since the daemon's start; not on disk. */
 	uint32_t login_cnt;
 	int64_t last_login_ms;
+	struct traffic_totals traffic; /* traffic_fold() first */
 	TAILQ_ENTRY(directory_user) entry;
 	struct name_entry index;
 };
@@ -187,7 +190,8 @@ struct directory_hub {
 	uint32_t user_changes; /* the same of its users */
 	int64_t wanted_ms;     /* since when a change of the whole waits for those */
 
-	struct hub *hub;	 /* the data path's object; made by directory_start() */
+	struct hub *hub; /* the data path's object; made by directory_start() */
+	struct traffic_totals traffic_before; /* this daemon started */
 	uint32_t session_serial; /* next n of SID-<USER>-<n>; never goes back while the hub lives */
 	uint32_t session_cnt;	 /* registry's: sessions that peers opened, */
 	uint32_t bridge_mode_cnt; /* of them those that may bridge or route, */

@@ -107,6 +107,7 @@ void directory_group_replace(
 	name_index_put(&hub->group_index, &by->index, by->name);
 	hub->group_cnt++;
 	by->user_cnt = old->user_cnt;
+	by->traffic = old->traffic;
 	old->user_cnt = 0;
 	TAILQ_FOREACH (user, &hub->users, entry)
 		if (user->group == old)
@@ -201,6 +202,7 @@ void directory_user_put(struct directory_hub *hub, struct directory_user *user)
 void directory_user_replace(
 	struct directory_hub *hub, struct directory_user *old, struct directory_user *by)
 {
+	by->traffic = old->traffic;
 	TAILQ_INSERT_BEFORE(old, by, entry);
 	directory_user_take(hub, old);
 	name_index_put(&hub->user_index, &by->index, by->name);

@@ -441,6 +441,7 @@ static void session_ended(void *ctx, enum session_end why, const struct session_
 	struct vpn_session *vs = ctx;
 
 	login_log_ended(vs, session_end_name(why), final);
+	traffic_fold_final(vs, final);
 	session_unlist(vs);
 	if (vs->connection_cnt == 0)
 		session_free(vs);

@@ -96,6 +96,7 @@ struct vpn_session {
 	uint32_t connection_cnt;
 	int tls_version; /* of the first connection, SSL_version() */
 	char tls_cipher[64];
+	struct traffic_totals folded; /* of its port's counters: in the totals already */
 	bool ending;
 	bool abandoned;
 	/* Indexes; registry's own. */

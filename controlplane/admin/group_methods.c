@@ -16,6 +16,7 @@ static const struct admin_field group_request[] = {
 	ADMIN_REQUIRED_STR("Name", 1, 255, "name of the group"),
 	ADMIN_USTR("Realname", 0, DIRECTORY_TEXT_BYTES - 1, "what the group is"),
 	ADMIN_USTR("Note", 0, DIRECTORY_TEXT_BYTES - 1, "anything"),
+	ADMIN_TRAFFIC_BACK,
 	ADMIN_POLICY_REQUEST,
 	ADMIN_BOOL("PatchbayEndSessions",
 		"ends sessions of members that run under the record of before"),
@@ -29,6 +30,8 @@ static const struct admin_field group_response[] = {
 	ADMIN_STR("Name", 1, 255, "name of the group"),
 	ADMIN_USTR("Realname", 0, DIRECTORY_TEXT_BYTES - 1, "what the group is"),
 	ADMIN_USTR("Note", 0, DIRECTORY_TEXT_BYTES - 1, "anything"),
+	ADMIN_TRAFFIC(
+		"", "frames and bytes of sessions of members; Send = from them, Recv = to them"),
 	ADMIN_POLICY_RESPONSE,
 	ADMIN_INT("PatchbayUsers", 0, UINT32_MAX, "members"),
 	ADMIN_INT("PatchbaySessions", 0, UINT32_MAX,
@@ -64,6 +67,8 @@ static void put_group(struct admin_call *call, const struct directory_hub *hub,
 	admin_put_str(call, "Name", group->name);
 	admin_put_str(call, "Realname", group->real_name);
 	admin_put_str(call, "Note", group->note);
+	traffic_fold();
+	admin_put_traffic(call, "", &group->traffic.out, &group->traffic.in);
 	admin_policy_put(call, group->use_policy, &group->policy);
 	admin_put_int(call, "PatchbayUsers", group->user_cnt);
 	admin_put_int(call, "PatchbaySessions", sessions);

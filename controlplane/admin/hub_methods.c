@@ -46,9 +46,9 @@ static const struct admin_field enum_hub_response[] = {
 
 static void put_enum_hub_row(struct admin_call *call, struct directory_hub *hub)
 {
-	struct stats_block stats;
+	struct traffic_totals traffic;
 
-	hub_stats(hub->hub, &stats);
+	traffic_of_hub(hub, &traffic);
 	admin_row_begin(call);
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_bool(call, "Online", hub->online);
@@ -60,7 +60,7 @@ static void put_enum_hub_row(struct admin_call *call, struct directory_hub *hub)
 	admin_put_int(call, "NumIpTables", iptable_count(hub_iptable(hub->hub)));
 	admin_put_time(call, "CreatedTime", hub->created_ms);
 	admin_put_bool(call, "IsTrafficFilled", true);
-	admin_put_traffic(call, "Ex.", &stats.in, &stats.out);
+	admin_put_traffic(call, "Ex.", &traffic.in, &traffic.out);
 	admin_row_end(call);
 }
 
@@ -147,7 +147,7 @@ static int get_hub_status_step(struct admin_call *call)
 {
 	const struct vpn_session *vs;
 	struct directory_hub *hub;
-	struct stats_block stats;
+	struct traffic_totals traffic;
 	uint32_t bridges = 0;
 	uint32_t sessions = 0;
 	int rc = admin_hub_lookup(call, &hub);
@@ -162,7 +162,7 @@ static int get_hub_status_step(struct admin_call *call)
 	}
 	bridges += bridges_up(hub);
 	sessions += bridges_up(hub);
-	hub_stats(hub->hub, &stats);
+	traffic_of_hub(hub, &traffic);
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_bool(call, "Online", hub->online);
 	admin_put_int(call, "HubType", HUB_TYPE_STANDALONE);
@@ -173,7 +173,7 @@ static int get_hub_status_step(struct admin_call *call)
 	admin_put_int(call, "NumGroups", hub->group_cnt);
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
 	admin_put_int(call, "NumIpTables", iptable_count(hub_iptable(hub->hub)));
-	admin_put_traffic(call, "", &stats.in, &stats.out);
+	admin_put_traffic(call, "", &traffic.in, &traffic.out);
 	admin_put_time(call, "CreatedTime", hub->created_ms);
 	put_mac_counters(call, hub_fdb(hub->hub));
 	return ADMIN_DONE;

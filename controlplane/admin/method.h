@@ -145,6 +145,16 @@ const char *admin_traffic_name(unsigned i);
 	{                                                                      \
 		.name = (prefix_), .type = ADMIN_TYPE_TRAFFIC, .text = (text_) \
 	}
+/* The same in a request that takes a whole record back: a client may send what it got, and nobody reads it. */
+#define ADMIN_TRAFFIC_BACK                                           \
+	ADMIN_INT64("Recv.BroadcastBytes", "not looked at"),         \
+		ADMIN_INT64("Recv.BroadcastCount", "not looked at"), \
+		ADMIN_INT64("Recv.UnicastBytes", "not looked at"),   \
+		ADMIN_INT64("Recv.UnicastCount", "not looked at"),   \
+		ADMIN_INT64("Send.BroadcastBytes", "not looked at"), \
+		ADMIN_INT64("Send.BroadcastCount", "not looked at"), \
+		ADMIN_INT64("Send.UnicastBytes", "not looked at"),   \
+		ADMIN_INT64("Send.UnicastCount", "not looked at")
 #define ADMIN_ROWS(name_, rows_, text_)                                                    \
 	{                                                                                  \
 		.name = (name_), .type = ADMIN_TYPE_ROWS, .rows = (rows_), .text = (text_) \

@@ -27,6 +27,7 @@ static const struct admin_field user_request[] = {
 	USER_AUTH_REQUEST,
 	ADMIN_INT("NumLogin", 0, UINT32_MAX, "not looked at"),
 	ADMIN_TIME("PatchbayLastLoginTime", "not looked at"),
+	ADMIN_TRAFFIC_BACK,
 	ADMIN_POLICY_REQUEST,
 	ADMIN_BOOL("PatchbayEndSessions", "ends the sessions that run under the record of before"),
 	ADMIN_INT("PatchbaySessions", 0, UINT32_MAX, "not looked at"),
@@ -45,6 +46,7 @@ static const struct admin_field user_response[] = {
 	USER_AUTH_RESPONSE,
 	ADMIN_INT("NumLogin", 0, UINT32_MAX, "logins since the daemon's start"),
 	ADMIN_TIME("PatchbayLastLoginTime", "last of them, 0 = none"),
+	ADMIN_TRAFFIC("", "frames and bytes of all sessions; Send = from the user, Recv = to him"),
 	ADMIN_POLICY_RESPONSE,
 	ADMIN_INT("PatchbaySessions", 0, UINT32_MAX,
 		"sessions of the user that run now; behind a change: that go on as they were"),
@@ -85,6 +87,8 @@ static void put_user(struct admin_call *call, const struct directory_hub *hub,
 	user_auth_put(call, user);
 	admin_put_int(call, "NumLogin", user->login_cnt);
 	admin_put_time(call, "PatchbayLastLoginTime", user->last_login_ms);
+	traffic_fold();
+	admin_put_traffic(call, "", &user->traffic.out, &user->traffic.in);
 	admin_policy_put(call, user->use_policy, &user->policy);
 	admin_put_int(call, "PatchbaySessions", sessions);
 }
@@ -315,7 +319,9 @@ static const struct admin_field enum_row[] = {
 	ADMIN_TIME("LastLoginTime", "last login since the daemon's start, 0 = none"),
 	ADMIN_INT("NumLogin", 0, UINT32_MAX, "logins since the daemon's start"),
 	ADMIN_BOOL("DenyAccess", "the policy that applies has Access off"),
-	ADMIN_BOOL("IsTrafficFilled", "false: there are no counters per user"),
+	ADMIN_BOOL("IsTrafficFilled", "the next fields say something"),
+	ADMIN_TRAFFIC(
+		"Ex.", "frames and bytes of all sessions; Send = from the user, Recv = to him"),
 	ADMIN_BOOL("IsExpiresFilled", "the next field says something"),
 	ADMIN_TIME("Expires", "when the account expires, 0 = never"),
 	ADMIN_STR("PatchbayPolicy", 1, 15, "whose policy applies: user, group or default"),
@@ -347,7 +353,8 @@ static void put_row(struct admin_call *call, const struct directory_user *user)
 	admin_put_time(call, "LastLoginTime", user->last_login_ms);
 	admin_put_int(call, "NumLogin", user->login_cnt);
 	admin_put_bool(call, "DenyAccess", directory_user_policy(user)->access == 0);
-	admin_put_bool(call, "IsTrafficFilled", false);
+	admin_put_bool(call, "IsTrafficFilled", true);
+	admin_put_traffic(call, "Ex.", &user->traffic.out, &user->traffic.in);
 	admin_put_bool(call, "IsExpiresFilled", true);
 	admin_put_time(call, "Expires", user->expires_ms);
 	admin_put_str(call, "PatchbayPolicy",
@@ -384,6 +391,7 @@ static int enum_user_step(struct admin_call *call)
 		if (rc != 0)
 			return rc;
 		admin_put_str(call, "HubName", hub->name);
+		traffic_fold();
 		admin_rows_begin(call, "UserList");
 	}
 	user = hub == NULL ? NULL : next_user(hub, st);

@@ -106,6 +106,49 @@ def test_from_the_next_login_on(lab):
     assert code(lab, "DEFAULT", "r", "x") == 0
 
 
+def test_traffic_of_users_and_groups(lab):
+    """What sessions sent and got stands with user and group while they run, once they have ended, and after a change."""
+    ctl(lab, "group", "create", "DEFAULT", "counted")
+    ctl(lab, "user", "create", "DEFAULT", "count", "--password", "x", "--group", "counted")
+    one, two = (log_in(lab, "DEFAULT", u, p).wait_ready() for u, p in (("count", "x"), ("guest", None)))
+    third = log_in(lab, "DEFAULT", "count", "x").wait_ready()
+
+    def traffic(method="GetUser", name="count", prefix=""):
+        got = lab.server.rpc(method, HubName_str="DEFAULT", Name_str=name) if isinstance(name, str) else name
+        return {way: [got[f"{prefix}{way}.{kind}_u64"] for kind in (
+            "UnicastCount", "UnicastBytes", "BroadcastCount", "BroadcastBytes")] for way in ("Send", "Recv")}
+
+    before = traffic(name="guest")
+    assert traffic() == {"Send": [0] * 4, "Recv": [0] * 4}
+    one.send(frames.frame(frames.BROADCAST, frames.mac(1, 70), 100))
+    for other in (two, third):
+        assert other.wait_frame(lambda f: f[6:12] == frames.mac(1, 70))
+    two.send(frames.frame(frames.mac(1, 70), frames.mac(2, 70), 200))
+    assert one.wait_frame(lambda f: f[6:12] == frames.mac(2, 70))
+    one.send(*(frames.frame(frames.mac(2, 70), frames.mac(1, 70), 300) for _ in range(3)))
+    assert two.wait_frames(3, lambda f: f[:6] == frames.mac(2, 70))
+    # Both sessions of the user: the broadcast of the one is what the other got.
+    want = {"Send": [3, 900, 1, 100], "Recv": [1, 200, 1, 100]}
+    wait_for("the totals of a running session", lambda: traffic() == want)
+    assert traffic("GetGroup", "counted") == want
+    (row,) = [r for r in lab.server.ctl("user", "list", "DEFAULT")["UserList"] if r["Name_str"] == "count"]
+    assert row["IsTrafficFilled_bool"] and traffic(name=row, prefix="Ex.") == want
+    assert traffic(name="guest")["Send"][0] == before["Send"][0] + 1
+    for session in (one, third):
+        lab.server.delete_session("DEFAULT", session.name)
+    ctl(lab, "user", "set", "DEFAULT", "count", "--note", "changed")
+    ctl(lab, "group", "set", "DEFAULT", "counted", "--note", "changed")
+    assert traffic() == want and traffic("GetGroup", "counted") == want
+    again = log_in(lab, "DEFAULT", "count", "x").wait_ready()
+    again.send(frames.frame(frames.BROADCAST, frames.mac(3, 70), 100))
+    assert two.wait_frame(lambda f: f[6:12] == frames.mac(3, 70))
+    wait_for("the totals of both", lambda: traffic()["Send"] == [3, 900, 2, 200])
+    said = ctl(lab, "user", "show", "DEFAULT", "count")
+    assert "From the user" in said and "900" in said
+    for session in (two, again):
+        lab.server.delete_session("DEFAULT", session.name)
+
+
 def test_password(lab):
     """From standard input, so that it stands in no list of processes."""
     ctl(lab, "user", "create", "DEFAULT", "pw", "--password", "-", text="first one")
