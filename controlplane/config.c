@@ -563,6 +563,41 @@ void config_free(struct config *config)
 	free(config);
 }
 
+/* ---- comparing --------------------------------------------------------------------------------- */
+
+static bool same_value(const struct config *a, const struct config *b, const struct key *key)
+{
+	static const size_t bytes[] = {
+		[KEY_UINT] = sizeof(unsigned),
+		[KEY_UINT_POWER2] = sizeof(unsigned),
+		[KEY_UINT64] = sizeof(uint64_t),
+		[KEY_BOOL] = sizeof(bool),
+		[KEY_CHOICE] = sizeof(int),
+		[KEY_CPUS] = sizeof(((struct config *)0)->worker_cpus),
+	};
+	const void *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
+
+	if (key->type == KEY_STRING)
+		return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+	return memcmp(x, y, bytes[key->type]) == 0;
+}
+
+void config_restart_keys(
+	const struct config *running, const struct config *fresh, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (const struct key *key = keys; key < keys + KEY_CNT && len < size; key++) {
+		if (key->type == KEY_LISTENERS || key->offset == AT(log_level) ||
+			key->offset == AT(state_dir) || same_value(running, fresh, key))
+			continue;
+		len += (size_t)snprintf(out + len, size - len, "%s%s%s%s", len > 0 ? ", " : "",
+			key->group != NULL ? key->group : "", key->group != NULL ? "." : "",
+			key->name);
+	}
+}
+
 bool config_key_info(unsigned index, struct config_key_info *out)
 {
 	static const char *const types[] = {

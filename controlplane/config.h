@@ -104,6 +104,13 @@ struct config *config_check(
 int config_set_state_dir(struct config *config, const char *path);
 void config_free(struct config *config);
 
+/*
+ * Names of the keys ("log.format, limits.sessions") that differ between the two and hold from a start on: all but
+ * listeners and log.level, and but state_dir, which the command line may have set. "" if none does.
+ */
+void config_restart_keys(
+	const struct config *running, const struct config *fresh, char *out, size_t size);
+
 /* One key, as documentation and tests want it. */
 struct config_key_info {
 	const char *group; /* NULL: top level */

@@ -177,7 +177,7 @@ static void bridges(struct import *im, FILE *f)
 			directory_bridge_wrong(device, true, device) != NULL) {
 			import_say(im, i, IMPORT_LEFT,
 				"hub %s to device %s: name the device as Patchbay does, with "
-				"patchbayctl bridge add",
+				"patchbayctl bridge create",
 				hub, device);
 			continue;
 		}

@@ -26,7 +26,7 @@ struct parked {
 	uint32_t share;	 /* whose part it takes */
 };
 
-/* What one rule holds of one port's frames. Linear probing; free when frames is 0 and the entry behind is, too. */
+/* What one rule holds of one port's frames. Linear probing; an entry without frames is anybody's. */
 struct share {
 	uint64_t who; /* port << 32 | slot */
 	uint32_t frames;
@@ -39,6 +39,7 @@ struct park {
 	bool polled;
 	uint32_t serial;
 	uint32_t n;
+	uint32_t used;	  /* entries of share[] that are in use, or were */
 	uint64_t refused; /* control thread reads */
 	uint64_t waiting; /* n, for the control thread */
 	struct parked heap[PARK_MAX];
@@ -52,7 +53,7 @@ static uint32_t home_of(uint64_t who)
 	return (uint32_t)((who * UINT64_C(0x9e3779b97f4a7c15)) >> 52) & (SHARES - 1);
 }
 
-/* The table is at most half full of entries with frames; those without are cleared when it is empty. */
+/* At most half of the table has frames; what is left of others goes when none waits and there is much of it. */
 static struct share *share_get(struct park *p, uint64_t who)
 {
 	struct share *free_one = NULL;
@@ -68,8 +69,10 @@ static struct share *share_get(struct park *p, uint64_t who)
 		if (!s->used)
 			break;
 	}
-	if (free_one != NULL)
-		*free_one = (struct share){.who = who, .used = true};
+	if (free_one == NULL)
+		return NULL;
+	p->used += !free_one->used;
+	*free_one = (struct share){.who = who, .used = true};
 	return free_one;
 }
 
@@ -174,7 +177,11 @@ static unsigned park_poll(struct lcore *lc, struct lcore_poll *poll)
 	if (p->n == 0) {
 		lcore_poll_del(lc, &p->poll);
 		p->polled = false;
-		memset(p->share, 0, sizeof(p->share));
+		/* Not after each lonely frame: the table is a hundred times larger than one. */
+		if (p->used > SHARES / 4) {
+			memset(p->share, 0, sizeof(p->share));
+			p->used = 0;
+		}
 	}
 	told(p);
 	return done;

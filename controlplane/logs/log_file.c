@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RETRY_S	    1
@@ -18,6 +19,14 @@
 
 static const char *const switch_names[LOG_SWITCH_CNT] = {
 	"none", "second", "minute", "hour", "day", "month"};
+
+int64_t log_file_now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec;
+}
 
 const char *log_switch_name(enum log_switch cycle)
 {
@@ -270,7 +279,7 @@ static bool ready(struct log_file *f, const struct tm *now, size_t len)
 	}
 	if (f->fd >= 0)
 		return true;
-	if (f->retry_s > (int64_t)time(NULL))
+	if (f->retry_s > log_file_now_s())
 		return false;
 	rc = file_open(f, period);
 	if (rc == 0)
@@ -279,7 +288,7 @@ static bool ready(struct log_file *f, const struct tm *now, size_t len)
 		close(f->fd);
 	f->fd = -1;
 	f->error = -rc;
-	f->retry_s = (int64_t)time(NULL) + RETRY_S;
+	f->retry_s = log_file_now_s() + RETRY_S;
 	return false;
 }
 
@@ -291,13 +300,13 @@ void log_file_line(struct log_file *f, const struct tm *now, const char *line, s
 	}
 	if (f->untold > 0) {
 		/* A full disk is asked once a second, not for each line. */
-		if (f->retry_s > (int64_t)time(NULL)) {
+		if (f->retry_s > log_file_now_s()) {
 			lose(f, 1, f->error);
 			return;
 		}
 		tell(f, now);
 		if (f->untold > 0) {
-			f->retry_s = (int64_t)time(NULL) + RETRY_S;
+			f->retry_s = log_file_now_s() + RETRY_S;
 			lose(f, 1, f->error);
 			return;
 		}

@@ -30,6 +30,8 @@ enum log_switch {
 
 /* "none", "second", ... "month". */
 const char *log_switch_name(enum log_switch cycle);
+/* Seconds that nobody sets back: for waiting. */
+int64_t log_file_now_s(void);
 
 #define LOG_FILE_BUFFER	    65536u
 #define LOG_FILE_PATH	    1024u

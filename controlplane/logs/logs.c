@@ -241,11 +241,11 @@ void logs_fini(void)
 	logs.stop = true;
 	pthread_cond_signal(&logs.more);
 	pthread_mutex_unlock(&logs.lock);
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += END_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
-	if (pthread_timedjoin_np(logs.thread, NULL, &until) != 0) {
+	if (pthread_clockjoin_np(logs.thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
 		/* It still uses the ring. */
 		pthread_detach(logs.thread);
 		return;

@@ -2,7 +2,7 @@
 #ifndef PATCHBAY_CONTROLPLANE_LOGS_LOGS_PRIV_H
 #define PATCHBAY_CONTROLPLANE_LOGS_LOGS_PRIV_H
 
-/* Between the front of the logs (logs.c, logs_names.c) and their thread (logs_thread.c). */
+/* Between the front of the logs (logs.c) and their thread (logs_thread.c). */
 
 #include <pthread.h>
 

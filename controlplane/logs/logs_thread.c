@@ -427,13 +427,14 @@ static bool nap(void)
 	long ms = out.packet_hubs > 0 ? PACKET_NAP_MS : IDLE_NAP_MS;
 	bool stop;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	/* Not the wall clock: set back by an hour, it would let the rings of the packet logs run over for as long. */
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += ms % 1000 * 1000000L;
 	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&logs.lock);
 	while (logs.head == logs.tail && !logs.stop) {
-		if (pthread_cond_timedwait(&logs.more, &logs.lock, &until) != 0)
+		if (pthread_cond_clockwait(&logs.more, &logs.lock, CLOCK_MONOTONIC, &until) != 0)
 			break;
 	}
 	stop = logs.stop && logs.head == logs.tail;
@@ -475,9 +476,9 @@ void *logs_thread(void *)
 		end = nap();
 		events = turn();
 		removed = 0;
-		if (out.room_s <= (int64_t)time(NULL)) {
+		if (out.room_s <= log_file_now_s()) {
 			removed = logs_make_room(logs.folder, logs.conf.min_free_bytes);
-			out.room_s = (int64_t)time(NULL) + ROOM_S;
+			out.room_s = log_file_now_s() + ROOM_S;
 		}
 		if (events || end || wall_ms() - out.flushed_ms >= LOGS_FLUSH_MS ||
 			out.flushed_ms > wall_ms())

@@ -67,6 +67,55 @@ static void test_defaults(void **)
 	config_free(empty);
 }
 
+/* What only a start looks at is named when the file is read again, key by key of the table. */
+static void test_restart_keys(void **)
+{
+	struct said said;
+	struct config *none = config_load(NULL, hear, &said), *other;
+	struct config_key_info key;
+	unsigned named = 0;
+	char out[512];
+
+	config_restart_keys(none, none, out, sizeof(out));
+	assert_string_equal(out, "");
+	other = load("log = { level = \"debug\"; }; listeners = ( { port = 443; } ); "
+		     "state_dir = \"/x\";",
+		&said);
+	assert_int_equal(config_set_state_dir(other, none->state_dir), 0);
+	config_restart_keys(none, other, out, sizeof(out));
+	assert_string_equal(out, "");
+	config_free(other);
+	for (unsigned i = 0; config_key_info(i, &key); i++) {
+		static const char *const values[] = {"\"json\"", "\"minute\"", "\"off\"",
+			"\"always\"", "\"::1\"", "\"x\"", "false", "2", "1024", "65536", "131072",
+			"600000", "[ 1 ]", "3000000L", "70000000L", "1", "3"};
+		char text[128], name[64];
+		bool differs = false;
+
+		snprintf(name, sizeof(name), "%s%s%s", key.group != NULL ? key.group : "",
+			key.group != NULL ? "." : "", key.name);
+		if (strcmp(name, "state_dir") == 0 || strcmp(name, "listeners") == 0 ||
+			strcmp(name, "log.level") == 0)
+			continue;
+		/* One of them is a value of the key, and not its default. */
+		for (unsigned k = 0; k < sizeof(values) / sizeof(values[0]) && !differs; k++) {
+			snprintf(text, sizeof(text), "%s = { %s = %s; };", key.group, key.name,
+				values[k]);
+			other = load(text, &said);
+			if (other == NULL)
+				continue;
+			config_restart_keys(none, other, out, sizeof(out));
+			differs = strcmp(out, name) == 0;
+			config_free(other);
+		}
+		if (!differs)
+			fail_msg("%s: a change of it is not told", name);
+		named++;
+	}
+	assert_in_range(named, 30, 200);
+	config_free(none);
+}
+
 static void test_values(void **)
 {
 	struct said said;
@@ -266,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_restart_keys),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_all_at_once),
