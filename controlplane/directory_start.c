@@ -33,6 +33,14 @@ static uint64_t probe_mac(const char *hub)
 		(uint64_t)hash[2] << 8 | hash[3];
 }
 
+static void hub_stop(struct directory_hub *hub)
+{
+	access_list_stop(hub);
+	if (hub_destroy(hub->hub, NULL, NULL) < 0)
+		log_warning("directory", "hub %s still has ports at its end", hub->name);
+	hub->hub = NULL;
+}
+
 int directory_hub_start(struct directory_hub *hub)
 {
 	struct hub_conf conf = {.max_macs = hub->max_macs,
@@ -50,7 +58,11 @@ int directory_hub_start(struct directory_hub *hub)
 	}
 	hub_set_online(hub->hub, hub->online);
 	error = hubs_options(hub);
-	return error != 0 ? error : access_list_start(hub);
+	if (error == 0)
+		error = access_list_start(hub);
+	if (error != 0)
+		hub_stop(hub);
+	return error;
 }
 
 int directory_start(void)
@@ -72,12 +84,7 @@ void directory_stop(void)
 {
 	struct directory_hub *hub;
 
-	TAILQ_FOREACH (hub, directory_hubs(), entry) {
-		if (hub->hub == NULL)
-			continue;
-		access_list_stop(hub);
-		if (hub_destroy(hub->hub, NULL, NULL) < 0)
-			log_warning("directory", "hub %s still has ports at its end", hub->name);
-		hub->hub = NULL;
-	}
+	TAILQ_FOREACH (hub, directory_hubs(), entry)
+		if (hub->hub != NULL)
+			hub_stop(hub);
 }
