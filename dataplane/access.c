@@ -83,11 +83,13 @@ static int urls_copy(const struct access_rule *rule, size_t stride, uint32_t n,
 static void base_free(struct access_base *base)
 {
 	access_tables_free(base);
+	access_quick_free(base);
 	for (uint32_t i = 0; i < base->list_cnt; i++)
 		free((void *)(uintptr_t)base->lists[i].key);
 	free(base->glance);
 	free(base->test);
 	free(base->action);
+	free(base->brief);
 	free(base->urls);
 	free(base->src_names);
 	free(base->dst_names);
@@ -115,6 +117,7 @@ static void base_fill(struct access_base *base, const struct access_conf *conf)
 
 		access_test_make(&conf->rules[i], t);
 		access_action_make(&conf->rules[i], &base->action[i]);
+		base->brief[i] = base->action[i].slot | (uint32_t)base->action[i].flags << 16;
 		glance_make(t, &base->glance[i]);
 		if (base->split == base->cnt && t->dst_who.kind != ACCESS_WHO_ANY)
 			base->split = i;
@@ -135,8 +138,9 @@ struct access_base *access_base_create(const struct access_conf *conf)
 	base->glance = calloc(n, sizeof(*base->glance));
 	base->test = calloc(n, sizeof(*base->test));
 	base->action = calloc(n, sizeof(*base->action));
+	base->brief = calloc(n, sizeof(*base->brief));
 	if (base->glance == NULL || base->test == NULL || base->action == NULL ||
-		lists_copy(base, conf) != 0)
+		base->brief == NULL || lists_copy(base, conf) != 0)
 		goto fail;
 	base_fill(base, conf);
 	if (urls_copy(conf->rules, sizeof(*conf->rules), base->cnt, base->action, &base->urls) != 0)
@@ -144,6 +148,8 @@ struct access_base *access_base_create(const struct access_conf *conf)
 	base->src_names = names_of(base->test, base->cnt, false, &base->src_name_cnt);
 	base->dst_names = names_of(base->test, base->cnt, true, &base->dst_name_cnt);
 	if (base->src_names == NULL || base->dst_names == NULL)
+		goto fail;
+	if (access_quick_make(base, access_few_best()) != 0)
 		goto fail;
 	access_tables_make(base, conf->max_bytes);
 	return base;
@@ -257,7 +263,7 @@ struct access_set *access_set_create(const struct access_set_conf *conf)
 	for (uint32_t i = 0; i < conf->dead_cnt; i++)
 		set->dead[conf->dead[i] / 64] |= UINT64_C(1) << conf->dead[i] % 64;
 	set->split = split_of(set);
-	set->plain = set->fresh_cnt == 0 && set->dead == NULL;
+	set->quick = set->fresh_cnt == 0 && set->dead == NULL && set->base->quick.usable;
 	return set;
 
 fail:

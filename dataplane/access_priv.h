@@ -3,7 +3,7 @@
 #define PATCHBAY_DATAPLANE_ACCESS_PRIV_H
 
 /*
- * The inside of access lists: keys, tests, bases and sets. access_*.c, hub_access.c, hub_park.c.
+ * The inside of access lists: keys, tests, columns, bases and sets. access_*.c, hub_access.c, hub_park.c.
  *
  * A frame becomes a *key* of seven words, a rule a *test* on such a key: masked words that must be equal, and two
  * ranges of ports. All that a rule asks about the packet is in there, so that scanning is a loop over masks. The
@@ -13,6 +13,7 @@
 #include <assert.h>
 
 #include "dataplane/access.h"
+#include "dataplane/frame.h"
 #include "dataplane/frame_class.h"
 
 struct rte_acl_ctx;
@@ -94,6 +95,80 @@ struct access_glance {
 	bool whole;			      /* there is no more to it */
 };
 
+/*
+ * A burst by columns: word[c][j] is the c-th 32-bit word of frame j's key, but that ports are numbers, the source's
+ * in the upper half. Short lists are compared with these (access_few.c).
+ */
+#define ACCESS_COLUMNS 13u /* of the key: all that is not who */
+
+struct access_columns {
+	uint32_t word[ACCESS_COLUMNS][FRAME_BURST] __attribute__((aligned(64)));
+};
+
+#define ACCESS_FEW_RULES 32u /* up to so many are compared rule by rule */
+
+/* With what instructions; all give the same. */
+enum access_few_way {
+	ACCESS_FEW_PLAIN,
+	ACCESS_FEW_SSE,
+	ACCESS_FEW_AVX2,
+	ACCESS_FEW_WAYS,
+};
+
+struct access_few_rule {
+	uint32_t index;	   /* in the base */
+	uint32_t columns;  /* bit per column that is asked about */
+	bool header_again; /* of the header it asks what the rule before does */
+	uint32_t port_first, port_span;
+	uint32_t mask[ACCESS_COLUMNS], want[ACCESS_COLUMNS];
+};
+
+/*
+ * Rules that ask for the same bits, each for other values of them: found by hashing those bits (access_shape.c).
+ * Port ranges and names are not among the bits: what was found is tested for them.
+ */
+#define ACCESS_SHAPES_MAX  8u
+#define ACCESS_SHAPE_LEAST 16u /* rules; fewer are compared one by one */
+#define ACCESS_SHAPE_PROBE 16u /* entries that a lookup touches at most */
+#define ACCESS_SHAPE_WORDS 3u
+
+struct access_shape_entry {
+	uint32_t word[ACCESS_SHAPE_WORDS]; /* the bits; or a hash, where there are more */
+	uint32_t rule;			   /* index + 1; 0: empty, the search ends */
+};
+
+struct access_shape {
+	uint32_t header_mask, header_want; /* the same of all its rules */
+	uint32_t columns;		   /* but the header */
+	uint32_t mask[ACCESS_COLUMNS];
+	bool exact; /* what has the bits matches: no more to test */
+	bool wide;  /* more than ACCESS_SHAPE_WORDS columns */
+	uint8_t column[ACCESS_SHAPE_WORDS];
+	uint32_t rules;
+	uint32_t slot_mask; /* of the table: slots - 1 */
+	struct access_shape_entry *table;
+};
+
+/*
+ * A whole list by columns: rules that are compared one by one, and shapes. Not for every list (access_quick_make()).
+ */
+struct access_quick {
+	bool usable;
+	uint32_t columns; /* that are to be filled in */
+	enum access_few_way way;
+	uint32_t few_cnt, shape_cnt;
+	struct access_few_rule few[ACCESS_FEW_RULES];
+	struct access_shape shape[ACCESS_SHAPES_MAX];
+};
+
+/* What was found for a burst. */
+struct access_found {
+	uint32_t few_cnt;		/* rules of quick->few that were tried ... */
+	uint64_t few[ACCESS_FEW_RULES]; /* and the frames that each is the first to match */
+	uint64_t hashed;	    /* frames that some rule of a shape is the first to match: */
+	uint32_t rule[FRAME_BURST]; /* its index. Of others anything */
+};
+
 /* Rules from..to-1 for the frames of one kind. */
 struct access_table {
 	struct rte_acl_ctx *acl; /* NULL: none of these rules is for this kind */
@@ -123,6 +198,8 @@ struct access_base {
 	uint32_t src_name_cnt, dst_name_cnt;
 	uint32_t chunk_cnt;
 	struct access_chunk chunk[ACCESS_CHUNKS_MAX];
+	struct access_quick quick;
+	uint32_t *brief; /* of each action: slot | flags << 16 */
 	uint32_t compile_ms;
 };
 
@@ -137,7 +214,7 @@ struct access_set {
 	struct access_test *fresh_test;
 	struct access_action *fresh_action;
 	char *urls;
-	bool plain;		  /* neither fresh nor dead rules, and the base's split */
+	bool quick; /* the base's `quick` is all there is: no fresh, dead, nor receiver's rules */
 	struct access_hits *hits; /* the hub's; set when published */
 	struct grace_node grace;
 };
@@ -166,6 +243,69 @@ enum access_kind access_key_of(
 bool access_key_fast(const uint8_t *data, uint32_t len, struct access_key *key);
 /* ACCESS_L4_IS_*, 0: it has none and rte_acl reads the number. */
 uint8_t access_protocol_bit(uint8_t protocol);
+
+/* The first 32 bits of a key. */
+static inline uint32_t access_header_word(uint32_t kind, uint32_t protocol, uint32_t l4)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? kind | protocol << 8 | l4 << 16
+							 : kind << 24 | protocol << 16 | l4 << 8;
+}
+
+/* ---- access_column.c ---- */
+
+#define ACCESS_COLUMN_HEADER 0u /* kind, protocol, l4 */
+#define ACCESS_COLUMN_PORTS  1u
+#define ACCESS_COLUMN_SRC    2u /* IPv4: one each; IPv6: four each */
+#define ACCESS_COLUMN_MACS   10u
+
+/* The mask of those of n frames for which (col & mask) == want. Bits from n on may be anything. */
+typedef uint64_t access_word_fn(const uint32_t *col, uint32_t mask, uint32_t want, unsigned n);
+/* Both halves, each as 16 bits: col - first <= span. */
+typedef uint64_t access_ports_fn(const uint32_t *col, uint32_t first, uint32_t span, unsigned n);
+
+struct access_compare {
+	access_word_fn *word;
+	access_ports_fn *ports;
+};
+
+extern const struct access_compare access_compare[ACCESS_FEW_WAYS];
+
+/* The fastest this CPU has. */
+enum access_few_way access_few_best(void);
+/*
+ * Fills those of the columns `used` for the usual frames (IPv4, TCP or UDP, as access_key_fast()), and returns their mask.
+ * The others are access_columns_put()'s. Header and ports are always filled. n <= FRAME_BURST. Pure.
+ */
+uint64_t access_columns_fill(
+	struct access_columns *cols, uint32_t used, struct frame *const *frame, unsigned n);
+void access_columns_put(
+	struct access_columns *cols, uint32_t used, unsigned j, const struct access_key *key);
+
+/* ---- access_quick.c ---- */
+
+/*
+ * Fills base->quick from its tests, if the list fits: up to ACCESS_FEW_RULES rules, or more that come in few shapes, and
+ * none names a receiver. -ENOMEM: no memory. Any one thread.
+ */
+int access_quick_make(struct access_base *base, enum access_few_way way);
+void access_quick_free(struct access_base *base);
+/*
+ * Who is the first to match each frame in `open`, of n. quick->columns of these frames are filled in; those of others may
+ * be anything. No rule of the base has gone. Pure.
+ */
+void access_quick_find(const struct access_base *base, const struct access_columns *cols,
+	unsigned n, uint64_t open, const struct access_party *from, struct access_found *out);
+
+/* ---- access_shape.c ---- */
+
+/*
+ * Sorts rules 0..cnt-1 into base->quick.shape[]; those that are left over go to rest[ACCESS_FEW_RULES], in order.
+ * -ENOSPC: they do not fit; -ENOMEM. In both cases access_quick_free() is still to be called.
+ */
+int access_shapes_make(struct access_base *base, uint32_t cnt, uint32_t *rest, uint32_t *rest_cnt);
+/* Frames of `open` that some rule of a shape matches: *rule[j] is the smallest index. */
+uint64_t access_shapes_find(const struct access_base *base, const struct access_columns *cols,
+	unsigned n, uint64_t open, const struct access_party *from, uint32_t *rule);
 
 /* ---- access_test.c ---- */
 

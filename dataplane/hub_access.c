@@ -40,11 +40,12 @@ static enum access_kind key_make(struct burst *b, unsigned j)
 }
 
 /* One writer per counter; readers elsewhere. */
-static inline void hit(const struct access_set *set, const struct lcore *lc, uint32_t slot)
+static inline void hits_add(
+	const struct access_set *set, const struct lcore *lc, uint32_t slot, unsigned n)
 {
 	uint64_t *cnt = &set->hits->cnt[lc->index][slot];
 
-	__atomic_store_n(cnt, *cnt + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(cnt, *cnt + n, __ATOMIC_RELAXED);
 }
 
 /* ---- in --------------------------------------------------------------------------------------- */
@@ -143,7 +144,7 @@ static uint64_t act(struct input *in, const struct access_set *set, const uint8_
 
 		if (a == NULL)
 			continue;
-		hit(set, lc, a->slot);
+		hits_add(set, lc, a->slot, 1);
 		judged |= bit;
 		if (likely(a->flags == 0))
 			continue;
@@ -158,6 +159,114 @@ static uint64_t act(struct input *in, const struct access_set *set, const uint8_
 	return removed;
 }
 
+/* The columns of the burst. Returns the frames that rules may match; *removed: those that are not well-formed. */
+static uint64_t columns_make(struct input *in, uint32_t used, uint64_t *removed)
+{
+	struct burst *b = &in->b;
+	struct hub_scratch *s = b->lc->scratch;
+	uint64_t usual = 0, open;
+	unsigned j;
+
+	if (likely(!b->options->options.disable_ip_parsing))
+		usual = access_columns_fill(&s->columns, used, b->frame, b->n);
+	open = usual;
+	if (likely(usual == burst_all(b)))
+		return open;
+	MASK_FOREACH(j, burst_all(b) & ~usual)
+	{
+		uint64_t bit = UINT64_C(1) << j;
+		enum access_kind kind = key_make(b, j);
+
+		if (likely(kind < ACCESS_KIND_EXEMPT)) {
+			access_columns_put(&s->columns, used, j, &s->key[j]);
+			open |= bit;
+		} else if (kind == ACCESS_KIND_EXEMPT) {
+			b->judged |= bit;
+		} else {
+			drop(in, j, STATS_DROP_IN_HEADER);
+			*removed |= bit;
+		}
+	}
+	return open;
+}
+
+/* Frame j of the burst matches this rule, which does more than to let it pass. Returns whether it has left. */
+static bool treat(struct input *in, unsigned j, const struct access_action *a)
+{
+	if ((a->flags & ACCESS_ACT_DROP) == 0)
+		return special(in, j, a);
+	drop(in, j, STATS_DROP_IN_ACCESS);
+	return true;
+}
+
+/* What a rule does is done for all frames that it is the first to match. Returns those that have left. */
+static uint64_t act_few(
+	struct input *in, const struct access_set *set, const struct access_found *found)
+{
+	const struct access_base *base = set->base;
+	uint64_t removed = 0;
+	unsigned j;
+
+	for (uint32_t i = 0; i < found->few_cnt; i++) {
+		const struct access_action *a = &base->action[base->quick.few[i].index];
+
+		if (found->few[i] == 0)
+			continue;
+		hits_add(set, in->b.lc, a->slot, (unsigned)__builtin_popcountll(found->few[i]));
+		if (likely(a->flags == 0))
+			continue;
+		MASK_FOREACH(j, found->few[i])
+		removed |= (uint64_t)treat(in, j, a) << j;
+	}
+	return removed;
+}
+
+/* The same where each frame has a rule of its own. */
+static uint64_t act_hashed(
+	struct input *in, const struct access_set *set, const struct access_found *found)
+{
+	const struct access_base *base = set->base;
+	uint64_t *hits = set->hits->cnt[in->b.lc->index];
+	uint64_t removed = 0, acting = 0;
+	uint32_t slot[FRAME_BURST];
+	unsigned j;
+
+	MASK_FOREACH(j, found->hashed)
+	rte_prefetch0(&base->brief[found->rule[j]]);
+	MASK_FOREACH(j, found->hashed)
+	{
+		uint32_t brief = base->brief[found->rule[j]];
+
+		slot[j] = brief & 0xffff;
+		acting |= (uint64_t)(brief >> 16 != 0) << j;
+		rte_prefetch0(&hits[slot[j]]);
+	}
+	MASK_FOREACH(j, found->hashed)
+	hits_add(set, in->b.lc, slot[j], 1);
+	MASK_FOREACH(j, acting)
+	removed |= (uint64_t)treat(in, j, &base->action[found->rule[j]]) << j;
+	return removed;
+}
+
+static void input_quick(struct input *in, const struct access_set *set)
+{
+	struct burst *b = &in->b;
+	const struct access_base *base = set->base;
+	struct access_found found;
+	uint64_t removed = 0, open;
+
+	open = columns_make(in, base->quick.columns, &removed);
+	access_quick_find(base, &b->lc->scratch->columns, b->n, open, &in->port->party, &found);
+	b->judged |= found.hashed;
+	for (uint32_t i = 0; i < found.few_cnt; i++)
+		b->judged |= found.few[i];
+	removed |= act_few(in, set, &found);
+	if (found.hashed != 0)
+		removed |= act_hashed(in, set, &found);
+	if (removed != 0)
+		compact(in, removed);
+}
+
 void input_access(struct input *in, const struct access_set *set)
 {
 	struct burst *b = &in->b;
@@ -168,6 +277,10 @@ void input_access(struct input *in, const struct access_set *set)
 	uint64_t removed = 0;
 	unsigned n = 0;
 
+	if (likely(set->quick)) {
+		input_quick(in, set);
+		return;
+	}
 	for (unsigned j = 0; j < b->n; j++) {
 		enum access_kind kind = key_make(b, j);
 
@@ -262,7 +375,7 @@ static uint64_t batch_judge(struct burst *b, const struct access_ids *to, struct
 		if (order[i] == ACCESS_ORDER_END)
 			continue;
 		a = access_set_action(set, order[i]);
-		hit(set, b->lc, a->slot);
+		hits_add(set, b->lc, a->slot, 1);
 		if ((a->flags & ACCESS_ACT_DROP) != 0)
 			dropped |= UINT64_C(1) << batch->at[i];
 	}

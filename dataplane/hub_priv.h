@@ -196,6 +196,7 @@ struct hub_scratch {
 	uint64_t recent[HUB_RECENT]; /* source addresses allowed a moment ago (hub_ip.c) */
 	struct frame_class cls[FRAME_BURST];
 	struct access_key key[FRAME_BURST];
+	struct access_columns columns;
 	/* Private copies of frames: changed for all receivers, and for the one that is served now. */
 	uint8_t in[FRAME_BURST][HUB_SCRATCH_BYTES] __attribute__((aligned(64)));
 	uint8_t out[FRAME_BURST][HUB_SCRATCH_BYTES];

@@ -123,12 +123,45 @@ static void a_device_after_another(void **)
 	port_release(&e.port);
 }
 
+/*
+ * A rule for each of a hundred stations, every other one drops, and the rest of the world is refused: stations are found
+ * by hash, the last rule by comparing (access_quick.c). Counted once each, also when a device's buffers are dropped.
+ */
+static void a_rule_for_each_station(void **)
+{
+	struct access_rule list[101] = {0};
+	struct send s = {.from = &a};
+
+	for (uint32_t i = 0; i < 100; i++)
+		list[i] = rule(i % 2 != 0 ? ACCESS_F_DROP : 0, UINT64_C(0x020000001000) + i);
+	list[100] = rule(ACCESS_F_DROP, 0);
+	join_and_learn();
+	rules(list, 101);
+	fake_port_clear(&b);
+	fake_port_clear(&c);
+	for (uint32_t i = 0; i < 60; i++)
+		add(&s, i % 3 == 0 ? MAC_C : MAC_B, UINT64_C(0x020000001000) + i, i);
+	for (uint32_t i = 60; i < 64; i++)
+		add(&s, MAC_B, UINT64_C(0x020000002000) + i, i);
+	for (unsigned backed = 0; backed < 2; backed++) {
+		s.backed = backed;
+		send_all(&s);
+	}
+	ASSERT_CNT(0, 2 * 20, 2 * 10);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_ACCESS), 2 * 34);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(hub_access_hits(hub, i + 1), i < 60 ? 2 : 0);
+	assert_int_equal(hub_access_hits(hub, 101), 2 * 4);
+	assert_abc_books();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HUB_TEST(the_sender_is_enough),
 		HUB_TEST(receivers_one_by_one),
 		HUB_TEST(a_device_after_another),
+		HUB_TEST(a_rule_for_each_station),
 	};
 
 	return cmocka_run_group_tests(tests, bed_setup, bed_teardown);
