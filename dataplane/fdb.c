@@ -50,6 +50,7 @@ struct fdb *fdb_create(const struct fdb_conf *conf)
 	fdb->age_s = conf->age_s;
 	fdb->socket = conf->socket;
 	fdb->epoch = 1;
+	atomic_init(&fdb->quantum_s, fdb_quantum_for(fdb_slots(t), fdb->age_s));
 	/* All stripes' credits together stay under a quarter of the bound, so little is stranded. */
 	fdb->batch = conf->max_entries / (4 * FDB_STRIPES);
 	fdb->batch = fdb->batch < 1 ? 1 : fdb->batch > 64 ? 64 : fdb->batch;
@@ -256,7 +257,7 @@ struct learning {
 	uint64_t h;
 	uint64_t key;
 	uint64_t value; /* wanted */
-	uint32_t limit; /* of the port, 0 = none */
+	struct fdb_terms *terms;
 	/* What the table that is being left knows: live == NULL unless the port still exists. */
 	struct fdb_found old;
 	uint32_t old_created_s;
@@ -274,7 +275,8 @@ static void rehold(struct fdb *fdb, uint64_t from, uint64_t to)
 /* May the port have no further entry? */
 static bool over_limit(const struct learning *l)
 {
-	return l->limit != 0 && fdb_port_count(l->fdb, fdb_value_port(l->value)) >= l->limit;
+	return l->terms->limit != 0 &&
+		fdb_port_count(l->fdb, fdb_value_port(l->value)) >= l->terms->limit;
 }
 
 /* Brings an entry that is there up to date. */
@@ -365,7 +367,8 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 		/* More is to come from growth: nothing has to be given up. */
 		if (!atomic_load_explicit(&l->fdb->bounded, memory_order_relaxed))
 			return crowded(l);
-		if (!fdb_evict(l->fdb, l->own, l->table, l->h, fdb_value_port(l->value)) ||
+		if (!fdb_evict(l->fdb, l->own, l->table, l->h, fdb_value_port(l->value),
+			    &l->terms->tries) ||
 			!fdb_credit_take(l->fdb, l->own, false))
 			return FDB_FULL;
 	}
@@ -402,8 +405,8 @@ static enum fdb_learn_result insert(struct learning *l, const struct fdb_found *
 }
 
 /*
- * The port's own entry, in another second than the caller saw a moment ago: one CAS where it stands, as long as
- * nothing has happened to it. Each station has this once a second, which in a hub of a million is every frame.
+ * The port's own entry, in a later quantum than the caller saw a moment ago: one CAS where it stands, as long as
+ * nothing has happened to it.
  */
 static bool refresh(const struct learning *l, uint64_t seen)
 {
@@ -452,21 +455,23 @@ static bool learn_in(struct learning *l, struct fdb_table *old, enum fdb_learn_r
 enum fdb_learn_result fdb_learn(struct fdb *fdb, uint64_t key, uint64_t seen, uint32_t port_idx,
 	uint16_t gen, uint32_t now_s)
 {
-	return fdb_learn_limited(fdb, key, seen, port_idx, gen, now_s, 0);
+	struct fdb_terms any = {.tries = UINT32_MAX};
+
+	return fdb_learn_on_terms(fdb, key, seen, port_idx, gen, now_s, &any);
 }
 
-enum fdb_learn_result fdb_learn_limited(struct fdb *fdb, uint64_t key, uint64_t seen,
-	uint32_t port_idx, uint16_t gen, uint32_t now_s, uint32_t limit)
+enum fdb_learn_result fdb_learn_on_terms(struct fdb *fdb, uint64_t key, uint64_t seen,
+	uint32_t port_idx, uint16_t gen, uint32_t now_s, struct fdb_terms *terms)
 {
 	struct learning l = {
 		.fdb = fdb,
 		.key = key,
 		.value = (uint64_t)now_s << 32 | (uint64_t)port_idx << 12 | gen,
-		.limit = limit,
+		.terms = terms,
 	};
 	enum fdb_learn_result r = FDB_RACED;
 
-	if (seen == l.value)
+	if (fdb_is_fresh(seen, port_idx, gen, now_s, fdb_quantum_s(fdb)))
 		return FDB_KNOWN;
 	l.h = fdb_hash(fdb, key);
 	if (same_owner(seen, l.value) && newer(l.value, seen) && refresh(&l, seen))
@@ -562,6 +567,16 @@ uint32_t fdb_port_count(const struct fdb *fdb, uint32_t port_idx)
 	return n < 0 ? 0 : (uint32_t)n;
 }
 
+void fdb_count_rationed(struct fdb *fdb, unsigned n)
+{
+	atomic_fetch_add_explicit(&fdb_own_stripe(fdb)->rationed, n, memory_order_relaxed);
+}
+
+uint32_t fdb_quantum_s(const struct fdb *fdb)
+{
+	return atomic_load_explicit(&fdb->quantum_s, memory_order_relaxed);
+}
+
 uint32_t fdb_capacity_bound(const struct fdb *fdb)
 {
 	return fdb->max_entries;
@@ -582,5 +597,7 @@ void fdb_counters(const struct fdb *fdb, struct fdb_counters *out)
 		out->not_learned_raced += atomic_load_explicit(&s->raced, memory_order_relaxed);
 		out->evicted += atomic_load_explicit(&s->evicted, memory_order_relaxed);
 		out->not_learned_limit += atomic_load_explicit(&s->limited, memory_order_relaxed);
+		out->not_learned_rationed +=
+			atomic_load_explicit(&s->rationed, memory_order_relaxed);
 	}
 }

@@ -22,7 +22,7 @@
  * below). A lost race or two full buckets mean "not learned this time", which floods and is counted.
  *   insert   CAS key 0 -> K, look again for claims of K in front of it, then CAS value 0 -> V (release) in
  *            the first. A key without value is a miss, and whoever learns K next may complete it.
- *   refresh  CAS value V -> V' by the owner, at most once a second and never to an earlier second (two
+ *   refresh  CAS value V -> V' by the owner, at most once in a quantum and never to an earlier second (two
  *            workers' clocks differ by a turn): no shared line is written per frame.
  *   move     the same CAS with another port.
  *   delete   CAS value V -> 0. The key stays, for its next frame or for the sweeper.
@@ -38,6 +38,13 @@
  * never the older one; of two who store and then walk at least one sees the other (seq_cst). The
  * sweeper clears the other slot, a grace period after it noticed, since a reader may have passed the
  * first slot before it had its value.
+ *
+ * The quantum is a second, 2 s from 524 288 slots and 4 s from 1 048 576 on (never more than a sixty-fourth of
+ * age_s): where a million stations talk, each frame is its station's first in that second, and to write it down would
+ * dirty a line of memory for every frame. So an entry's second is up to fdb_quantum_s() - 1 behind its last frame.
+ * Who asks whether something is over adds that: ageing and the rule of 13 seconds last the time they promise, and
+ * at most so much longer. Listings show the second as it stands; eviction compares it, and for it "seen in one
+ * second" is seen in one quantum.
  *
  * A value whose generation differs from port_gens[index] is dead: lookups report a miss, the sweeper
  * removes it. That is the O(1) flush when a port leaves.
@@ -66,7 +73,7 @@
  * a learning storm from several workers writes one shared word per 64 new entries, and the bound is still
  * exact: near it a thread takes what others have left over. (While it grows, an entry may for a moment be
  * in both tables and in the books twice.) Beside them a count per port of the entries that name it, moved
- * with each change of a value: for the limit of a port (fdb_learn_limited) and for what follows.
+ * with each change of a value: for the limit of a port (fdb_learn_on_terms) and for what follows.
  *
  * Full: the original refuses a new address and drops its frame; here the frame always goes on, and an old
  * entry gives way to the address (fdb_evict.c). In favour of a port that has little, one of the port that
@@ -77,6 +84,11 @@
  * than half of what the other holds takes freely - that ends by itself -, while large ones replace
  * entries, each other's and their own, at most a sixteenth of the slots a second. What is
  * refused is a new address of a large port, counted, and its replies are flooded until it has its turn.
+ * To be refused costs a search, too, and a port that invents addresses at full rate would have the worker search for
+ * each. So large ports have a ration of tries (struct fdb_terms; hub_input.c gives each worker 32 a millisecond
+ * for each hub): when it is used up the worker asks fdb_is_large() once a burst, and lets the port's unknown addresses
+ * go by unlearned at the cost of the lookup that did not find them, counted apart (fdb_count_rationed). Small ports
+ * do not pay for that, nor does any port before the table is full: then every address is learned, at any rate.
  * Before the table has grown to its bound nothing gives way: growth is called for (fdb_call) and is there
  * in milliseconds.
  */
@@ -106,7 +118,7 @@ struct fdb_conf {
 };
 
 enum fdb_learn_result {
-	FDB_KNOWN = 0, /* already there, same port (refreshed if its second had changed) */
+	FDB_KNOWN = 0, /* already there, same port (refreshed if its quantum was over) */
 	FDB_LEARNED,   /* new entry */
 	FDB_MOVED,     /* was on another port */
 	FDB_FULL,      /* no entry was given up for it, or both buckets full: not learned */
@@ -121,7 +133,7 @@ struct fdb_entry {
 	uint32_t port_idx;
 	uint16_t port_gen;
 	uint32_t created_s; /* fdb clock */
-	uint32_t updated_s;
+	uint32_t updated_s; /* of a frame from it, the last or one up to a quantum earlier */
 };
 
 /* Totals since creation; exact for the sweeper's own, sums over threads for the workers'. */
@@ -131,6 +143,7 @@ struct fdb_counters {
 	uint64_t not_learned_full;
 	uint64_t not_learned_raced;
 	uint64_t not_learned_limit;
+	uint64_t not_learned_rationed; /* not even tried: fdb_count_rationed() */
 	uint64_t evicted; /* given up in favour of another address because the table was full */
 	uint64_t aged;	  /* removed by the sweeper because of age */
 	uint64_t flushed; /* removed by the sweeper because the port had left */
@@ -169,30 +182,65 @@ static inline uint32_t fdb_value_updated_s(uint64_t value)
 void fdb_lookup_bulk(const struct fdb *fdb, const uint64_t *keys, unsigned n, uint64_t *values);
 
 /*
- * Makes sure `key` is on (port_idx, gen) with second `now_s`. `seen` is the value fdb_lookup_bulk()
- * returned for it in this burst, 0 if none: the usual case (same port, same second) must be settled by
- * the caller with fdb_is_fresh() without a call. Worker, online reader; never waits. port_idx is below the
- * FDB_PORTS, the length of conf.gens; now_s >= 1.
+ * Makes sure `key` is on (port_idx, gen) with a second within a quantum of `now_s`. `seen` is the value
+ * fdb_lookup_bulk() returned for it in this burst, 0 if none: the usual case (same port, same quantum) must be
+ * settled by the caller with fdb_is_fresh() without a call. Worker, online reader; never waits. port_idx is
+ * below FDB_PORTS, the length of conf.gens; now_s >= 1.
  */
 enum fdb_learn_result fdb_learn(struct fdb *fdb, uint64_t key, uint64_t seen, uint32_t port_idx,
 	uint16_t gen, uint32_t now_s);
 
 /*
- * The same for a port that may hold at most `limit` entries (0 = any number): at the limit a key that is
- * not the port's own, be it new or another port's, is FDB_OVER_LIMIT and stays as it was; its own are
- * refreshed all the same. Exact for a port whose frames one worker receives; each further worker may add
- * one, and while the table grows an entry may for a moment count twice. An entry counts from its
- * learning until it is swept (age_s and at most a pass more), deleted, or moved away.
+ * On what terms a port learns.
+ *
+ * limit  entries it may hold, 0 = any number: at the limit a key that is not the port's own, be it new or
+ *        another port's, is FDB_OVER_LIMIT and stays as it was; its own are refreshed all the same. Exact for
+ *        a port whose frames one worker receives; each further worker may add one, and while the table grows an
+ *        entry may for a moment count twice. An entry counts from its learning until it is swept (age_s and
+ *        at most a pass more), deleted, or moved away.
+ * tries  how often a large port may still try to get a place in a full table: counted down, and at 0 refused
+ *        (FDB_FULL). The caller's own, refilled as it sees fit.
  */
-enum fdb_learn_result fdb_learn_limited(struct fdb *fdb, uint64_t key, uint64_t seen,
-	uint32_t port_idx, uint16_t gen, uint32_t now_s, uint32_t limit);
+struct fdb_terms {
+	uint32_t limit;
+	uint32_t tries;
+};
+
+/* fdb_learn() on these terms. */
+enum fdb_learn_result fdb_learn_on_terms(struct fdb *fdb, uint64_t key, uint64_t seen,
+	uint32_t port_idx, uint16_t gen, uint32_t now_s, struct fdb_terms *terms);
+
+/*
+ * The table has grown to its bound, and the port holds more than half of what the largest one does: if the table is
+ * full its new addresses are learned as long as there are tries. Any thread, O(1).
+ */
+bool fdb_is_large(const struct fdb *fdb, uint32_t port_idx);
+
+/* So many frames' unknown sources were not tried, there being no tries left for a large port. Worker. */
+void fdb_count_rationed(struct fdb *fdb, unsigned n);
 
 /* Entries that name this port index, the dead ones of a departed port included. Any thread, O(1). */
 uint32_t fdb_port_count(const struct fdb *fdb, uint32_t port_idx);
 
-static inline bool fdb_is_fresh(uint64_t seen, uint32_t port_idx, uint16_t gen, uint32_t now_s)
+/* Seconds that may pass between two refreshes of an entry: 1, 2 or 4. Any thread. */
+uint32_t fdb_quantum_s(const struct fdb *fdb);
+
+/* Bits in which the value that a source should have now may differ (as a number, minus) from the one it has. */
+static inline uint64_t fdb_late_bits(uint32_t quantum_s)
 {
-	return seen == ((uint64_t)now_s << 32 | (uint64_t)port_idx << 12 | gen);
+	return (uint64_t)(quantum_s - 1) << 32;
+}
+
+/*
+ * Same port, and of this quantum. One subtraction: an earlier second leaves the difference in seconds, which is
+ * below a power of two; another port leaves bits below, a later second (of a worker whose clock is ahead) all above.
+ */
+static inline bool fdb_is_fresh(
+	uint64_t seen, uint32_t port_idx, uint16_t gen, uint32_t now_s, uint32_t quantum_s)
+{
+	uint64_t want = (uint64_t)now_s << 32 | (uint64_t)port_idx << 12 | gen;
+
+	return ((want - seen) & ~fdb_late_bits(quantum_s)) == 0;
 }
 
 /*

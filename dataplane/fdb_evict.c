@@ -75,8 +75,16 @@ static bool churn_take(struct fdb *fdb)
 		atomic_fetch_sub_explicit(&fdb->churn, 1, memory_order_relaxed) > 0;
 }
 
-bool fdb_evict(
-	struct fdb *fdb, struct fdb_stripe *own, struct fdb_table *t, uint64_t h, uint32_t port_idx)
+bool fdb_is_large(const struct fdb *fdb, uint32_t port_idx)
+{
+	uint32_t fattest = atomic_load_explicit(&fdb->fattest, memory_order_relaxed);
+
+	return atomic_load_explicit(&fdb->bounded, memory_order_relaxed) &&
+		fdb_port_count(fdb, port_idx) > fdb_port_count(fdb, fattest) / 2;
+}
+
+bool fdb_evict(struct fdb *fdb, struct fdb_stripe *own, struct fdb_table *t, uint64_t h,
+	uint32_t port_idx, uint32_t *tries)
 {
 	struct fdb_probe p = fdb_probe(t, h);
 	uint32_t held = fdb_port_count(fdb, port_idx);
@@ -85,8 +93,13 @@ bool fdb_evict(
 	struct victim best = {0};
 
 	/* A port that has much already is not worth the search when it would not be served anyway. */
-	if (held > most / 2 && atomic_load_explicit(&fdb->churn, memory_order_relaxed) <= 0)
-		return false;
+	if (held > most / 2) {
+		if (*tries == 0)
+			return false;
+		--*tries;
+		if (atomic_load_explicit(&fdb->churn, memory_order_relaxed) <= 0)
+			return false;
+	}
 	for (unsigned i = 0; i < SAMPLE_BUCKETS; i++) {
 		sample_bucket(
 			fdb, t, i < 2 ? p.bucket[i] : &t->bucket[(first ^ i) & t->mask], &best);

@@ -141,8 +141,11 @@ static void note_double(struct fdb *fdb, uint32_t slot, uint64_t key)
 
 static bool expired(const struct fdb *fdb, uint64_t v, uint32_t now_s)
 {
+	/* Its last frame may have come so much later than it says. */
+	uint32_t life_s = fdb->age_s + fdb_quantum_s(fdb) - 1;
+
 	/* A worker's clock may be ahead of ours by a turn. */
-	return now_s > fdb_value_updated_s(v) && now_s - fdb_value_updated_s(v) > fdb->age_s;
+	return now_s > fdb_value_updated_s(v) && now_s - fdb_value_updated_s(v) > life_s;
 }
 
 static void visit(struct fdb *fdb, struct fdb_table *t, uint32_t index, uint32_t now_s)
@@ -256,6 +259,8 @@ static void grow_prepare(struct fdb *fdb, struct fdb_table *t)
 	atomic_store(&fdb->old, t);
 	atomic_store(&fdb->cur, next);
 	fdb_grant(fdb, fdb_slots(next), true);
+	atomic_store_explicit(&fdb->quantum_s, fdb_quantum_for(fdb_slots(next), fdb->age_s),
+		memory_order_relaxed);
 	fdb->next = NULL;
 	/* Slots of the old table, and of a pass over it, mean nothing any more. */
 	fdb->n_doubles = 0;

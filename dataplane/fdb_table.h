@@ -18,6 +18,11 @@
 #define FDB_LINE	 64
 #define FDB_CHURN_SHARE	 16u /* of the slots, see fdb.churn */
 
+/* Refreshed every second up to here, then every two seconds, from twice as many on every four. */
+#define FDB_QUANTUM_SLOTS (UINT64_C(1) << 19)
+#define FDB_QUANTUM_MAX	  4u
+#define FDB_QUANTA	  64u /* at least, in the life of an entry */
+
 /* Values below FDB_LIVE are states, not entries: the second of a live one is never 0. */
 #define FDB_UNSET    UINT64_C(0) /* claimed and not written yet, or deleted: any writer may set it */
 #define FDB_CLEARING UINT64_C(1) /* the sweeper is taking the key away: nobody else may touch it */
@@ -56,6 +61,7 @@ struct fdb_stripe {
 	_Atomic uint64_t crowded; /* of `full`: the table was too small, not the bound reached */
 	_Atomic uint64_t told;	  /* crowded, when the thread last called for growth */
 	_Atomic uint64_t evicted;
+	_Atomic uint64_t rationed;
 } __attribute__((aligned(FDB_LINE)));
 
 enum fdb_growth {
@@ -77,7 +83,8 @@ struct fdb {
 	_Atomic int32_t *held; /* [FDB_PORTS], see fdb_held() */
 	uint32_t max_entries;
 	uint32_t age_s;
-	uint32_t batch; /* credit a stripe fetches at once */
+	uint32_t batch;		    /* credit a stripe fetches at once */
+	_Atomic uint32_t quantum_s; /* see fdb_quantum_s(); follows the size of the table */
 
 	/*
 	 * One credit = one live slot that may exist. Live slots = granted - budget - all stripes' credits.
@@ -199,6 +206,17 @@ static inline uint64_t fdb_slots(const struct fdb_table *t)
 	return (t->mask + 1) * FDB_BUCKET_SLOTS;
 }
 
+/* Entries of so large a table that live age_s need not be refreshed more often than that. */
+static inline uint32_t fdb_quantum_for(uint64_t slots, uint32_t age_s)
+{
+	uint32_t quantum_s = 1;
+
+	while (quantum_s < FDB_QUANTUM_MAX && slots >= FDB_QUANTUM_SLOTS * quantum_s &&
+		2 * quantum_s * FDB_QUANTA <= age_s)
+		quantum_s *= 2;
+	return quantum_s;
+}
+
 /* What a walk over both buckets of a key has seen. */
 struct fdb_found {
 	struct fdb_slot
@@ -233,9 +251,12 @@ void fdb_ungrant(struct fdb *fdb);
  * there was an entry of a port that still exists. Any thread that may write the table.
  */
 bool fdb_unset_all(struct fdb *fdb, struct fdb_table *t, uint64_t key);
-/* fdb_evict.c: no credit is left. True: an entry of `t` has gone in favour of port_idx; try again. */
+/*
+ * fdb_evict.c: no credit is left. True: an entry of `t` has gone in favour of port_idx; try again. A large port's try
+ * counts *tries down.
+ */
 bool fdb_evict(struct fdb *fdb, struct fdb_stripe *own, struct fdb_table *t, uint64_t h,
-	uint32_t port_idx);
+	uint32_t port_idx, uint32_t *tries);
 /* An entry of the old table now lives in the new one, or must be forgotten (FDB_UNSET). */
 void fdb_retire(struct fdb *fdb, struct fdb_stripe *own, struct fdb_slot *s, uint64_t value,
 	uint64_t state);

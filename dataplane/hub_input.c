@@ -6,7 +6,7 @@
  *   filter    tags and tests of the port's policy and the hub (hub_filter.c) steps 2, 3, 5, 11 to 13
  *   access    the access list, if there is one (hub_access.c)                steps 14, 15
  *   lookup    all keys in one bulk call
- *   learn     only sources that are unknown, elsewhere, or a second old      steps 16, 17
+ *   learn     only sources that are unknown, elsewhere, or not fresh any more steps 16, 17
  *   classify  own port: drop; known port: its group; else: flood             step 18
  *   ip        addresses: learn, and judge if the policy says so (hub_ip.c)    step 19
  *   flood     storms, loops (hub_flood.c)                                     step 20
@@ -33,6 +33,7 @@
 #define IPV4_HEADER_MIN 20u
 #define IPV6_HEADER	40u
 #define MAC_EXCLUSIVE_S 13u /* reference/hub.md 2 */
+#define TRIES_MS	32u /* of large ports, for a place in a full MAC table (fdb.h, "Full") */
 
 /* ---- admit ------------------------------------------------------------------------------------ */
 
@@ -217,20 +218,25 @@ static struct survey survey(const struct input *in)
 		(uint64_t)in->port->idx << PORT_GEN_BITS | in->port->gen;
 	pair want = {fresh, in->values[1]}, odd = {0, 0};
 
+	/* Minus as in fdb_is_fresh(). */
 	for (unsigned j = 0; j < in->b.n; j++)
-		odd |= v[j] ^ want;
-	/* Index and generation only: each entry was refreshed in a second of its own. */
-	return (struct survey){.fresh = odd[0] == 0, .together = (uint32_t)odd[1] == 0};
+		odd |= want - v[j];
+	return (struct survey){
+		.fresh = odd[0] == 0 ||
+			(odd[0] & ~fdb_late_bits(fdb_quantum_s(in->b.hub->fdb))) == 0,
+		/* Index and generation only: each entry was refreshed in a second of its own. */
+		.together = (uint32_t)odd[1] == 0,
+	};
 }
 
 /* ---- learn ------------------------------------------------------------------------------------ */
 
-/* Somebody else's MAC, used by him less than 13 s ago (hub.md 4). */
-static bool conflicts(const struct port *port, uint64_t seen, uint32_t now_s)
+/* Somebody else's MAC, used by him less than 13 s ago (hub.md 4), or perhaps less than that. */
+static bool conflicts(const struct port *port, uint64_t seen, uint32_t now_s, uint32_t quantum_s)
 {
 	/* A sum, not a difference: the other worker's clock may be ahead of ours by a turn. */
 	return seen != 0 && fdb_value_port(seen) != port->idx &&
-		fdb_value_updated_s(seen) + MAC_EXCLUSIVE_S > now_s;
+		fdb_value_updated_s(seen) + quantum_s - 1 + MAC_EXCLUSIVE_S > now_s;
 }
 
 static bool checks_mac(const struct burst *b, const struct port *port)
@@ -252,18 +258,39 @@ static void refuse(struct input *in, unsigned j, enum stats_drop_in reason)
 	input_drop(in, in->b.frame[j], reason);
 }
 
+/* The port's terms, with what is left of this worker's tries in this hub and millisecond. */
+static struct fdb_terms terms_of(struct input *in)
+{
+	struct hub_local *local = in->b.local;
+
+	if (local->tries_ms != in->b.lc->now_ms) {
+		local->tries_ms = in->b.lc->now_ms;
+		local->tries = TRIES_MS;
+	}
+	return (struct fdb_terms){.limit = in->port->max_macs, .tries = local->tries};
+}
+
+/* No more new addresses of this port are tried in this millisecond. */
+static bool tries_spent(const struct input *in, const struct fdb_terms *terms)
+{
+	return terms->tries == 0 && fdb_is_large(in->b.hub->fdb, in->port->idx);
+}
+
 /* Returns the mask of frames that learning refused. */
 static uint64_t learn(struct input *in)
 {
 	struct burst *b = &in->b;
 	struct port *port = in->port;
-	uint32_t now_s = b->lc->now_s;
+	uint32_t now_s = b->lc->now_s, quantum_s = fdb_quantum_s(b->hub->fdb);
+	struct fdb_terms terms = terms_of(in);
+	bool spent = tries_spent(in, &terms);
 	uint64_t refused = 0, last = 0;
+	unsigned rationed = 0;
 
 	for (unsigned j = 0; j < b->n; j++) {
 		uint64_t key = in->keys[2 * j], seen = in->values[2 * j];
 
-		if (likely(fdb_is_fresh(seen, port->idx, port->gen, now_s)))
+		if (likely(fdb_is_fresh(seen, port->idx, port->gen, now_s, quantum_s)))
 			continue;
 		/* Never learned, so it always comes by here. */
 		if (unlikely(is_probe(b->hub, key))) {
@@ -271,7 +298,12 @@ static uint64_t learn(struct input *in)
 			refused |= UINT64_C(1) << j;
 			continue;
 		}
-		if (checks_mac(&in->b, port) && conflicts(port, seen, now_s)) {
+		/* Goes on unlearned, and nothing is looked up for its sake. */
+		if (seen == 0 && spent) {
+			rationed++;
+			continue;
+		}
+		if (checks_mac(&in->b, port) && conflicts(port, seen, now_s, quantum_s)) {
 			refuse(in, j, STATS_DROP_IN_MAC_CONFLICT);
 			refused |= UINT64_C(1) << j;
 			continue;
@@ -284,8 +316,8 @@ static uint64_t learn(struct input *in)
 			in->again |= UINT64_C(1) << j;
 		else
 			in->stale |= UINT64_C(1) << j;
-		switch (fdb_learn_limited(
-			b->hub->fdb, key, seen, port->idx, port->gen, now_s, port->max_macs)) {
+		switch (fdb_learn_on_terms(
+			b->hub->fdb, key, seen, port->idx, port->gen, now_s, &terms)) {
 		case FDB_OVER_LIMIT:
 			refuse(in, j, STATS_DROP_IN_MAC_LIMIT);
 			refused |= UINT64_C(1) << j;
@@ -293,11 +325,15 @@ static uint64_t learn(struct input *in)
 			break;
 		case FDB_FULL:
 			hub_press(b->lc, b->hub);
+			spent = tries_spent(in, &terms);
 			break;
 		default:
 			break;
 		}
 	}
+	b->local->tries = terms.tries;
+	if (rationed > 0)
+		fdb_count_rationed(b->hub->fdb, rationed);
 	return refused;
 }
 

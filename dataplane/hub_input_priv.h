@@ -16,7 +16,7 @@ struct input {
 	struct burst_groups groups;
 	struct stats_traffic in;
 	uint64_t stale;	  /* mask: the source is new, or was elsewhere */
-	uint64_t again;	  /* mask: the source's first frame in this second */
+	uint64_t again;	  /* mask: the source's first frame in this quantum of the MAC table */
 	uint64_t answers; /* mask: to the hub itself, dropped already */
 	unsigned dropped;
 	unsigned parked; /* not counted as received yet: they come again */

@@ -6,12 +6,13 @@
  * A port with an IP rule has every frame looked at. Of any other the table only wants to know what lives
  * there, and three sorts of frames tell: those to groups (ARP requests, neighbour and router
  * solicitations, DHCP), answers to the hub's own probes, and those whose source MAC is new or was not seen
- * in this second yet, of which each MAC has one a second at most. So a session with the default policy does not
- * pay per frame. Nor do a million stations, each of whose frames is its first in a second: of those with a
- * known MAC a worker looks at LOOKS_MS a millisecond, which still meets each of 100 000 several times
- * within the life of an entry. New MACs have a larger ration of their own, which only a storm of invented ones uses up;
- * a station that is passed over then is met when it speaks again. Answers of DHCP servers are unicast: they are looked for, by their ports alone, as long as
- * some client of the hub asked a little while ago.
+ * in this second yet (this quantum, fdb.h), of which each MAC has one a second at most. So a session with the default
+ * policy does not pay per frame. Nor do a million stations, of whose frames every fourth is its first in a quantum: of
+ * those with a known MAC a worker looks at LOOKS_MS a millisecond, which still meets each of 100 000 several times
+ * within the life of an entry. New MACs have a larger ration of their own, which only a storm of invented ones uses
+ * up; a station that is passed over then is met when it speaks again. A new MAC that a full table has no tries for is
+ * not looked at. Answers of DHCP servers are unicast: they are looked for, by their ports alone, as long as some client
+ * of the hub asked a little while ago.
  */
 
 #include <rte_branch_prediction.h>

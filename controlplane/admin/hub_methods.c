@@ -121,6 +121,8 @@ static const struct admin_field get_hub_status_response[] = {
 	ADMIN_INT64("PatchbayMacNotLearnedFull", "not learned: table or bucket full"),
 	ADMIN_INT64("PatchbayMacNotLearnedRaced", "not learned: lost a race, retried later"),
 	ADMIN_INT64("PatchbayMacNotLearnedLimit", "not learned, frame dropped: port at its limit"),
+	ADMIN_INT64("PatchbayMacNotLearnedRationed",
+		"not tried: table full, the port holds much, and tried often in this millisecond"),
 	ADMIN_INT64("PatchbayMacEvicted", "entries that gave way to others, the table being full"),
 	ADMIN_INT64("PatchbayMacAged", "entries removed because of age"),
 	ADMIN_INT64("PatchbayMacFlushed", "entries removed because their port left"),
@@ -138,6 +140,7 @@ static void put_mac_counters(struct admin_call *call, const struct fdb *fdb)
 	admin_put_int64(call, "PatchbayMacNotLearnedFull", c.not_learned_full);
 	admin_put_int64(call, "PatchbayMacNotLearnedRaced", c.not_learned_raced);
 	admin_put_int64(call, "PatchbayMacNotLearnedLimit", c.not_learned_limit);
+	admin_put_int64(call, "PatchbayMacNotLearnedRationed", c.not_learned_rationed);
 	admin_put_int64(call, "PatchbayMacEvicted", c.evicted);
 	admin_put_int64(call, "PatchbayMacAged", c.aged);
 	admin_put_int64(call, "PatchbayMacFlushed", c.flushed);

@@ -37,7 +37,8 @@ static const struct admin_field enum_mac_row[] = {
 	ADMIN_DATA("MacAddress", MAC_BYTES, MAC_BYTES, "MAC address"),
 	ADMIN_INT("VlanId", 0, VLAN_MAX, "VLAN, 0 = untagged"),
 	ADMIN_TIME("CreatedTime", "when it was learned"),
-	ADMIN_TIME("UpdatedTime", "last frame from it"),
+	ADMIN_TIME("UpdatedTime",
+		"last frame from it; in tables of more than 131 072 addresses up to 3 s earlier"),
 	ADMIN_BOOL("RemoteItem", "learned by another member of a cluster"),
 	ADMIN_END,
 };

@@ -217,7 +217,7 @@ static bool write_stable(uint32_t n, uint32_t version, uint64_t r)
 		die("key %#lx: result %d, port %u then %u", key, result, fdb_value_port(seen),
 			port);
 	fdb_lookup_bulk(fdb, &key, 1, &now);
-	if (!fdb_is_fresh(now, port, port % 4096, version) && (!full || now != 0))
+	if (!fdb_is_fresh(now, port, port % 4096, version, 1) && (!full || now != 0))
 		die("key %#lx: wrote version %u, read %#lx", key, version, now);
 	/* Pairs with the readers: who sees this must find the key. */
 	atomic_store_explicit(&known[n], true, memory_order_release);

@@ -137,7 +137,7 @@ static void test_results(void **)
 	assert_int_equal(look(fdb, k), 0);
 	assert_int_equal(learn(fdb, k, 5, 10), FDB_LEARNED);
 	assert_int_equal(look(fdb, k), want(5, 10));
-	assert_true(fdb_is_fresh(look(fdb, k), 5, atomic_load(&gens[5]), 10));
+	assert_true(fdb_is_fresh(look(fdb, k), 5, atomic_load(&gens[5]), 10, 1));
 	assert_int_equal(learn(fdb, k, 5, 10), FDB_KNOWN);
 	/* A `seen` that is not up to date any more decides nothing. */
 	assert_int_equal(fdb_learn(fdb, k, 0, 5, 5, 10), FDB_KNOWN);
@@ -295,6 +295,15 @@ static void test_flush(void **)
 }
 
 /* What a port holds follows every way in which an entry comes, moves and goes; so does its limit. */
+/* Of a port that may have two entries. */
+static enum fdb_learn_result learn_limited(
+	struct fdb *fdb, uint64_t key, uint64_t seen, uint32_t port, uint16_t gen, uint32_t now_s)
+{
+	struct fdb_terms terms = {.limit = 2, .tries = 1};
+
+	return fdb_learn_on_terms(fdb, key, seen, port, gen, now_s, &terms);
+}
+
 static void test_port_limit(void **)
 {
 	struct fdb *fdb = make(1000);
@@ -302,16 +311,16 @@ static void test_port_limit(void **)
 	uint64_t k1 = fdb_key(1, 0), k2 = fdb_key(2, 0), k3 = fdb_key(3, 0);
 	uint16_t gen = atomic_load(&gens[5]);
 
-	assert_int_equal(fdb_learn_limited(fdb, k1, 0, 5, gen, 1, 2), FDB_LEARNED);
-	assert_int_equal(fdb_learn_limited(fdb, k2, 0, 5, gen, 1, 2), FDB_LEARNED);
+	assert_int_equal(learn_limited(fdb, k1, 0, 5, gen, 1), FDB_LEARNED);
+	assert_int_equal(learn_limited(fdb, k2, 0, 5, gen, 1), FDB_LEARNED);
 	assert_int_equal(fdb_port_count(fdb, 5), 2);
-	assert_int_equal(fdb_learn_limited(fdb, k3, 0, 5, gen, 1, 2), FDB_OVER_LIMIT);
+	assert_int_equal(learn_limited(fdb, k3, 0, 5, gen, 1), FDB_OVER_LIMIT);
 	assert_int_equal(look(fdb, k3), 0);
 	/* Its own stay good; nobody else's can be taken either; without a limit it goes on. */
-	assert_int_equal(fdb_learn_limited(fdb, k1, look(fdb, k1), 5, gen, 2, 2), FDB_KNOWN);
+	assert_int_equal(learn_limited(fdb, k1, look(fdb, k1), 5, gen, 2), FDB_KNOWN);
 	assert_int_equal(look(fdb, k1), want(5, 2));
 	learn(fdb, k3, 6, 2);
-	assert_int_equal(fdb_learn_limited(fdb, k3, look(fdb, k3), 5, gen, 2, 2), FDB_OVER_LIMIT);
+	assert_int_equal(learn_limited(fdb, k3, look(fdb, k3), 5, gen, 2), FDB_OVER_LIMIT);
 	assert_int_equal(look(fdb, k3), want(6, 2));
 	assert_int_equal(learn(fdb, k3, 5, 3), FDB_MOVED);
 	assert_int_equal(fdb_port_count(fdb, 5), 3);
@@ -320,7 +329,7 @@ static void test_port_limit(void **)
 	assert_int_equal(learn(fdb, k3, 6, 3), FDB_MOVED);
 	fdb_delete(fdb, k2);
 	assert_int_equal(fdb_port_count(fdb, 5), 1);
-	assert_int_equal(fdb_learn_limited(fdb, k2, 0, 5, gen, 3, 2), FDB_LEARNED);
+	assert_int_equal(learn_limited(fdb, k2, 0, 5, gen, 3), FDB_LEARNED);
 	for (unsigned i = 0; i < 4; i++)
 		sweep(fdb, 602 + 1);
 	assert_int_equal(fdb_port_count(fdb, 5), 1);
@@ -417,6 +426,115 @@ static void test_full_of_one_port(void **)
 		assert_int_equal(learn(fdb, fdb_key(0x30000 + i, 0), 3, 1), FDB_LEARNED);
 	assert_int_equal(fdb_port_count(fdb, 2), 200);
 	assert_int_equal(fdb_count(fdb), 4096);
+	fdb_destroy(fdb);
+}
+
+/*
+ * A large port at a full table has its tries and no more; nobody else needs any, nor does it as long as there is room.
+ */
+static void test_full_and_rationed(void **)
+{
+	struct fdb *fdb = make(4096);
+	struct fdb_terms none = {.tries = 0}, some = {.tries = 40};
+	struct fdb_counters c;
+	unsigned learned = 0;
+
+	/* Room: no try is asked for, and no port is a large one. */
+	for (uint64_t i = 0; i < 4096;) {
+		if (fdb_learn_on_terms(fdb, fdb_key(0x10000 + i, 0), 0, 1, 1, 1, &none) ==
+			FDB_LEARNED)
+			i++;
+		else
+			fdb_sweep(fdb, 4096, 1);
+		assert_true(i > 500 || !fdb_is_large(fdb, 1));
+	}
+	assert_int_equal(fdb_count(fdb), 4096);
+	sweep(fdb, 2);
+	assert_true(fdb_is_large(fdb, 1));
+	assert_false(fdb_is_large(fdb, 2));
+	for (uint64_t i = 0; i < 1000; i++)
+		learned += fdb_learn_on_terms(fdb, fdb_key(0x100000 + i, 0), 0, 1, 1, 2, &some) ==
+			FDB_LEARNED;
+	assert_int_equal(learned, 40);
+	assert_int_equal(some.tries, 0);
+	/* Its own addresses are refreshed, and those of others it takes over. */
+	learn(fdb, fdb_key(0x20000, 0), 2, 2);
+	assert_int_equal(fdb_learn_on_terms(fdb, fdb_key(0x20000, 0), want(2, 2), 1, 1, 3, &none),
+		FDB_MOVED);
+	/* A port that has little. */
+	for (uint64_t i = 0; i < 500; i++) {
+		if (i % 100 == 0)
+			sweep(fdb, 2); /* gives the slots back */
+		assert_int_equal(
+			fdb_learn_on_terms(fdb, fdb_key(0x30000 + i, 0), 0, 2, 2, 2, &none),
+			FDB_LEARNED);
+	}
+	assert_false(fdb_is_large(fdb, 2));
+	fdb_count_rationed(fdb, 7);
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.not_learned_rationed, 7);
+	assert_int_equal(c.evicted, 40 + 1 + 500);
+	fdb_destroy(fdb);
+}
+
+/* Every address is learned at any rate as long as there is room: RFC 2889's learning rate. */
+static void test_learns_at_any_rate(void **)
+{
+	struct fdb *fdb = make(65536);
+	struct fdb_terms none = {.tries = 0};
+	struct fdb_counters c;
+
+	/* Grown by other addresses, which then leave. */
+	fill(fdb, 1, 0x1000000, 65536, 1);
+	atomic_fetch_add(&gens[1], 1);
+	for (unsigned i = 0; i < 4; i++)
+		sweep(fdb, 1);
+	assert_int_equal(fdb_count(fdb), 0);
+	for (uint64_t i = 0; i < 65536; i++)
+		assert_int_equal(
+			fdb_learn_on_terms(fdb, fdb_key(i, 0), 0, 2, 2, 2, &none), FDB_LEARNED);
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.evicted, 0);
+	fdb_destroy(fdb);
+}
+
+/* Large tables write a station's second down only so often; who asks whether its time is over adds that. */
+static void test_quantum(void **)
+{
+	struct fdb *fdb = make(262144);
+	uint64_t key = fdb_key(0x77, 0);
+
+	assert_int_equal(fdb_quantum_for(FDB_QUANTUM_SLOTS / 2, 600), 1);
+	assert_int_equal(fdb_quantum_for(FDB_QUANTUM_SLOTS, 600), 2);
+	assert_int_equal(fdb_quantum_for(2 * FDB_QUANTUM_SLOTS, 600), 4);
+	assert_int_equal(fdb_quantum_for(64 * FDB_QUANTUM_SLOTS, 600), 4);
+	assert_int_equal(fdb_quantum_for(64 * FDB_QUANTUM_SLOTS, 255), 2);
+	assert_int_equal(fdb_quantum_for(64 * FDB_QUANTUM_SLOTS, 127), 1);
+
+	assert_int_equal(fdb_quantum_s(fdb), 1);
+	fill(fdb, 1, 0x1000000, 140000, 1);
+	for (unsigned i = 0; fdb_growing(fdb) || i < 2; i++)
+		sweep(fdb, 1);
+	assert_int_equal(fdb_quantum_s(fdb), 4);
+	assert_int_equal(learn(fdb, key, 2, 10), FDB_LEARNED);
+	assert_true(fdb_is_fresh(look(fdb, key), 2, 2, 13, 4));
+	assert_int_equal(learn(fdb, key, 2, 13), FDB_KNOWN);
+	assert_int_equal(look(fdb, key), want(2, 10));
+	/* A clock that is behind does not turn it back. */
+	assert_false(fdb_is_fresh(look(fdb, key), 2, 2, 9, 4));
+	assert_int_equal(learn(fdb, key, 2, 9), FDB_KNOWN);
+	assert_int_equal(look(fdb, key), want(2, 10));
+	assert_false(fdb_is_fresh(look(fdb, key), 2, 3, 11, 4));
+	assert_false(fdb_is_fresh(look(fdb, key), 1, 2, 11, 4));
+	assert_false(fdb_is_fresh(look(fdb, key), 2, 2, 14, 4));
+	assert_int_equal(learn(fdb, key, 2, 14), FDB_KNOWN);
+	assert_int_equal(look(fdb, key), want(2, 14));
+	/* Its last frame may have come in second 17. */
+	sweep(fdb, 617);
+	assert_int_equal(look(fdb, key), want(2, 14));
+	sweep(fdb, 618);
+	sweep(fdb, 618);
+	assert_int_equal(look(fdb, key), 0);
 	fdb_destroy(fdb);
 }
 
@@ -949,6 +1067,9 @@ int main(void)
 		cmocka_unit_test(test_port_count_grows),
 		cmocka_unit_test(test_full_is_fair),
 		cmocka_unit_test(test_full_of_one_port),
+		cmocka_unit_test(test_full_and_rationed),
+		cmocka_unit_test(test_learns_at_any_rate),
+		cmocka_unit_test(test_quantum),
 		cmocka_unit_test(test_total),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_crowded),

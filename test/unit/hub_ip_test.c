@@ -106,10 +106,12 @@ static void test_learned_by_default(void **)
 	assert_abc_books();
 }
 
-/* Stations 0 .. STATIONS - 1 of port a each send one frame from 10.`net`.x.y, in one turn and one second. */
-#define STATIONS 640u /* an MAC table that nobody lets grow takes most of them */
+/* Stations 0 .. cnt - 1 of port a each send one frame from 10.`net`.x.y, in one turn and one second. */
+#define STATIONS  640u /* an MAC table that nobody lets grow takes most of them */
+#define STRANGERS 20000u
 
 struct crowd {
+	unsigned cnt;
 	uint32_t seconds, ms; /* the worker's clock is so much later, for this turn */
 	uint8_t net;
 };
@@ -122,7 +124,7 @@ static void crowd_here(struct lcore *lc, void *arg)
 
 	lc->now_s += crowd->seconds;
 	lc->now_ms += crowd->ms;
-	for (unsigned i = 0; i < STATIONS; i++) {
+	for (unsigned i = 0; i < crowd->cnt; i++) {
 		struct frame f = {.data = bytes};
 
 		of.src = UINT64_C(0x02000c000000) + i;
@@ -135,9 +137,9 @@ static void crowd_here(struct lcore *lc, void *arg)
 }
 
 /* How many addresses are known of 10.net. */
-static unsigned crowd_sends(uint32_t seconds, uint32_t ms, uint8_t net)
+static unsigned crowd_sends(unsigned cnt, uint32_t seconds, uint32_t ms, uint8_t net)
 {
-	struct crowd crowd = {.seconds = seconds, .ms = ms, .net = net};
+	struct crowd crowd = {.cnt = cnt, .seconds = seconds, .ms = ms, .net = net};
 	struct iptable_entry e;
 	uint64_t cursor = 0;
 	unsigned n = 0;
@@ -158,21 +160,39 @@ static void test_looks_are_rationed(void **)
 	struct fdb_counters before, now;
 
 	join_and_learn();
-	known = crowd_sends(0, 100, 1);
+	known = crowd_sends(STATIONS, 0, 100, 1);
 	assert_int_equal(known, STATIONS);
 	fdb_counters(hub->fdb, &before);
 	/* Stations for which the MAC table had no place are new each time. */
-	known = crowd_sends(1, 1000, 2);
+	known = crowd_sends(STATIONS, 1, 1000, 2);
 	fdb_counters(hub->fdb, &now);
 	strangers = (unsigned)(now.not_learned_full - before.not_learned_full);
 	assert_in_range(strangers, 0, 100);
 	assert_int_equal(known, 512 + strangers);
 	/* Ten milliseconds later, and whatever passed between the two calls. */
 	before = now;
-	known = crowd_sends(2, 1010, 3);
+	known = crowd_sends(STATIONS, 2, 1010, 3);
 	fdb_counters(hub->fdb, &now);
 	strangers = (unsigned)(now.not_learned_full - before.not_learned_full);
 	assert_in_range(known, 80 + strangers, STATIONS);
+	assert_abc_books();
+}
+
+/*
+ * New stations too: of a storm, of which the MAC table takes but few, 16 384 saved up, 32 a millisecond. What is not
+ * looked at is switched all the same.
+ */
+static void test_strangers_are_rationed(void **)
+{
+	unsigned cnt;
+
+	join_and_learn();
+	assert_int_equal(crowd_sends(STRANGERS, 0, 1000, 1), 16384);
+	assert_int_equal(atomic_load(&b.cnt), STRANGERS);
+	/* Ten milliseconds later, and whatever passed between the two calls. */
+	cnt = crowd_sends(STRANGERS, 0, 1010, 2);
+	assert_in_range(cnt, 320, STRANGERS - 1);
+	assert_int_equal(hub->local[0].stats.drop_in[STATS_DROP_IN_IP_LIMIT], 0);
 	assert_abc_books();
 }
 
@@ -359,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IP_TEST(test_learned_by_default),
 		IP_TEST(test_looks_are_rationed),
+		IP_TEST(test_strangers_are_rationed),
 		IP_TEST(test_no_table),
 		IP_TEST(test_limits),
 		IP_TEST(test_check_ip),

@@ -296,6 +296,77 @@ static void hubs_are_apart(void **)
 	assert_abc_books();
 }
 
+/* Frames of as many invented stations to MAC_B in one turn, FRAME_BURST in a call. */
+struct invention {
+	struct fake_port *from;
+	unsigned cnt, bursts;
+	uint32_t ms; /* the worker's clock is so much later, for this turn */
+};
+
+static void storm_here(struct lcore *lc, void *arg)
+{
+	struct invention *storm = arg;
+
+	lc->now_ms += storm->ms;
+	for (unsigned k = 0; k < storm->bursts; k++) {
+		struct send s = {.from = storm->from};
+
+		for (unsigned i = 0; i < FRAME_BURST; i++)
+			add(&s, MAC_B, UINT64_C(0x02000f000000) + storm->cnt++, storm->cnt);
+		send_here(lc, &s);
+	}
+}
+
+/*
+ * A port that holds much of a full table tries for its new addresses 32 times a millisecond; what is over that is
+ * counted and switched. Another port's new address is learned at once.
+ */
+static void a_full_table_rations_the_tries_of_a_large_port(void **)
+{
+	struct hub_conf conf = {.max_macs = 256};
+	struct hub *other = hub_create(&conf);
+	static struct fake_port x, y;
+	struct fdb_counters c;
+	struct invention storm = {.from = &x, .bursts = 16};
+	uint64_t value, key = fdb_key(MAC_C, 0), before;
+
+	assert_non_null(other);
+	hub_set_online(other, true);
+	fake_port_init(&x, other, 0, 0);
+	fake_port_init(&y, other, 0, 0);
+	join(&x);
+	join(&y);
+	send_one(&y, FAKE_BROADCAST, MAC_B, false);
+	fake_port_clear(&x);
+	worker_call(0, storm_here, &storm);
+	assert_true(worker_settle());
+	fdb_counters(hub_fdb(other), &c);
+	assert_int_equal(fdb_count(hub_fdb(other)), 256);
+	/* Of 1024: 255 find room, some two full buckets, and of the rest 32 are tried. */
+	assert_int_equal(c.not_learned_rationed + c.not_learned_full + c.learned, 1025);
+	assert_in_range(c.not_learned_rationed, 1024 - 255 - 32 - 64, 1024 - 255 - 32);
+	before = c.not_learned_rationed;
+	/* A millisecond later 32 more. */
+	storm.ms = 1;
+	worker_call(0, storm_here, &storm);
+	fdb_counters(hub_fdb(other), &c);
+	assert_in_range(c.not_learned_rationed - before, 1024 - 32 - 64, 1024 - 32);
+	/* None of it was flooded or lost, and the one who talks stays known. */
+	assert_int_equal(atomic_load(&y.cnt), 2048);
+	assert_int_equal(atomic_load(&y.flooded), 0);
+	storm.ms = 0;
+	worker_call(0, storm_here, &storm);
+	send_one(&y, FAKE_BROADCAST, MAC_C, false);
+	fdb_lookup_bulk(hub_fdb(other), &key, 1, &value);
+	assert_int_equal(fdb_value_port(value), y.port.idx);
+	leave(&x);
+	leave(&y);
+	assert_true(worker_settle());
+	port_release(&x.port);
+	port_release(&y.port);
+	assert_int_equal(hub_destroy(other, NULL, NULL), 0);
+}
+
 static void a_mac_is_deleted(void **)
 {
 	join_and_learn();
@@ -416,6 +487,7 @@ int main(void)
 		HUB_TEST(hubs_are_apart),
 		HUB_TEST(what_stands_behind_the_packet_is_cut_off),
 		HUB_TEST(nothing_passes_from_or_to_the_probe_address),
+		HUB_TEST(a_full_table_rations_the_tries_of_a_large_port),
 		HUB_TEST(a_mac_is_deleted),
 		HUB_TEST(an_index_comes_back_after_housekeeping),
 	};
