@@ -12,6 +12,7 @@
 
 #define KEY_BYTES  512u
 #define LINE_BYTES 1536u
+#define DEPTH_MAX  33u
 
 static const char *type_name(const config_setting_t *s)
 {
@@ -135,11 +136,63 @@ static bool includes(const char *text)
 	return false;
 }
 
+/* Behind a string or a comment that begins at `p`; `p` itself if none does. */
+static const char *skip_quoted(const char *p)
+{
+	const char *end;
+
+	if (*p == '"') {
+		for (p++; *p != '\0' && *p != '"'; p++)
+			p += *p == '\\' && p[1] != '\0';
+		return *p == '"' ? p + 1 : p;
+	}
+	if (*p == '#' || (p[0] == '/' && p[1] == '/'))
+		return strchrnul(p, '\n');
+	if (p[0] != '/' || p[1] != '*')
+		return p;
+	end = strstr(p + 2, "*/");
+	return end != NULL ? end + 2 : strchr(p, '\0');
+}
+
+/* Every member of every group stands in front of a `=` or a `:`. */
+static bool too_many(const char *text, unsigned max)
+{
+	unsigned members[DEPTH_MAX] = {0}, depth = 0;
+
+	while (*text != '\0') {
+		const char *behind = skip_quoted(text);
+
+		if (behind != text) {
+			text = behind;
+			continue;
+		}
+		if (*text == '{') {
+			if (++depth == DEPTH_MAX)
+				return true;
+			members[depth] = 0;
+		} else if (*text == '}' && depth > 0) {
+			depth--;
+		} else if ((*text == '=' || *text == ':') && ++members[depth] > max) {
+			return true;
+		}
+		text++;
+	}
+	return false;
+}
+
 bool config_reader_parse_text(struct config_reader *r, config_t *cfg, const char *text)
 {
+	unsigned max = r->members != 0 ? r->members : CONFIG_READER_MEMBERS;
+
 	config_init(cfg);
 	if (includes(text)) {
 		config_reader_error(r, NULL, "has @include, which only a file may");
+		return false;
+	}
+	if (too_many(text, max)) {
+		config_reader_error(r, NULL,
+			"has a group of more than %u members, or is nested deeper than %u groups",
+			max, DEPTH_MAX - 1);
 		return false;
 	}
 	return parsed(r, cfg, config_read_string(cfg, text));

@@ -15,11 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CONFIG_READER_MEMBERS 256u
+
 struct config_reader {
 	const char *path;
 	void (*report)(void *ctx, const char *line);
 	void *ctx;
 	unsigned errors;
+	unsigned members; /* of a group in a text, at most; 0: CONFIG_READER_MEMBERS */
 	bool keeps; /* the word for a secret that stays as it is means something: directory_kept() */
 };
 
@@ -28,7 +31,11 @@ struct config_reader {
  * reporting that the file cannot be read or where its syntax is wrong.
  */
 bool config_reader_parse(struct config_reader *r, config_t *cfg);
-/* The same with a text in memory; r->path stands for it. @include is refused: it came from elsewhere. */
+/*
+ * The same with a text in memory; r->path stands for it. It came from elsewhere: @include is refused, and so are groups
+ * of more than r->members members and nesting that no text of ours has, since libconfig compares each member with all
+ * before it.
+ */
 bool config_reader_parse_text(struct config_reader *r, config_t *cfg, const char *text);
 
 /* Reports one error at `where` (NULL: the file as a whole) and counts it. */

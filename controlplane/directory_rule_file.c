@@ -12,7 +12,7 @@
 #include "controlplane/directory_rule.h"
 #include "controlplane/directory_text.h"
 
-#define TEXT_BYTES 128u
+#define RULE_MEMBERS 32u /* more than a rule has keys */
 
 /* ---- values ----------------------------------------------------------------------------------- */
 
@@ -438,7 +438,8 @@ int directory_rules_parse(const char *text, void (*report)(void *ctx, const char
 	struct directory_rules *out)
 {
 	static const char *const names[] = {"access", NULL};
-	struct config_reader r = {.path = "rules", .report = report, .ctx = ctx};
+	struct config_reader r = {
+		.path = "rules", .report = report, .ctx = ctx, .members = RULE_MEMBERS};
 	char *list = as_list(text);
 	config_t cfg;
 	int rc = 0;

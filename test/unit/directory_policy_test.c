@@ -199,6 +199,41 @@ static struct sockaddr_storage peer(const char *text)
 	return ss;
 }
 
+/* libconfig compares each member of a group with all before it: 60 000 of them would take half a minute. */
+static void test_many_members(void **)
+{
+	struct directory_rules rules;
+	struct said said = {};
+	char *text = malloc(1u << 20), *end = text;
+
+	assert_non_null(text);
+	end += sprintf(end, "{ ");
+	for (unsigned i = 0; i < 60000; i++)
+		end += sprintf(end, "a%u = 1; ", i);
+	strcpy(end, "}");
+	assert_int_equal(directory_rules_parse(text, hear, &said, &rules), -EINVAL);
+	assert_non_null(strstr(said.text, "more than 32 members"));
+	memset(text, '{', 1000);
+	text[1000] = '\0';
+	memset(&said, 0, sizeof(said));
+	assert_int_equal(directory_rules_parse(text, hear, &said, &rules), -EINVAL);
+	assert_non_null(strstr(said.text, "nested deeper"));
+	/* What stands in a string or a comment is none, and many groups are no large one. */
+	end = text;
+	for (unsigned i = 0; i < 1000; i++)
+		end += sprintf(end,
+			"%s{ note = \"{ \\\" = = = = = = = = = = = = = = = = = = = = =\"; priority = %u; }",
+			i > 0 ? ",\n# = = = = = = = = = = = = = = = {\n// = { {\n/* = = { { */ "
+			      : "",
+			i);
+	memset(&said, 0, sizeof(said));
+	if (directory_rules_parse(text, hear, &said, &rules) != 0)
+		fail_msg("%s", said.text);
+	assert_int_equal(rules.cnt, 1000);
+	directory_rules_clear(&rules);
+	free(text);
+}
+
 static void test_sources(void **)
 {
 	static const struct {
@@ -348,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_which_policy),
 		cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_many_members),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_source_text),
 		cmocka_unit_test(test_take_and_put),
