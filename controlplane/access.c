@@ -4,10 +4,6 @@
  * before the registry, since their last jobs still have connections there.
  */
 
-#include <errno.h>
-
-#include <openssl/ssl.h>
-
 #include "controlplane/access.h"
 #include "controlplane/admin/remote.h"
 #include "controlplane/auth/radius.h"
@@ -15,26 +11,17 @@
 #include "controlplane/handshake.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
-#include "controlplane/log.h"
 #include "controlplane/negotiation.h"
 #include "controlplane/registry.h"
+#include "controlplane/server_tls.h"
 #include "controlplane/session_deadline.h"
-#include "controlplane/tls_context.h"
 
-static SSL_CTX *context;
-
-int access_init(struct event_base *base, const struct config *config, const char *certificate_path,
-	const char *key_path)
+int access_init(struct event_base *base, const struct config *config)
 {
-	char error[256];
-	int err;
+	int err = server_tls_init(config);
 
-	context = tls_context_create(certificate_path, key_path, config->tls_ciphers,
-		config->tls_ciphersuites, error, sizeof(error));
-	if (context == NULL) {
-		log_error("tls", "%s", error);
-		return -EINVAL;
-	}
+	if (err != 0)
+		return err;
 	/* All of them at once, which is how we end: before login, and what each session may have. */
 	err = linger_init(base,
 		config->login_connections + REMOTE_MAX +
@@ -46,17 +33,12 @@ int access_init(struct event_base *base, const struct config *config, const char
 	if (err == 0)
 		err = remote_init();
 	if (err == 0)
-		err = negotiation_init(base, config, context);
+		err = negotiation_init(base, config);
 	if (err == 0)
 		err = handshake_init(base, config->handshake_threads);
 	if (err != 0)
 		access_fini();
 	return err;
-}
-
-X509 *access_certificate(void)
-{
-	return context == NULL ? NULL : SSL_CTX_get0_certificate(context);
 }
 
 void access_shutdown(void)
@@ -80,6 +62,5 @@ void access_fini(void)
 	negotiation_fini();
 	registry_fini();
 	radius_fini();
-	SSL_CTX_free(context);
-	context = NULL;
+	server_tls_fini();
 }

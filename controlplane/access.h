@@ -18,18 +18,13 @@
 
 struct config;
 struct event_base;
-struct x509_st;
 
 /*
  * TLS context, handshake helpers, registry, linger list; no listener yet (listener_start()). After
- * lcore_init(); the paths name PEM files. `config` and `base` must outlive access_fini(). -errno; what is
- * wrong with the certificate or the ciphers has been logged.
+ * lcore_init() and slow_init(); the certificate is in the state directory. `config` and `base` must outlive
+ * access_fini(). -errno; what is wrong with the certificate or the ciphers has been logged.
  */
-int access_init(struct event_base *base, const struct config *config, const char *certificate_path,
-	const char *key_path);
-
-/* The certificate in force; borrowed, NULL before access_init(). */
-struct x509_st *access_certificate(void);
+int access_init(struct event_base *base, const struct config *config);
 
 /*
  * Begins the orderly end (architecture.md 6.3): listeners stop, negotiations and sessions are ended with

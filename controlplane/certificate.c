@@ -19,9 +19,10 @@
 #include "controlplane/log.h"
 #include "controlplane/store.h"
 
-#define KEY_FILE     "server.key"
-#define CERT_FILE    "server.crt"
+#define KEY_FILE     CERTIFICATE_KEY_FILE
+#define CERT_FILE    CERTIFICATE_FILE
 #define KEY_BITS     2048u
+#define HOST_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.*"
 #define VALID_DAYS   (15 * 365)
 #define SERIAL_BYTES 16 /* 128 bits, top bit cleared: positive */
 
@@ -57,16 +58,18 @@ static int set_serial(X509 *cert)
 }
 
 /* The common name may have 64 characters (X.520); a longer host name is cut. */
-static X509 *make_certificate(EVP_PKEY *key)
+X509 *certificate_self_signed(EVP_PKEY *key, const char *common_name)
 {
-	char host[65] = "";
-	char alt[80];
+	char host[CERTIFICATE_NAME_MAX * 4 + 1] = "";
+	char alt[sizeof(host) + 16];
 	X509 *cert = X509_new();
 	X509_NAME *name;
 
 	if (cert == NULL)
 		return NULL;
-	if (gethostname(host, sizeof(host) - 1) < 0 || host[0] == '\0')
+	if (common_name != NULL)
+		snprintf(host, sizeof(host), "%s", common_name);
+	else if (gethostname(host, CERTIFICATE_NAME_MAX) < 0 || host[0] == '\0')
 		strcpy(host, "patchbay");
 	snprintf(alt, sizeof(alt), "DNS:%s", host);
 	name = X509_get_subject_name(cert);
@@ -81,14 +84,20 @@ static X509 *make_certificate(EVP_PKEY *key)
 		X509_free(cert);
 		return NULL;
 	}
-	/* A host name that is none (underscores and the like) leaves the extension out. */
-	if (!add_extension(cert, NID_subject_alt_name, alt))
+	/* What is no host name leaves the extension out: a comma would begin another name. */
+	if (host[strspn(host, HOST_LETTERS)] != '\0' ||
+		!add_extension(cert, NID_subject_alt_name, alt))
 		ERR_clear_error();
 	if (X509_sign(cert, key, EVP_sha256()) == 0) {
 		X509_free(cert);
 		return NULL;
 	}
 	return cert;
+}
+
+EVP_PKEY *certificate_key_make(void)
+{
+	return EVP_RSA_gen(KEY_BITS);
 }
 
 static int put_pem(const char *dir, const char *name, unsigned mode, EVP_PKEY *key, X509 *cert)
@@ -152,21 +161,21 @@ int certificate_ensure(
 	have_key = exists(key_path);
 	have_cert = exists(cert_path);
 	if (have_key && have_cert)
-		return 0;
+		return certificate_pair_recover(state_dir);
 	if (have_cert) {
 		tell(report, ctx, state_dir, CERT_FILE, "is here without its key " KEY_FILE,
 			"put the key back, or move the certificate away to have both made anew");
 		return -ENOENT;
 	}
 	ERR_clear_error();
-	key = have_key ? read_key(key_path) : EVP_RSA_gen(KEY_BITS);
+	key = have_key ? read_key(key_path) : certificate_key_make();
 	if (key == NULL) {
 		tell(report, ctx, state_dir, KEY_FILE,
 			have_key ? "cannot be read as a private key" : "cannot be made",
 			have_key ? "" : "OpenSSL gave no key");
 		return have_key ? -EINVAL : -EIO;
 	}
-	cert = make_certificate(key);
+	cert = certificate_self_signed(key, NULL);
 	if (cert == NULL)
 		rc = -EIO;
 	/* The key first: a key alone gets its certificate at the next start. */

@@ -36,6 +36,7 @@
 /* A clean end takes at most 3 s, stopping the workers included. */
 #define STOP_PATIENCE_MS 2600
 #define STOP_POLL_MS	 20
+#define RESTART_MS	 200 /* for the answer to whoever asked for it */
 #define SIGNAL_CNT	 3
 
 static const int signal_numbers[SIGNAL_CNT] = {SIGINT, SIGTERM, SIGHUP};
@@ -48,10 +49,12 @@ static struct {
 	struct event *housekeeping;
 	struct event *growth;
 	struct event *stop_poll;
+	struct event *restart;
 	struct event *signals[SIGNAL_CNT];
 	uint64_t stop_deadline_ms;
 	unsigned sweep_next; /* index of the hub that is swept first next time */
 	bool stopping;
+	bool restarting;
 } control;
 
 struct event_base *control_base(void)
@@ -194,6 +197,7 @@ static void signal_caught(evutil_socket_t number, short, void *)
 		signal(signal_numbers[i], end_at_once);
 	}
 	log_notice("control", "ending: %s", strsignal(number));
+	control.restarting = false;
 	control_stop();
 }
 
@@ -204,11 +208,33 @@ void control_stop(void)
 	if (control.stopping)
 		return;
 	control.stopping = true;
-	notify_stopping();
+	/* The service manager is not to take a restart for an end. */
+	if (control.restarting)
+		notify_reloading();
+	else
+		notify_stopping();
 	control.stop_deadline_ms = lcore_clock_ms() + STOP_PATIENCE_MS;
 	access_shutdown();
 	bridges_shutdown();
 	event_add(control.stop_poll, &often);
+}
+
+static void restart_due(evutil_socket_t, short, void *)
+{
+	control.restarting = !control.stopping;
+	control_stop();
+}
+
+void control_restart(void)
+{
+	const struct timeval soon = milliseconds(RESTART_MS);
+
+	evtimer_add(control.restart, &soon);
+}
+
+bool control_restarting(void)
+{
+	return control.restarting;
 }
 
 int control_init(const struct config *config)
@@ -228,8 +254,9 @@ int control_init(const struct config *config)
 	control.growth = evtimer_new(control.base, growth_due, NULL);
 	control.housekeeping = event_new(control.base, -1, EV_PERSIST, housekeeping_due, NULL);
 	control.stop_poll = event_new(control.base, -1, EV_PERSIST, stop_poll_due, NULL);
-	if (control.grace == NULL || control.growth == NULL || control.housekeeping == NULL ||
-		control.stop_poll == NULL) {
+	control.restart = evtimer_new(control.base, restart_due, NULL);
+	if (control.restart == NULL || control.grace == NULL || control.growth == NULL ||
+		control.housekeeping == NULL || control.stop_poll == NULL) {
 		control_fini();
 		return -ENOMEM;
 	}
@@ -282,6 +309,7 @@ void control_fini(void)
 	drop(&control.growth);
 	drop(&control.housekeeping);
 	drop(&control.stop_poll);
+	drop(&control.restart);
 	for (unsigned i = 0; i < SIGNAL_CNT; i++)
 		drop(&control.signals[i]);
 	if (control.base != NULL)

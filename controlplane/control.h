@@ -32,6 +32,9 @@ void control_run(void);
  */
 void control_stop(void);
 bool control_stopping(void);
+/* The same in a moment, when whoever asked has his answer; then the process begins again (control_restarting()). */
+void control_restart(void);
+bool control_restarting(void);
 void control_fini(void);
 
 #endif

@@ -40,6 +40,7 @@ struct sockaddr_storage;
 #define DIRECTORY_MACS_MAX     16777216u
 #define DIRECTORY_SESSIONS_MAX 100000u /* of a hub's own limit */
 
+#define DIRECTORY_CIPHERS_BYTES 1024u
 #define DIRECTORY_LISTENERS_MAX 64u /* as CONFIG_LISTENERS_MAX */
 
 #define DIRECTORY_BRIDGES_MAX	    256u
@@ -318,6 +319,10 @@ void directory_admin_set_password(struct directory_admin *admin, const char *pas
  */
 void directory_admin_set_hashes(
 	struct directory_admin *admin, const uint8_t *hash, const uint8_t *vpn_hash);
+
+/* The ciphers an administrator chose, above patchbay.cfg; "": none. The caller of the second saves. */
+const char *directory_server_ciphers(void);
+void directory_server_set_ciphers(const char *ciphers);
 
 /* Listeners changed at run time; false behind the last. */
 bool directory_listener_get(unsigned index, struct directory_listener *out);

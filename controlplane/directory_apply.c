@@ -15,6 +15,7 @@
 #include "controlplane/hubs.h"
 #include "controlplane/log.h"
 #include "controlplane/server_change.h"
+#include "controlplane/server_tls.h"
 
 /* ---- hubs ------------------------------------------------------------------------------------- */
 
@@ -130,11 +131,13 @@ void directory_apply(struct directory *fresh)
 	directory_now.admin = fresh->admin;
 	memcpy(directory_now.listeners, fresh->listeners, sizeof(fresh->listeners));
 	directory_now.listener_cnt = fresh->listener_cnt;
+	memcpy(directory_now.ciphers, fresh->ciphers, sizeof(fresh->ciphers));
 	free(directory_now.kept);
 	directory_now.kept = fresh->kept;
 	fresh->kept = NULL;
 	hubs_renew(fresh);
 	bridges_renew(fresh);
 	server_listeners_renew();
+	server_tls_renew();
 	log_notice("directory", "read again, in force");
 }

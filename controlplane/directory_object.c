@@ -66,6 +66,8 @@ static int server_read(struct config_reader *r, const config_setting_t *value, s
 		explicit_bzero(&d->admin, sizeof(d->admin));
 	if (!r->keeps || config_reader_member(value, "listeners") != NULL)
 		d->listener_cnt = 0;
+	if (!r->keeps || config_reader_member(value, "ciphers") != NULL)
+		d->ciphers[0] = '\0';
 	directory_server_read(r, value, d);
 	return 0;
 }

@@ -19,7 +19,8 @@ struct directory {
 	struct directory_admin admin;
 	struct directory_listener listeners[DIRECTORY_LISTENERS_MAX];
 	unsigned listener_cnt;
-	char *kept;	  /* as a hub's, of the server; NULL: nothing */
+	char ciphers[DIRECTORY_CIPHERS_BYTES]; /* "": patchbay.cfg's */
+	char *kept;			       /* as a hub's, of the server; NULL: nothing */
 	uint64_t journal; /* the first segment of the journal that is not in it (store.h) */
 };
 

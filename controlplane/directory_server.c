@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the directory holds of the server as a whole: its administrator, and listeners changed at run time. */
+/* What the directory holds of the server as a whole: its administrator, ciphers, and listeners changed at run time. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "controlplane/directory_priv.h"
@@ -42,6 +43,18 @@ void directory_admin_set_hashes(
 	memcpy(admin->hash, hash, sizeof(admin->hash));
 	if (vpn_hash != NULL)
 		memcpy(admin->vpn_hash, vpn_hash, sizeof(admin->vpn_hash));
+}
+
+/* ---- ciphers ----------------------------------------------------------------------------------- */
+
+const char *directory_server_ciphers(void)
+{
+	return directory_now.ciphers;
+}
+
+void directory_server_set_ciphers(const char *ciphers)
+{
+	snprintf(directory_now.ciphers, sizeof(directory_now.ciphers), "%s", ciphers);
 }
 
 /* ---- listeners --------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Administrators' passwords and listeners as text in the directory file. */
+/* Administrators' passwords, ciphers and listeners as text in the directory file. */
 
 #include <string.h>
 
@@ -138,17 +138,44 @@ void directory_listeners_write(FILE *f, const struct directory *d)
 		fputs("\n);\n", f);
 }
 
+/* ---- ciphers ----------------------------------------------------------------------------------- */
+
+/* Whether OpenSSL knows them is seen when they come into force. */
+static void ciphers_read(struct config_reader *r, const config_setting_t *root, struct directory *d)
+{
+	const char *text = NULL;
+
+	if (!config_reader_string(r, root, "ciphers", &text) || text == NULL)
+		return;
+	if (strlen(text) >= sizeof(d->ciphers) || !directory_text_ok(text, false))
+		config_reader_error(r, config_reader_member(root, "ciphers"),
+			"should be at most %zu bytes of text", sizeof(d->ciphers) - 1);
+	else
+		snprintf(d->ciphers, sizeof(d->ciphers), "%s", text);
+}
+
+static void ciphers_write(FILE *f, const struct directory *d)
+{
+	if (d->ciphers[0] == '\0')
+		return;
+	fputs("ciphers = ", f);
+	directory_put_string(f, d->ciphers);
+	fputs(";\n", f);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------- */
 
 void directory_server_read(
 	struct config_reader *r, const config_setting_t *root, struct directory *d)
 {
 	directory_admin_read(r, root, false, &d->admin);
+	ciphers_read(r, root, d);
 	directory_listeners_read(r, root, d);
 }
 
 void directory_server_write(FILE *f, const struct directory *d)
 {
 	directory_admin_write(f, "", false, &d->admin);
+	ciphers_write(f, d);
 	directory_listeners_write(f, d);
 }

@@ -2,6 +2,8 @@
 /* patchbayd: the order in which everything comes up, and in reverse goes. */
 
 #include <errno.h>
+#include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -269,7 +271,6 @@ static int start_data_path(const struct config *config)
 
 static int start_control(const struct config *config)
 {
-	char key[4096], cert[4096];
 	int rc = control_init(config);
 
 	if (rc == 0)
@@ -278,10 +279,8 @@ static int start_control(const struct config *config)
 		rc = access_list_init();
 	if (rc == 0)
 		rc = store_start();
-	snprintf(key, sizeof(key), "%s/server.key", config->state_dir);
-	snprintf(cert, sizeof(cert), "%s/server.crt", config->state_dir);
 	if (rc == 0)
-		rc = access_init(control_base(), config, cert, key);
+		rc = access_init(control_base(), config);
 	if (rc == 0)
 		rc = lcore_start();
 	if (rc == 0)
@@ -312,6 +311,35 @@ static int start_control(const struct config *config)
 	return rc < 0 ? rc : 0;
 }
 
+/* As we were called, for RebootServer. */
+static struct {
+	char **argv;
+	cpu_set_t cpus;
+} called;
+
+/*
+ * The same program again in this process, or what a package has put in its place meanwhile. Returns only if that
+ * fails. Descriptors that a library left open for children are not for it, nor where our threads may run.
+ */
+static void begin_again(void)
+{
+	static const char gone[] = " (deleted)";
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *end;
+
+	if (n < 0)
+		return;
+	path[n] = '\0';
+	end = strstr(path, gone);
+	if (end != NULL && end[sizeof(gone) - 1] == '\0')
+		*end = '\0';
+	(void)sched_setaffinity(0, sizeof(called.cpus), &called.cpus);
+	(void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	execv(path, called.argv);
+	fprintf(stderr, "patchbayd: %s: %s\n", path, strerror(errno));
+}
+
 /* A device that does not come back from its own driver would keep us for ever. */
 static void stop_slow(void)
 {
@@ -324,6 +352,8 @@ static void stop_slow(void)
 	log_warning("main", "a device is still being opened or closed: ending without it");
 	logs_fini();
 	log_fini();
+	if (control_restarting())
+		begin_again();
 	_exit(EXIT_SUCCESS);
 }
 
@@ -402,6 +432,8 @@ int main(int argc, char *argv[])
 	}
 	status = EXIT_FAILURE;
 	prepare_process();
+	called.argv = argv;
+	(void)sched_getaffinity(0, sizeof(called.cpus), &called.cpus);
 	if (errors == 0 && place(config, &plan) == 0) {
 		log_is_stderr = config->log_file[0] == '\0';
 		rc = log_init(config->log_file, config->log_level);
@@ -413,6 +445,10 @@ int main(int argc, char *argv[])
 			rc = run(config, &plan);
 			log_notice("main", rc == 0 ? "ended" : "ends: it could not start");
 			log_fini();
+			if (rc == 0 && control_restarting()) {
+				begin_again();
+				rc = -errno;
+			}
 			status = rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 		}
 	}

@@ -22,6 +22,7 @@
 #include "controlplane/listener.h"
 #include "controlplane/negotiation_priv.h"
 #include "controlplane/registry.h"
+#include "controlplane/server_tls.h"
 #include "controlplane/source_limits.h"
 #include "controlplane/throttle.h"
 #include "drivers/session/stream.h"
@@ -34,7 +35,6 @@ TAILQ_HEAD(negotiations, negotiation);
 static struct {
 	struct event_base *base;
 	const struct config *config;
-	struct ssl_ctx_st *ctx;
 	struct stream_io *io;
 	struct limits *limits;
 	struct throttle *throttle;
@@ -268,7 +268,7 @@ static void first_byte(struct negotiation *n)
 		negotiation_fail(n, &listener_counters.not_tls);
 		return;
 	}
-	n->stream = stream_tls_accept(all.ctx, n->fd);
+	n->stream = stream_tls_accept(server_tls_context(&n->connection->peer), n->fd);
 	n->fd = -1;
 	if (n->stream == NULL) {
 		negotiation_fail(n, &listener_counters.no_memory);
@@ -614,7 +614,7 @@ void negotiation_start(int fd, uint16_t listener_port)
 	negotiation_watch(n, EV_READ);
 }
 
-int negotiation_init(struct event_base *base, const struct config *config, struct ssl_ctx_st *ctx)
+int negotiation_init(struct event_base *base, const struct config *config)
 {
 	struct limits_conf conf = {
 		.connections = config->login_connections,
@@ -625,7 +625,6 @@ int negotiation_init(struct event_base *base, const struct config *config, struc
 
 	all.base = base;
 	all.config = config;
-	all.ctx = ctx;
 	all.io = stream_io_create();
 	all.limits = limits_create(&conf);
 	all.throttle = throttle_create();

@@ -19,15 +19,14 @@ struct connection;
 struct event_base;
 struct limits_source;
 struct negotiation;
-struct ssl_ctx_st;
 
 #define NEGOTIATION_PRODUCT	 "Patchbay VPN Server"
 #define NEGOTIATION_WIRE_VERSION 501u /* what peers see in the hello (wire.md 3.1) */
 #define NEGOTIATION_WIRE_BUILD	 9674u
 #define NEGOTIATION_FAREWELL_MS	 5000u /* after an answer that ends the connection, wire.md 4.3 */
 
-/* `config` and `ctx` outlive negotiation_fini(). -ENOMEM. */
-int negotiation_init(struct event_base *base, const struct config *config, struct ssl_ctx_st *ctx);
+/* After server_tls_init(). `config` outlives negotiation_fini(). -ENOMEM. */
+int negotiation_init(struct event_base *base, const struct config *config);
 void negotiation_fini(void);
 
 /*

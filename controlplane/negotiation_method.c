@@ -23,6 +23,7 @@
 #include "controlplane/login_log.h"
 #include "controlplane/negotiation_priv.h"
 #include "controlplane/registry.h"
+#include "controlplane/server_tls.h"
 #include "drivers/session/stream.h"
 
 static_assert((int)SESSION_SERVER_TO_CLIENT == (int)WIRE_DIRECTION_TO_CLIENT &&
@@ -116,6 +117,8 @@ static bool method_login(struct negotiation *n)
 		negotiation_judged(n, account, false);
 	if (v.error == WIRE_ERROR_OK)
 		v.error = login_open(&v, r, c, stream_ssl(n->stream), negotiation_config(), &vs);
+	if (v.error == WIRE_ERROR_OK)
+		vs->tls_epoch = server_tls_epoch(stream_ssl(n->stream));
 	if (v.error == WIRE_ERROR_OK && dialogue_answer_welcome(n->dialogue, &v.welcome) != 0) {
 		registry_session_abandon(vs);
 		v.error = WIRE_ERROR_INTERNAL;

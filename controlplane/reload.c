@@ -10,6 +10,7 @@
 #include "controlplane/log.h"
 #include "controlplane/notify.h"
 #include "controlplane/server_change.h"
+#include "controlplane/server_tls.h"
 #include "controlplane/store.h"
 
 static struct {
@@ -80,6 +81,7 @@ void reload_all(void)
 	log_notice("control", "reading patchbay.cfg and the directory again");
 	notify_reloading();
 	config_again();
+	server_tls_reload();
 	/* A second signal before the first has been served: the store's thread is at work in `directory`. */
 	if (!again.reading) {
 		again.directory = (struct store_reload){.done = directory_again};

@@ -10,11 +10,16 @@
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
 #include "controlplane/server_change.h"
+#include "controlplane/server_tls.h"
 #include "controlplane/store.h"
 
 struct server_change {
 	struct store_request request; /* first */
-	bool of_listener;
+	enum {
+		OF_ADMIN,
+		OF_LISTENER,
+		OF_CIPHERS
+	} of;
 	bool settled;
 	bool forgotten;
 	int error;
@@ -26,6 +31,8 @@ struct server_change {
 	bool enabled;
 	bool had_entry; /* what the directory said of the port before */
 	struct directory_listener old_entry;
+
+	char old_ciphers[DIRECTORY_CIPHERS_BYTES], new_ciphers[DIRECTORY_CIPHERS_BYTES];
 };
 
 static bool entry_find(uint16_t port, struct directory_listener *out)
@@ -45,17 +52,32 @@ static void change_free(struct server_change *c)
 /* Unless a later change stands in its place already, which then is the one that counts. */
 static void take_back(const struct server_change *c)
 {
-	if (c->of_listener)
+	switch (c->of) {
+	case OF_LISTENER:
 		(void)directory_listener_set(c->port, c->had_entry ? &c->old_entry : NULL);
-	else if (memcmp(directory_server_admin(), &c->new_admin, sizeof(c->new_admin)) == 0)
-		directory_server_set_admin(&c->old_admin);
+		break;
+	case OF_ADMIN:
+		if (memcmp(directory_server_admin(), &c->new_admin, sizeof(c->new_admin)) == 0)
+			directory_server_set_admin(&c->old_admin);
+		break;
+	case OF_CIPHERS:
+		if (strcmp(directory_server_ciphers(), c->new_ciphers) == 0)
+			directory_server_set_ciphers(c->old_ciphers);
+		break;
+	}
 }
 
 static void put_in_force(const struct server_change *c)
 {
 	int rc = 0;
 
-	if (!c->of_listener) {
+	if (c->of == OF_CIPHERS) {
+		server_tls_renew();
+		log_notice("tls", "ciphers are now: %s",
+			c->new_ciphers[0] != '\0' ? c->new_ciphers : "those of patchbay.cfg");
+		return;
+	}
+	if (c->of == OF_ADMIN) {
 		log_notice("admin",
 			c->new_admin.set ? "the server's password was changed"
 					 : "the server's password was removed");
@@ -112,6 +134,23 @@ int server_change_admin(const struct directory_admin *admin, struct server_chang
 	return 0;
 }
 
+int server_change_ciphers(const char *ciphers, struct server_change **out)
+{
+	struct server_change *c;
+
+	if (strlen(ciphers) >= DIRECTORY_CIPHERS_BYTES)
+		return -EINVAL;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return -ENOMEM;
+	c->of = OF_CIPHERS;
+	strcpy(c->old_ciphers, directory_server_ciphers());
+	strcpy(c->new_ciphers, ciphers);
+	directory_server_set_ciphers(ciphers);
+	*out = begin(c);
+	return 0;
+}
+
 static bool listening(uint16_t port)
 {
 	struct listener_info info;
@@ -149,7 +188,7 @@ int server_change_listener(
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return -ENOMEM;
-	c->of_listener = true;
+	c->of = OF_LISTENER;
 	c->action = action;
 	c->port = port;
 	c->enabled = enabled;

@@ -4,10 +4,12 @@
  */
 
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "controlplane/certificate.h"
 #include "controlplane/tls_context.h"
 
 static SSL_CTX *fail(SSL_CTX *ctx, const char *what, const char *which, char *error, unsigned size)
@@ -50,7 +52,71 @@ bool tls_context_ciphers_ok(
 	return ok;
 }
 
-SSL_CTX *tls_context_create(const char *certificate_path, const char *key_path, const char *ciphers,
+void tls_context_ciphers_of(const SSL_CTX *ctx, const char *separator, char *out, unsigned size)
+{
+	STACK_OF(SSL_CIPHER) *list = ctx == NULL ? NULL : SSL_CTX_get_ciphers(ctx);
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (int i = 0; i < sk_SSL_CIPHER_num(list); i++) {
+		const char *name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, i));
+
+		if (at + strlen(name) + 2 > size)
+			break;
+		at += (size_t)snprintf(out + at, size - at, "%s%s", at > 0 ? separator : "", name);
+	}
+}
+
+void tls_context_ciphers_known(char *out, unsigned size)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	tls_context_ciphers_of(ctx, ";", out, size);
+	SSL_CTX_free(ctx);
+}
+
+static bool append(char list[TLS_CIPHERS_BYTES], const char *name, size_t len, bool first)
+{
+	size_t at = first ? 0 : strlen(list);
+
+	if (at + 1 + len >= TLS_CIPHERS_BYTES)
+		return false;
+	if (!first)
+		list[at++] = ':';
+	memcpy(list + at, name, len);
+	list[at + len] = '\0';
+	return true;
+}
+
+bool tls_context_ciphers_split(
+	const char *list, char ciphers[TLS_CIPHERS_BYTES], char ciphersuites[TLS_CIPHERS_BYTES])
+{
+	static const char between[] = ":;, ";
+	bool first[2] = {true, true};
+	bool ok = true;
+
+	for (list += strspn(list, between); *list != '\0' && ok; list += strspn(list, between)) {
+		size_t len = strcspn(list, between);
+		bool suite = strncmp(list, "TLS_", 4) == 0;
+
+		ok = append(suite ? ciphersuites : ciphers, list, len, first[suite]);
+		first[suite] = false;
+		list += len;
+	}
+	return ok;
+}
+
+static bool set_pair(SSL_CTX *ctx, const struct certificate_pair *pair)
+{
+	if (SSL_CTX_use_certificate(ctx, pair->cert) != 1)
+		return false;
+	for (int i = 0; i < sk_X509_num(pair->chain); i++)
+		if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(pair->chain, i)) != 1)
+			return false;
+	return SSL_CTX_use_PrivateKey(ctx, pair->key) == 1;
+}
+
+SSL_CTX *tls_context_create(const struct certificate_pair *pair, const char *ciphers,
 	const char *ciphersuites, char *error, unsigned error_size)
 {
 	SSL_CTX *ctx;
@@ -76,12 +142,9 @@ SSL_CTX *tls_context_create(const char *certificate_path, const char *key_path, 
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_path) != 1)
-		return fail(ctx, "certificate", certificate_path, error, error_size);
-	if (SSL_CTX_use_PrivateKey_file(ctx, key_path, SSL_FILETYPE_PEM) != 1)
-		return fail(ctx, "private key", key_path, error, error_size);
+	if (!set_pair(ctx, pair))
+		return fail(ctx, "certificate", "and its key", error, error_size);
 	if (SSL_CTX_check_private_key(ctx) != 1)
-		return fail(
-			ctx, "certificate and private key differ:", key_path, error, error_size);
+		return fail(ctx, "certificate", "and its key differ", error, error_size);
 	return ctx;
 }

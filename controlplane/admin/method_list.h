@@ -63,6 +63,8 @@
 	X(get_hub_radius)                 \
 	X(get_hub_status)                 \
 	X(get_server_cert)                \
+	X(get_server_cipher)              \
+	X(get_server_cipher_list)         \
 	X(get_server_info)                \
 	X(get_server_status)              \
 	X(get_session_status)             \
@@ -84,6 +86,8 @@
 	X(patchbay_test_access)           \
 	X(patchbay_upload)                \
 	X(read_log_file)                  \
+	X(reboot_server)                  \
+	X(regenerate_server_cert)         \
 	X(set_access_list)                \
 	X(set_ac_list)                    \
 	X(set_config)                     \
@@ -95,6 +99,8 @@
 	X(set_hub_log)                    \
 	X(set_hub_online)                 \
 	X(set_hub_radius)                 \
+	X(set_server_cert)                \
+	X(set_server_cipher)              \
 	X(set_server_password)            \
 	X(set_user)                       \
 	X(test)

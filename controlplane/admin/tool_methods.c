@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What tools ask when they start (admin-rpc.md 6, 7): which features there are, the certificate, and calls whose
- * answer is always the same.
+ * What tools ask when they start (admin-rpc.md 6, 7): which features there are, and calls whose answer is always
+ * the same.
  */
 
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 
-#include "controlplane/access.h"
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
-#include "drivers/session/wire/wire_error.h"
-
-#define CERTIFICATE_MAX 65535u
 
 static const struct admin_field no_request[] = {ADMIN_END};
 
@@ -119,40 +113,6 @@ const struct admin_method admin_method_get_caps = {
 	.request = no_request,
 	.response = get_caps_response,
 	.step = get_caps_step,
-};
-
-/* ---- GetServerCert --------------------------------------------------------------------------- */
-
-static const struct admin_field get_server_cert_response[] = {
-	ADMIN_DATA("Cert", 0, CERTIFICATE_MAX, "certificate, X.509 DER"),
-	ADMIN_INT("Flag1", 0, 1, "1: it may sign others"),
-	ADMIN_END,
-};
-
-static int get_server_cert_step(struct admin_call *call)
-{
-	X509 *cert = access_certificate();
-	unsigned char *der = NULL;
-	int size = cert == NULL ? -1 : i2d_X509(cert, &der);
-
-	if (size < 0 || (unsigned)size > CERTIFICATE_MAX) {
-		OPENSSL_free(der);
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "there is no certificate");
-	}
-	admin_put_data(call, "Cert", der, (size_t)size);
-	admin_put_int(call, "Flag1", X509_check_ca(cert) == 1);
-	OPENSSL_free(der);
-	return ADMIN_DONE;
-}
-
-const struct admin_method admin_method_get_server_cert = {
-	.name = "GetServerCert",
-	.role = ADMIN_ROLE_ANY,
-	.effect = ADMIN_EFFECT_NONE,
-	.text = "Tells the certificate that peers are shown. The private key is never told.",
-	.request = no_request,
-	.response = get_server_cert_response,
-	.step = get_server_cert_step,
 };
 
 /* ---- GetBridgeSupport ------------------------------------------------------------------------ */

@@ -11,8 +11,8 @@ import struct
 
 import pytest
 
-from lab import SERVER4, frames, pack, wait_for
-from lab.admin import Rpc, RpcError, vpncmd
+from lab import SERVER4, certs, frames, pack, wait_for
+from lab.admin import Rpc, RpcError, relative, vpncmd
 from lab.server import ADMIN_PASSWORD
 from lab.wireclient import Session, connect
 
@@ -97,14 +97,17 @@ def test_no_password_no_way_in(make_lab):
 
 def test_server(lab, cmd):
     """Server, capabilities, certificate."""
-    info, status, caps, *_ = cmd("ServerInfoGet", "ServerStatusGet", "Caps", f"ServerCertGet {lab.server.node.folder}/got.cer",
+    saved = lab.server.node.folder / "got.cer"
+    info, status, caps, *_ = cmd("ServerInfoGet", "ServerStatusGet", "Caps", f"ServerCertGet {relative(saved)}",
                                  ("RouterList", 33), ("Crash yes", 33), "About")
     assert info.items()["Server Type"] == "Standalone Server"
     assert status.items()["Number of Virtual Hubs"] == "3"
     assert caps.items()["Local Bridge is Supported"] == "Yes"
     assert caps.items()["SecureNAT is Supported"] == "No"
     with Rpc(lab.nodes["wire"], SERVER4) as rpc:
-        assert rpc.call("GetServerCert")["Cert"] == [rpc.conn.certificate()]
+        shown = rpc.conn.certificate()
+        assert rpc.call("GetServerCert")["Cert"] == [shown]
+    assert certs.openssl("x509", "-in", saved, "-outform", "DER") == shown
 
 
 def test_listeners(lab, cmd):

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "controlplane/access.h"
 #include "controlplane/auth/radius.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
@@ -22,8 +21,10 @@
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
+#include "controlplane/server_tls.h"
 #include "controlplane/slow.h"
 #include "controlplane/store.h"
+#include "controlplane/tls_context.h"
 
 struct admin_fakes fakes;
 struct listener_counters listener_counters;
@@ -193,7 +194,7 @@ __attribute__((destructor)) static void certificate_forget(void)
 	X509_free(certificate);
 }
 
-X509 *access_certificate(void)
+X509 *server_tls_certificate(void)
 {
 	EVP_PKEY *key;
 
@@ -209,6 +210,79 @@ X509 *access_certificate(void)
 	X509_sign(certificate, key, EVP_sha256());
 	EVP_PKEY_free(key);
 	return certificate;
+}
+
+STACK_OF(X509) * server_tls_chain(void)
+{
+	return NULL;
+}
+
+void server_tls_ciphers(char *out, unsigned size)
+{
+	snprintf(out, size, "%s", "TLS_AES_256_GCM_SHA384:AES256-SHA");
+}
+
+void tls_context_ciphers_known(char *out, unsigned size)
+{
+	snprintf(out, size, "%s", "TLS_AES_256_GCM_SHA384;AES256-SHA");
+}
+
+bool server_tls_ciphers_ok(const char *list, char *error, unsigned error_size)
+{
+	snprintf(error, error_size, "no such cipher");
+	return strcmp(list, "NONSENSE") != 0;
+}
+
+const char *directory_server_ciphers(void)
+{
+	return fakes.ciphers;
+}
+
+int server_change_ciphers(const char *ciphers, struct server_change **out)
+{
+	snprintf(fakes.ciphers, sizeof(fakes.ciphers), "%s", ciphers);
+	*out = (struct server_change *)&fakes;
+	return 0;
+}
+
+bool certificate_pair_parse(struct certificate_pair *pair, struct certificate_der cert,
+	struct certificate_der, const struct certificate_der *, unsigned, char *error,
+	unsigned error_size)
+{
+	*pair = (struct certificate_pair){0};
+	snprintf(error, error_size, "no certificate");
+	return cert.bytes[0] == 0x30;
+}
+
+void certificate_pair_free(struct certificate_pair *)
+{
+}
+
+/* Settled when the test says so. */
+int server_tls_change(
+	struct certificate_pair *, const char *common_name, struct server_tls_change **out)
+{
+	snprintf(fakes.common_name, sizeof(fakes.common_name), "%s",
+		common_name == NULL ? "" : common_name);
+	*out = (struct server_tls_change *)&fakes;
+	return 0;
+}
+
+bool server_tls_change_done(const struct server_tls_change *, int *error, const char **why)
+{
+	*error = fakes.change_error;
+	*why = "no";
+	return fakes.change_waits-- == 0;
+}
+
+void server_tls_change_forget(struct server_tls_change *change)
+{
+	fakes.changes_forgotten += change != NULL;
+}
+
+void control_restart(void)
+{
+	fakes.restarts++;
 }
 
 /* ---- changes of the server ------------------------------------------------------------------- */

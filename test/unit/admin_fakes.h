@@ -52,6 +52,9 @@ struct admin_fakes {
 	enum server_listener_action listener_action;
 	uint16_t listener_port;
 	bool listener_enabled;
+	char ciphers[DIRECTORY_CIPHERS_BYTES];
+	char common_name[300];
+	unsigned restarts;
 	int change_error;
 	unsigned change_waits;
 	unsigned changes_forgotten;

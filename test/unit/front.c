@@ -226,8 +226,8 @@ static void certificate_write(void)
 	if (certificate_path[0] != '\0')
 		return;
 	assert_non_null(mkdtemp(directory_path));
-	snprintf(certificate_path, sizeof(certificate_path), "%s/cert.pem", directory_path);
-	snprintf(key_path, sizeof(key_path), "%s/key.pem", directory_path);
+	snprintf(certificate_path, sizeof(certificate_path), "%s/server.crt", directory_path);
+	snprintf(key_path, sizeof(key_path), "%s/server.key", directory_path);
 	f = fopen(certificate_path, "w");
 	assert_non_null(f);
 	assert_int_equal(PEM_write_X509(f, SSL_CTX_get0_certificate(ctx)), 1);
@@ -304,10 +304,11 @@ void front_start(struct front *f)
 	int ret = -EADDRINUSE;
 
 	certificate_write();
+	f->config.state_dir = directory_path;
 	base = event_base_new();
 	assert_non_null(base);
 	directory_fill(f);
-	assert_int_equal(access_init(base, &f->config, certificate_path, key_path), 0);
+	assert_int_equal(access_init(base, &f->config), 0);
 	for (int i = 0; i < 20 && ret < 0; i++) {
 		f->port = f->config.listeners[0].port = port_choose();
 		ret = listener_start(&f->config);

@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
 import struct
 
@@ -16,6 +17,7 @@ from . import pack
 from .server import ADMIN_PASSWORD
 from .wireclient import Ended, connect
 
+USAGE = re.compile(r"/HELP\" to see|Cannot find specified file|first select the Virtual Hub")  # then it asks the server nothing
 ERROR = re.compile(r"Error occurred\. \(Error code: (\d+)\)")
 
 
@@ -49,12 +51,19 @@ def vpncmd(node, commands, port=8888, hub=None, password=ADMIN_PASSWORD, host="l
     pieces = re.split(r"^VPN Server(?:/[^>\n]*)?>(.*)\n", run.stdout, flags=re.M)
     out = []
     for command, text in zip(pieces[1::2], pieces[2::2]):
+        if USAGE.search(text):
+            raise AssertionError(f"vpncmd did not understand: {command}\n{text}")
         error = ERROR.search(text)
         out.append(Done(command, int(error[1]) if error else 0, text))
     if not out:
         error = ERROR.search(run.stdout)
         out.append(Done("", int(error[1]) if error else run.returncode, run.stdout))
     return out
+
+
+def relative(path):
+    """A path as an argument of a command: one that begins with a slash is an option to vpncmd."""
+    return os.path.relpath(path)
 
 
 class RpcError(Exception):
