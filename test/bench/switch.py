@@ -27,7 +27,8 @@ import time
 
 from . import switch_files as files
 from . import table
-from .switch_tools import MBUF_BYTES, OVS, BenchError, Ovs, Patchbay, Testpmd, hugepages, pcap_devargs, tsc_hz, wait_for
+from .switch_tools import (MBUF_BYTES, OVS, BenchError, Ovs, Patchbay, Testpmd, Workers, hugepages, pcap_devargs, tsc_hz,
+                           undisturbed, wait_for)
 
 MACS = (16, 1024, 16384, 131072, 1048576)
 OVS_MACS = 16384
@@ -116,9 +117,9 @@ class Bench:
                 tool = Ovs(self.folder, self.args.cpu, 1200, macs, settings)
                 for name, devargs in zip("ab", self.devices(macs)):
                     tool.port(name, devargs)
-                warm = tool.warm(0 if self.pci else 2 * macs)
+                tool.warm(0 if self.pci else 2 * macs)
                 rates, more = tool.windows(self.args.rounds, self.args.seconds)
-                return self.figure(rates, {"warm": warm, "settings": settings, **more})
+                return self.figure(rates, {"settings": settings, **more})
             finally:
                 if tool is not None:
                     tool.close()
@@ -220,23 +221,25 @@ class Bench:
 
     def stormed(self, tool):
         """Rate of port b alone, and what became of all."""
-        rates, highest = [], 0
-        _, first = tool.books()
-        for _ in range(self.args.rounds):
+        entries = [0]
+        def window():
             before = time.monotonic(), tool.bridges()["b"]["Patchbay.Recv.UnicastCount_u64"]
             until = before[0] + self.args.seconds
             while time.monotonic() < until:
-                highest = max(highest, tool.hub()["NumMacTables_u32"])
+                entries.append(tool.hub()["NumMacTables_u32"])
                 time.sleep(0.1)
             after = time.monotonic(), tool.bridges()["b"]["Patchbay.Recv.UnicastCount_u64"]
-            rates.append((after[1] - before[1]) / (after[0] - before[0]))
-        _, last = tool.books()
+            return (after[1] - before[1]) / (after[0] - before[0])
+        began, first = tool.books()
+        rates, share = undisturbed(Workers(tool.process.pid, tool.cpus), self.args.rounds, window)
+        ended, last = tool.books()
         delta = difference(first, last)
         hub = tool.hub()
-        return {**self.figure(rates), "all_mpps": delta["In_u64"] / (self.args.rounds * self.args.seconds) / 1e6,
-                "flooded": delta["Flooded_u64"], "dropped": drops(delta), "most_entries": highest,
+        return {**self.figure(rates), "all_mpps": delta["In_u64"] / (ended - began) / 1e6, "cpu": share,
+                "flooded": delta["Flooded_u64"], "dropped": drops(delta), "most_entries": max(entries),
                 "bound": hub["PatchbayMaxMacTables_u32"], "learned": hub["PatchbayMacLearned_u64"],
-                "evicted": hub["PatchbayMacEvicted_u64"], "refused": hub["PatchbayMacNotLearnedFull_u64"]}
+                "evicted": hub["PatchbayMacEvicted_u64"], "refused": hub["PatchbayMacNotLearnedFull_u64"],
+                "rationed": hub["PatchbayMacNotLearnedRationed_u64"]}
 
 
 # ---- reading Patchbay's books ----
@@ -274,31 +277,29 @@ def settled(tool, macs):
 
 def switched(tool, rounds, seconds):
     """Frames per second that went to one port each; complains if anything else became of one."""
-    rates = []
-    start = last = tool.books()
-    for _ in range(rounds):
-        time.sleep(seconds)
-        now = tool.books()
-        delta = difference(last[1], now[1])
-        rates.append(delta["Switched_u64"] / (now[0] - last[0]))
-        last = now
-    delta = difference(start[1], last[1])
+    start = tool.books()
+    rates, share = undisturbed(Workers(tool.process.pid, tool.cpus), rounds, lambda: rate(tool, seconds, "Switched_u64"))
+    delta = difference(start[1], tool.books()[1])
     if delta["Flooded_u64"]:
         raise BenchError(f"{delta['Flooded_u64']} of {delta['In_u64']} frames were flooded")
-    return rates, {"dropped": drops(delta)}
+    return rates, {"dropped": drops(delta), "cpu": share}
+
+
+def rate(tool, seconds, what):
+    """How many a second of what the books count."""
+    last = tool.books()
+    time.sleep(seconds)
+    now = tool.books()
+    return difference(last[1], now[1])[what] / (now[0] - last[0])
 
 
 def copied(tool, rounds, seconds):
     """Copies per second of flooded frames."""
-    rates = []
-    start = last = tool.books()
-    for _ in range(rounds):
-        time.sleep(seconds)
-        now = tool.books()
-        rates.append(difference(last[1], now[1])["Copies_u64"] / (now[0] - last[0]))
-        last = now
-    delta = difference(start[1], last[1])
-    return rates, {"copies_per_frame": delta["Copies_u64"] / max(1, delta["Flooded_u64"]), "dropped": drops(delta)}
+    start = tool.books()
+    rates, share = undisturbed(Workers(tool.process.pid, tool.cpus), rounds, lambda: rate(tool, seconds, "Copies_u64"))
+    delta = difference(start[1], tool.books()[1])
+    return rates, {"copies_per_frame": delta["Copies_u64"] / max(1, delta["Flooded_u64"]), "dropped": drops(delta),
+                   "cpu": share}
 
 
 # ---- verification ----
@@ -407,6 +408,11 @@ def mark(ok):
     return "reached" if ok else "NOT reached"
 
 
+def disturbed(figure):
+    """That its worker did not have its CPU, if so, also when a window was taken again: then the figure is none."""
+    return f" DISTURBED: had {figure['cpu']:.0%} of its CPU" if figure.get("cpu", 1) < Workers.WHOLE else ""
+
+
 def show_table(rows):
     """Mpps, cycles, cycles above io, ratios."""
     out = []
@@ -414,8 +420,9 @@ def show_table(rows):
         for name in ("io", "macswap", "patchbay", "ovs"):
             if name in row:
                 r = row[name]
-                note = f"{r['flows']} flows, hits {', '.join(f'{k} {v:.0%}' for k, v in r['hits'].items())}" \
-                    if "flows" in r else ""
+                note = f"{r['flows']} flows, hits {', '.join(f'{k} {v:.0%}' for k, v in r['hits'].items())}, " \
+                    f"{r['upcalls']} upcalls" if "flows" in r else ""
+                note += disturbed(r)
                 out.append((f"{macs} {name}", f"{r['mpps']:.1f}", f"{r['lowest']:.1f}-{r['highest']:.1f}",
                             f"{r['cycles']:.0f}", f"{r['above_io']:.0f}", note))
     table.show(("MACs a side", "Mpps", "spread", "cycles", "above io", ""), out)
@@ -439,24 +446,26 @@ def show(result):
     if "scaling" in result:
         s = result["scaling"]
         print()
-        table.show(("two workers", "Mpps", "spread", "cycles a core"), [
+        table.show(("two workers", "Mpps", "spread", "cycles a core", ""), [
             (name, f"{r['mpps']:.1f}", f"{r['lowest']:.1f}-{r['highest']:.1f}",
-             f"{r['cycles'] * (1 if name.endswith('1') else 2):.0f}") for name, r in s.items() if name != "scaling"])
+             f"{r['cycles'] * (1 if name.endswith('1') else 2):.0f}", disturbed(r)) for name, r in s.items() if name != "scaling"])
         ratio = s["scaling"]["patchbay"] / s["scaling"]["io"]
         print(f"one core to two: testpmd io x{s['scaling']['io']:.2f}, Patchbay x{s['scaling']['patchbay']:.2f}; "
               f"of it {ratio:.2f} (wanted 0.9: {mark(ratio >= 0.9)})")
     if "flood" in result:
         print()
-        table.show(("flood to", "copies/s (M)", "cycles a copy", "copies a frame"), [
-            (f"{r['ports']} {r['kind']}", f"{r['mpps']:.1f}", f"{r['cycles']:.0f}", f"{r['copies_per_frame']:.1f}")
+        table.show(("flood to", "copies/s (M)", "cycles a copy", "copies a frame", ""), [
+            (f"{r['ports']} {r['kind']}", f"{r['mpps']:.1f}", f"{r['cycles']:.0f}", f"{r['copies_per_frame']:.1f}",
+             disturbed(r))
             for r in result["flood"]])
     if "storm" in result:
         s = result["storm"]
         print()
-        table.show(("known traffic beside", "Mpps", "all Mpps", "flooded", "dropped", "entries", "bound", "given way", "refused"), [
+        table.show(("known traffic beside", "Mpps", "all Mpps", "flooded", "dropped", "entries", "bound", "given way", "refused",
+                    "not tried", ""), [
             (name, f"{s[name]['mpps']:.1f}", f"{s[name]['all_mpps']:.1f}", s[name]["flooded"],
              sum(s[name]["dropped"].values()), s[name]["most_entries"], s[name]["bound"], s[name]["evicted"],
-             s[name]["refused"]) for name in ("known", "storm")])
+             s[name]["refused"], s[name]["rationed"], disturbed(s[name])) for name in ("known", "storm")])
         print(f"kept under the storm: {s['kept']:.0%} (wanted 70 %: {mark(s['kept'] >= 0.7)})")
 
 

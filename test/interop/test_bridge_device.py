@@ -72,6 +72,33 @@ def test_queues_are_spread(lab, balanced):  # pylint: disable=unused-argument
     assert not any(bridges.queues(lab.server).values())
 
 
+def test_more_queues_than_workers(lab, balanced):  # pylint: disable=unused-argument
+    """
+    Five queues: every one is polled, as evenly as it goes. A frame that came in several buffers and fits no single one
+    (net_pcap makes such of 5000 bytes) is dropped and counted as too long; what is around it passes.
+    """
+    server, tap = lab.server, TapHost(lab, "qtap", "192.168.61.31", hub="SECOND")
+    def too_long():
+        (total,) = books.level(books.read(server), "total")
+        return total["drop_in"]["long"]
+    files = [bridges.write_pcap(lab.nodes["server"].folder / f"queue{q}.pcap", [
+        frames.frame(frames.BROADCAST, frames.mac(2 * q, 62)), frames.frame(frames.BROADCAST, frames.mac(99, 62), 5000),
+        frames.frame(frames.BROADCAST, frames.mac(2 * q + 1, 62))]) for q in range(5)]
+    before = too_long()
+    with tap.packets() as sock:
+        bridges.create_device(server, "SECOND", ",".join(["net_pcap_many", *(f"rx_pcap={f}" for f in files)]), "many")
+        spread = [[q for q in queues if q.startswith("many/")] for queues in bridges.queues(server).values()]
+        assert sorted(sum(spread, [])) == [f"many/{q}" for q in range(5)]
+        assert max(map(len, spread)) - min(map(len, spread)) <= 1
+        missing = {frames.mac(n, 62) for n in range(10)}
+        while missing:
+            missing.discard(sock.recv(4096)[6:12])
+    wait_for("five that were too long", lambda: too_long() == before + 5)
+    assert not any(m["mac"].endswith(":63") for m in server.macs("SECOND"))
+    bridges.delete(server, "SECOND", "many")
+    tap.unplug()
+
+
 def test_flood_to_one_queue(lab, balanced):  # pylint: disable=unused-argument
     """A device with one transmit queue gets each flooded frame once, whichever worker received it, padded."""
     tap = TapHost(lab, "src", "192.168.61.30")

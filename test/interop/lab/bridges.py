@@ -73,6 +73,15 @@ def pcap_frames(path):
     return out
 
 
+def write_pcap(path, frames):
+    """A pcap file of these frames."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for data in frames:
+            f.write(struct.pack("<IIII", 0, 0, len(data), len(data)) + data)
+    return path
+
+
 def all_is_back(server):
     """No frame buffer is missing: of closed devices' pools, which go when they are complete, and of the workers'."""
     wait_for("pools of devices gone", lambda: not device_pools(server))
