@@ -231,11 +231,11 @@ class Bench:
             after = time.monotonic(), tool.bridges()["b"]["Patchbay.Recv.UnicastCount_u64"]
             return (after[1] - before[1]) / (after[0] - before[0])
         began, first = tool.books()
-        rates, share = undisturbed(Workers(tool.process.pid, tool.cpus), self.args.rounds, window)
+        rates, said = undisturbed(Workers(tool.process.pid, tool.cpus), self.args.rounds, window)
         ended, last = tool.books()
         delta = difference(first, last)
         hub = tool.hub()
-        return {**self.figure(rates), "all_mpps": delta["In_u64"] / (ended - began) / 1e6, "cpu": share,
+        return {**self.figure(rates), "all_mpps": delta["In_u64"] / (ended - began) / 1e6, **said,
                 "flooded": delta["Flooded_u64"], "dropped": drops(delta), "most_entries": max(entries),
                 "bound": hub["PatchbayMaxMacTables_u32"], "learned": hub["PatchbayMacLearned_u64"],
                 "evicted": hub["PatchbayMacEvicted_u64"], "refused": hub["PatchbayMacNotLearnedFull_u64"],
@@ -278,11 +278,11 @@ def settled(tool, macs):
 def switched(tool, rounds, seconds):
     """Frames per second that went to one port each; complains if anything else became of one."""
     start = tool.books()
-    rates, share = undisturbed(Workers(tool.process.pid, tool.cpus), rounds, lambda: rate(tool, seconds, "Switched_u64"))
+    rates, said = undisturbed(Workers(tool.process.pid, tool.cpus), rounds, lambda: rate(tool, seconds, "Switched_u64"))
     delta = difference(start[1], tool.books()[1])
     if delta["Flooded_u64"]:
         raise BenchError(f"{delta['Flooded_u64']} of {delta['In_u64']} frames were flooded")
-    return rates, {"dropped": drops(delta), "cpu": share}
+    return rates, {"dropped": drops(delta), **said}
 
 
 def rate(tool, seconds, what):
@@ -296,10 +296,10 @@ def rate(tool, seconds, what):
 def copied(tool, rounds, seconds):
     """Copies per second of flooded frames."""
     start = tool.books()
-    rates, share = undisturbed(Workers(tool.process.pid, tool.cpus), rounds, lambda: rate(tool, seconds, "Copies_u64"))
+    rates, said = undisturbed(Workers(tool.process.pid, tool.cpus), rounds, lambda: rate(tool, seconds, "Copies_u64"))
     delta = difference(start[1], tool.books()[1])
     return rates, {"copies_per_frame": delta["Copies_u64"] / max(1, delta["Flooded_u64"]), "dropped": drops(delta),
-                   "cpu": share}
+                   **said}
 
 
 # ---- verification ----
@@ -409,8 +409,10 @@ def mark(ok):
 
 
 def disturbed(figure):
-    """That its worker did not have its CPU, if so, also when a window was taken again: then the figure is none."""
-    return f" DISTURBED: had {figure['cpu']:.0%} of its CPU" if figure.get("cpu", 1) < Workers.WHOLE else ""
+    """Whether its worker did not have its CPU, or others were busy beside it, also when windows were taken again."""
+    cpu, others = figure.get("cpu", 1), figure.get("others", 0)
+    return (f" DISTURBED: had {cpu:.0%} of its CPU" if cpu < Workers.WHOLE else "") + \
+        (f" others busy {others:.0%}" if others > Workers.CALM else "")
 
 
 def show_table(rows):

@@ -46,13 +46,30 @@ def hugepages(mib):
         yield
 
 
+def first(argv, log, **how):
+    """
+    A program whose threads go before others': who else wants the measured CPU gets a hundredth of it. Where the kernel
+    shares it among sessions before it looks at the threads of each, that has to be said of the session too. It ends
+    with us, whatever ends us.
+    """
+    with open(log, "ab") as out:
+        process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "nice", "-n", "-20", *argv], stdin=subprocess.DEVNULL,
+                                   stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **how)
+    with contextlib.suppress(OSError):
+        pathlib.Path(f"/proc/{process.pid}/autogroup").write_text("-20", encoding="ascii")
+    return process
+
+
 class Workers:
     """
-    The threads of a program that are pinned to our CPUs, and how much of them they get. A worker that polls wants
-    the whole CPU: what somebody else had of it is missing in its rate, and says nothing about the program.
+    The threads of a program that are pinned to our CPUs: how much of them they get, and how busy the other CPUs are.
+    A worker that polls wants the whole CPU: what somebody else had of it is missing in its rate. And others on
+    other CPUs take the cache they share: of that OVS at 1 024 stations, whose exact-match cache does not fit the one
+    of its CPU, lost two thirds of its rate while this program lost a tenth.
     """
 
     WHOLE = 0.97  # a kernel has little things to do as well
+    CALM = 0.25   # and the program threads that do not poll
 
     def __init__(self, pid, cpus):
         self.tasks = pathlib.Path(f"/proc/{pid}/task")
@@ -60,41 +77,53 @@ class Workers:
         self.last = self.read()
 
     def read(self):
-        """(time, {thread: (seconds of CPU time, its CPU)}, {CPU: seconds the hypervisor took})"""
-        ran = {}
+        """(time, {thread: (seconds of CPU time, its CPU)}, {CPU: (seconds of anything, idle, taken by the hypervisor)})"""
+        ran, times = {}, {}
         for task in self.tasks.iterdir():
             with contextlib.suppress(OSError):
                 status = (task / "status").read_text(encoding="utf-8")
                 cpus = re.search(r"Cpus_allowed_list:\s*(\S+)", status)[1]
                 if cpus in self.cpus:
                     ran[task.name] = int((task / "schedstat").read_text(encoding="ascii").split()[0]) / 1e9, cpus
-        stat = pathlib.Path("/proc/stat").read_text(encoding="ascii")
-        stolen = {n: int(s) / os.sysconf("SC_CLK_TCK") for n, s in re.findall(r"^cpu(\d+)(?: \d+){7} (\d+)", stat, re.M)}
-        return time.monotonic(), ran, stolen
+        for line in pathlib.Path("/proc/stat").read_text(encoding="ascii").splitlines():
+            if found := re.match(r"cpu(\d+) ", line):
+                t = [int(n) / os.sysconf("SC_CLK_TCK") for n in line.split()[1:9]]
+                times[found[1]] = sum(t), t[3] + t[4], t[7]
+        return time.monotonic(), ran, times
 
-    def share(self):
-        """What the busiest thread of each CPU had of it since the last call; the least of these."""
-        (began, before, stole), self.last = self.last, self.read()
-        now, after, stolen = self.last
-        best = dict.fromkeys(self.cpus, 0.0)
+    def since(self):
+        """
+        Since the last call: what the busiest thread of each of our CPUs had of it, the least of these; and how busy
+        the busiest of the others was.
+        """
+        (began, before, then), self.last = self.last, self.read()
+        ended, after, now = self.last
+        best, others = dict.fromkeys(self.cpus, 0.0), 0.0
         for task, (ran, cpu) in after.items():
-            best[cpu] = max(best[cpu], (ran - before.get(task, (0.0, cpu))[0]) / (now - began))
-        return min(max(0.0, best[cpu] - (stolen[cpu] - stole[cpu]) / (now - began)) for cpu in best)
+            best[cpu] = max(best[cpu], (ran - before.get(task, (0.0, cpu))[0]) / (ended - began))
+        for cpu in now.keys() & then.keys():
+            whole, idle, stolen = (b - a for a, b in zip(then[cpu], now[cpu]))
+            if cpu in best:
+                best[cpu] -= stolen / (ended - began)
+            elif whole > 0:
+                others = max(others, 1 - idle / whole)
+        return max(0.0, min(best.values())), others
 
 
 def undisturbed(workers, count, window):
     """
-    `count` windows in which the workers had their CPUs: window() measures one and returns its figures. One that
-    somebody disturbed is taken again, up to as many times as there are to be. Returns them, those with the largest
-    shares, and the smallest share among these.
+    `count` windows in which the workers had their CPUs and others were calm: window() measures one and returns its
+    figures. One that was disturbed is taken again, up to as many times as there are to be. Returns the best of them,
+    and the worst that can be said of these: {"cpu": share, "others": share}.
     """
     got = []
-    workers.share()
-    while len(got) < 2 * count and sum(share >= workers.WHOLE for share, _ in got) < count:
+    workers.since()
+    while len(got) < 2 * count and sum(cpu >= workers.WHOLE and others <= workers.CALM for cpu, others, _ in got) < count:
         figures = window()
-        got.append((workers.share(), figures))
-    got.sort(key=lambda one: -one[0])
-    return [figures for _, figures in got[:count]], got[count - 1][0]
+        got.append((*workers.since(), figures))
+    got.sort(key=lambda one: (one[0] < workers.WHOLE, one[1]))
+    got = got[:count]
+    return [one[2] for one in got], {"cpu": min(one[0] for one in got), "others": max(one[1] for one in got)}
 
 
 def wait_for(what, test, timeout_s=60.0, process=None, log=None):
@@ -135,14 +164,13 @@ class Testpmd:
         queues = str(len(cpus))
         self.cpus = cpus
         self.log = f"{folder}/testpmd.log"
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                ["dpdk-testpmd", f"--lcores={lcores}", "--in-memory", "--no-telemetry", f"--file-prefix=bench{os.getpid()}",
-                 *(["-a" + d for d in devices] if pci else ["--no-pci", *(f"--vdev={d}" for d in devices)]), "--",
-                 f"--forward-mode={mode}", f"--nb-cores={len(cpus)}", f"--rxq={queues}", f"--txq={queues}",
-                 f"--total-num-mbufs={frames + 32768}", "--burst=64", "--rxd=512", "--txd=512", "--auto-start",
-                 "--stats-period=1", "--no-lsc-interrupt"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        pathlib.Path(self.log).unlink(missing_ok=True)
+        self.process = first(
+            ["dpdk-testpmd", f"--lcores={lcores}", "--in-memory", "--no-telemetry", f"--file-prefix=bench{os.getpid()}",
+             *(["-a" + d for d in devices] if pci else ["--no-pci", *(f"--vdev={d}" for d in devices)]), "--",
+             f"--forward-mode={mode}", f"--nb-cores={len(cpus)}", f"--rxq={queues}", f"--txq={queues}",
+             f"--total-num-mbufs={frames + 32768}", "--burst=64", "--rxd=512", "--txd=512", "--auto-start",
+             "--stats-period=1", "--no-lsc-interrupt"], self.log)
 
     def rates(self):
         """Frames per second of both ports, one number for each second so far."""
@@ -157,8 +185,7 @@ class Testpmd:
             wait_for("testpmd", lambda: len(self.rates()) >= need, 60 + seconds, self.process, self.log)
             return sum(self.rates()[need - seconds:need]) / seconds
         wait_for("testpmd", lambda: len(self.rates()) > 2, 60, self.process, self.log)
-        rates, share = undisturbed(Workers(self.process.pid, self.cpus), count, window)
-        return rates, {"cpu": share}
+        return undisturbed(Workers(self.process.pid, self.cpus), count, window)
 
     def close(self):
         """End it."""
@@ -185,10 +212,9 @@ class Patchbay:
             f"listeners = ( {{ port = 48888; }} );\n", encoding="utf-8")
         (state / "directory.cfg").write_text(
             f'version = 1;\nhubs = ( {{ name = "{self.HUB}"; max_macs = {max_macs}; }} );\n', encoding="utf-8")
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [BUILD / "controlplane/patchbayd", "--config", self.folder / "patchbay.cfg", "--state", state],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        pathlib.Path(self.log).unlink(missing_ok=True)
+        self.process = first(
+            [BUILD / "controlplane/patchbayd", "--config", self.folder / "patchbay.cfg", "--state", state], self.log)
         try:
             wait_for("patchbayd", self.ready, 60, self.process, self.log)
         except BaseException:
@@ -262,8 +288,7 @@ class Ovs:
                        f"other_config:dpdk-socket-mem={memory_mib}", "other_config:dpdk-extra=--no-pci --in-memory",
                        "other_config:flow-limit=2000000", "other_config:max-idle=600000",
                        *(f"other_config:{k}={v}" for k, v in settings.items()))
-            self.process = subprocess.Popen([OVS, f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/ctl"], env=self.env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self.process = first([OVS, f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/ctl"], self.log, env=self.env)
         self.vsctl("--timeout=60", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev",
                    f"other_config:mac-table-size={4 * macs + 1024}", "other_config:mac-aging-time=3600")
 
@@ -328,9 +353,9 @@ class Ovs:
             frames = max(1, now[1] - before[1])
             return {"rate": frames / (now[0] - before[0]), "upcalls": now[2] - before[2],
                     "hits": {k: (now[3][k] - before[3][k]) / frames for k in now[3]}}
-        got, share = undisturbed(Workers(self.process.pid, [self.cpu]), count, window)
+        got, said = undisturbed(Workers(self.process.pid, [self.cpu]), count, window)
         return [w["rate"] for w in got], {
-            "flows": self.flows(), "cpu": share, "upcalls": sum(w["upcalls"] for w in got),
+            **said, "flows": self.flows(), "upcalls": sum(w["upcalls"] for w in got),
             "hits": {k: sum(w["hits"][k] for w in got) / count for k in got[0]["hits"]}}
 
     def close(self):
