@@ -97,7 +97,7 @@ struct vpn_session {
 	int tls_version; /* of the first connection, SSL_version() */
 	char tls_cipher[64];
 	struct traffic_totals folded; /* of its port's counters: in the totals already */
-	uint32_t tls_epoch; /* which certificate it was shown: server_tls.h */
+	uint32_t tls_epoch;	      /* which certificate it was shown: server_tls.h */
 	bool ending;
 	bool abandoned;
 	/* Indexes; registry's own. */
