@@ -282,10 +282,12 @@ static void ipv4(struct view *v, uint32_t at)
 	total = be16(p + 2);
 	if (total != 0 && total < v->end - at)
 		v->end = at + total;
-	if (!has(v, at, header)) {
+	if (!has(v, at, IPV4_BYTES)) {
 		v->c->classes |= FRAME_MALFORMED;
 		return;
 	}
+	if (!has(v, at, header))
+		return;
 	v->c->l3 = FRAME_L3_IPV4;
 	put4(v->c->src, p + 12);
 	put4(v->c->dst, p + 16);

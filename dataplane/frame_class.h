@@ -14,9 +14,9 @@
  * (hub.md 9 recommends that; the original takes a tagged frame for non-IP), at layer 4 in the first fragment
  * only, and at no more than FRAME_CLASS_EXTENSIONS extension headers of IPv6. What it cannot see it does
  * not guess; what is cut off within a header is FRAME_MALFORMED (hub.md 3 step 5), and so is a chain
- * of extension headers that does not end. Measured with Debian's server: an IPv4 header length below 20 and a
- * version that is not 4 are an unknown payload and no error; total length below 20 (but not 0) and IPv6 with
- * another version are.
+ * of extension headers that does not end. Measured with Debian's server: an IPv4 header length below 20 or beyond the
+ * packet's end and a version that is not 4 are an unknown payload and no error; total length below 20 (but not 0) and
+ * IPv6 with another version are.
  */
 
 #include <stdint.h>

@@ -55,8 +55,7 @@ static uint64_t bits_below(unsigned j)
 	return (UINT64_C(1) << j) - 1;
 }
 
-/* Frames in `removed` are no longer in the burst; those behind move up. */
-static void compact(struct input *in, uint64_t removed)
+void input_compact(struct input *in, uint64_t removed)
 {
 	struct burst *b = &in->b;
 	struct hub_scratch *s = b->lc->scratch;
@@ -301,7 +300,7 @@ void input_access(struct input *in, const struct access_set *set)
 		removed |= act(in, set, at, n, order);
 	}
 	if (removed != 0)
-		compact(in, removed);
+		input_compact(in, removed);
 	if (set->split != ACCESS_ORDER_END)
 		b->access_out = set;
 }

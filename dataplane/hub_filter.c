@@ -169,6 +169,28 @@ static void move_down(struct input *in, unsigned j, unsigned k)
 	in->broadcast |= (in->keys[2 * k + 1] >> 40 & 1) << k;
 }
 
+void input_headers(struct input *in)
+{
+	uint64_t removed = 0;
+
+	if (in->b.options->options.disable_ip_parsing)
+		return;
+	for (uint64_t left = in->cut & burst_all(&in->b); left != 0; left &= left - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(left);
+		struct frame *f = in->b.frame[j];
+		struct frame_class c;
+
+		frame_classify(f->data, f->len, &c);
+		if ((c.classes & FRAME_MALFORMED) == 0)
+			continue;
+		notice_violation(in->b.lc, in->port, STATS_DROP_IN_HEADER, &c, in->keys[2 * j]);
+		input_drop(in, f, STATS_DROP_IN_HEADER);
+		removed |= UINT64_C(1) << j;
+	}
+	if (removed != 0)
+		input_compact(in, removed);
+}
+
 /* Parses all frames. Whether they all pass, because none is of a class that is `asked` about. */
 static bool all_pass(struct input *in, struct meter *up, uint64_t asked)
 {

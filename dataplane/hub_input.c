@@ -3,6 +3,7 @@
  * What happens to frames that a port received: a pipeline over the whole burst (reference/hub.md 3).
  *
  *   admit     sanity, trimming, keys of source and destination               steps 1, 4, 7, 10
+ *   headers   packets whose headers are cut off (hub_filter.c)               step 5
  *   filter    tags and tests of the port's policy and the hub (hub_filter.c) steps 2, 3, 5, 11 to 13
  *   access    the access list, if there is one (hub_access.c)                steps 14, 15
  *   lookup    all keys in one bulk call
@@ -29,9 +30,12 @@
 #define ETHERTYPE_VLAN	0x8100u
 #define ETHERTYPE_IPV4	0x0800u
 #define ETHERTYPE_IPV6	0x86ddu
+#define ETHERTYPE_ARP	0x0806u
 #define VLAN_BYTES	4u /* what was parked may have got its tag already */
 #define IPV4_HEADER_MIN 20u
 #define IPV6_HEADER	40u
+#define ARP_BYTES	28u
+#define TCP_HEADER_MIN	20u /* and no header of UDP or ICMP that anybody asks for is longer */
 #define MAC_EXCLUSIVE_S 13u /* reference/hub.md 2 */
 #define TRIES_MS	32u /* of large ports, for a place in a full MAC table (fdb.h, "Full") */
 
@@ -116,20 +120,55 @@ static inline key_pair keys_of(const uint8_t *data)
 		(key_pair){FDB_KEY_VALID, FDB_KEY_VALID};
 }
 
-/* From here on two compares say that an untagged packet of IPv4 ends where its frame does, or is none. */
-#define PLAIN_MIN (FRAME_MIN_BYTES + IPV4_HEADER_MIN)
+/* From here on three compares say that an untagged packet of IPv4 ends where its frame does, or is none. */
+#define PLAIN_MIN (FRAME_MIN_BYTES + IPV4_HEADER_MIN + TCP_HEADER_MIN)
 
-/* No tag and nothing to trim, by the first 34 bytes; what is not plain may be so all the same. */
+/* No tag, nothing to trim, no header cut off, by the first 18 bytes; what is not plain may be so all the same. */
 static inline bool is_plain(const uint8_t *data, uint32_t len)
 {
 	uint32_t type = load_be16(data + 12), said = load_be16(data + 16);
 
-	return type == ETHERTYPE_IPV4 ? said - IPV4_HEADER_MIN >= len - PLAIN_MIN
+	return type == ETHERTYPE_IPV4 ? data[14] == 0x45 && said >= len - FRAME_MIN_BYTES
 				      : type != ETHERTYPE_VLAN && type != ETHERTYPE_IPV6;
 }
 
-/* Length, tag and trimming of any frame. False: it was dropped. */
-static bool admit_odd(struct input *in, struct frame *f, uint64_t *tag)
+/*
+ * Whether a packet could have a header that is cut off (frame_class.h), by its first bytes. No: the headers of all
+ * that anybody asks for are there. Yes: somebody has to parse it.
+ */
+static bool may_be_cut(const uint8_t *data, uint32_t len, uint32_t type)
+{
+	uint32_t at = FRAME_MIN_BYTES, rest, said;
+	const uint8_t *p;
+
+	if (type == ETHERTYPE_VLAN && len >= at + 4) {
+		type = load_be16(data + at + 2);
+		at += 4;
+	}
+	p = data + at;
+	rest = len - at;
+	switch (type) {
+	case ETHERTYPE_IPV4:
+		if (rest < IPV4_HEADER_MIN + TCP_HEADER_MIN || p[0] != 0x45)
+			return true;
+		said = load_be16(p + 2);
+		return said != 0 && said < IPV4_HEADER_MIN + TCP_HEADER_MIN;
+	case ETHERTYPE_IPV6:
+		/* 6: TCP, 17: UDP, 58: ICMP. Behind any other there may be a chain. */
+		if (rest < IPV6_HEADER + TCP_HEADER_MIN || p[0] >> 4 != 6 ||
+			(p[6] != 6 && p[6] != 17 && p[6] != 58))
+			return true;
+		said = load_be16(p + 4);
+		return said != 0 && said < TCP_HEADER_MIN;
+	case ETHERTYPE_ARP:
+		return rest < ARP_BYTES;
+	default:
+		return false;
+	}
+}
+
+/* Length, tag and trimming of any frame, and whether to look at its headers. False: it was dropped. */
+static bool admit_odd(struct input *in, struct frame *f, uint64_t *tag, bool *cut)
 {
 	uint32_t len = f->len, type, end;
 
@@ -145,6 +184,7 @@ static bool admit_odd(struct input *in, struct frame *f, uint64_t *tag)
 		len = trim(f, end);
 	if (type == ETHERTYPE_VLAN && len >= FRAME_MIN_BYTES + 2)
 		*tag |= (uint64_t)(load_be16(f->data + 14) & 0xfff) << FDB_VLAN_SHIFT;
+	*cut = may_be_cut(f->data, len, type);
 	return true;
 }
 
@@ -153,7 +193,7 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 	struct burst *b = &in->b;
 	/* One compare for both ends: below the minimum wraps to a large number. */
 	const uint32_t span = in->port->max_len < PLAIN_MIN ? 0 : in->port->max_len - PLAIN_MIN + 1;
-	uint64_t broadcast = 0, bytes = 0;
+	uint64_t broadcast = 0, cut = 0, bytes = 0;
 	unsigned k = 0, borrowed = 0;
 	uint32_t max_len = 0;
 
@@ -169,10 +209,13 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 			/* A broadcast is looked up too and the answer not used: rarer than a branch here is dear. */
 			*(key_pair *)&in->keys[2 * k] = keys;
 		} else {
-			if (unlikely(!admit_odd(in, f, &tag))) {
+			bool look;
+
+			if (unlikely(!admit_odd(in, f, &tag, &look))) {
 				bytes += f->len;
 				continue;
 			}
+			cut |= (uint64_t)look << k;
 			src = frame_src(f);
 			dst = frame_dst(f);
 			in->keys[2 * k] = tag | src;
@@ -182,6 +225,7 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 		/* All zero wraps, all ones is the largest: one compare again. */
 		if (unlikely(src - 1 >= UINT64_C(0xfffffffffffe) || src == dst)) {
 			reject(in, f, frame_is_broadcast(f), STATS_DROP_IN_BAD_SOURCE);
+			cut &= (UINT64_C(1) << k) - 1; /* the place is the next one's */
 			continue;
 		}
 		broadcast |= (dst >> 40 & 1) << k;
@@ -194,6 +238,7 @@ static void admit(struct input *in, struct frame *frames, unsigned n)
 	b->backed = borrowed < k;
 	b->borrowed = borrowed > 0;
 	in->broadcast = broadcast;
+	in->cut = cut;
 	count_in(in, n, bytes);
 }
 
@@ -556,7 +601,9 @@ static void inspect(struct input *in)
 		input_again(in);
 		return;
 	}
-	if (unlikely(input_has_filter(in)))
+	if (unlikely(in->cut != 0))
+		input_headers(in);
+	if (unlikely(input_has_filter(in)) && in->b.n > 0)
 		input_filter(in);
 	if (unlikely(set != NULL) && in->b.n > 0) {
 		/* The list goes by the bytes, and may park the frame. */

@@ -11,6 +11,7 @@ struct input {
 	struct burst b;
 	struct port *port;
 	uint64_t broadcast;		/* mask: I/G bit of the destination */
+	uint64_t cut;			/* mask: headers may be cut off; until input_headers() */
 	uint64_t keys[2 * FRAME_BURST]; /* source, destination, source, ... of b.frame[] */
 	uint64_t values[2 * FRAME_BURST] __attribute__((aligned(16)));
 	struct burst_groups groups;
@@ -49,12 +50,20 @@ static inline bool input_has_filter(const struct input *in)
 	return (in->b.rules != NULL && in->b.rules->looks_in) || in->b.options->looks_in;
 }
 
+/*
+ * Packets with a header that is cut off go nowhere, whether or not a rule asks (hub.md 3 step 5): parses those in
+ * in->cut, which is few or an attack. What was dropped is no longer in b.frame[].
+ */
+void input_headers(struct input *in);
 /* Edits, then tests; what was dropped is no longer in b.frame[]. For the whole burst, before lookup. */
 void input_filter(struct input *in);
 /* The address to learn of a BPDU is its bridge's (hub.md 3 step 8). Before input_filter(). */
 void input_bpdu(struct input *in);
 
 /* ---- hub_access.c ---- */
+
+/* Frames in `removed` are no longer in the burst; those behind move up, with all that is known of them. */
+void input_compact(struct input *in, uint64_t removed);
 
 /* The first pass of the access list. What was dropped or parked is no longer in b.frame[]. */
 void input_access(struct input *in, const struct access_set *set);

@@ -2,10 +2,10 @@
 /*
  * What rules cost: cycles per frame of hub_input() and all it calls, on one worker, between two ports that
  * take and give plain bytes, without socket and TLS. 1024 stations, TCP segments of 64 bytes over IPv4, every
- * burst full. The cases take turns, BLOCK bursts each in an order that is drawn anew for every turn, so that whatever
+ * burst full. The cases take turns, some bursts each in an order that is drawn anew for every round, so that whatever
  * else the machine does meets all of them, none always goes first, and none always follows the same other. Before the
- * first turn of a block its frames are read, and a case's first burst of each turn is not counted: what is measured is
- * a hub at work, not what it takes to fetch frames and tables that somebody else threw out of the cache. (When
+ * first turn of a round its frames are read, and a case's first pass over them is not counted: what is measured is a
+ * hub at work, not what it takes to fetch frames and tables that somebody else threw out of the cache. (When
  * "none" came first and paid for cold frames, all ratios to it were flattered.) The median burst counts.
  *
  *   none      no policy at the ports, no IP table in the hub
@@ -44,7 +44,8 @@
 
 #define CASES	   13u
 #define BURSTS	   64u /* in rotation, per side */
-#define BLOCK	   8u  /* bursts of one case, per side, before it is another's turn */
+#define BLOCK	   16u /* of them, per side, that a case gets in its turn, */
+#define PASSES	   4u  /* so often: the first warms up */
 #define FRAME_STEP 128u
 #define PORT_FIRST 1024u /* destination ports of the segments */
 #define PORTS	   32u
@@ -346,16 +347,15 @@ static void task_run(struct lcore *lc, struct lcore_task *t)
 {
 	struct setting *order[CASES] = {NULL};
 
-	for (unsigned k = 0; k < BURSTS && done < bench.rounds; k += BLOCK, done += BLOCK) {
+	for (unsigned k = 0; k < BURSTS && done < bench.rounds; k += BLOCK) {
 		unsigned n = order_draw(order);
 
 		frames_touch(k);
 		for (unsigned i = 0; i < n; i++) {
-			for (unsigned side = 0; side < 2; side++)
-				burst_run(lc, order[i], side, k, false);
-			for (unsigned j = 0; j < 2 * BLOCK; j++)
-				burst_run(lc, order[i], j % 2, k + j / 2, true);
+			for (unsigned j = 0; j < PASSES * 2 * BLOCK; j++)
+				burst_run(lc, order[i], j % 2, k + j / 2 % BLOCK, j >= 2 * BLOCK);
 		}
+		done += (PASSES - 1) * BLOCK;
 	}
 	if (done < bench.rounds)
 		lcore_task_add(lc, t);
@@ -493,7 +493,8 @@ int main(int argc, char **argv)
 	bench.rounds = arg(argc, argv, 2, 20000);
 	bench.burst = arg(argc, argv, 3, FRAME_BURST);
 	bench.only = argc > 4 ? argv[4] : NULL;
-	bench.rounds = (bench.rounds + BLOCK - 1) / BLOCK * BLOCK;
+	bench.rounds += (PASSES - 1) * BLOCK - 1;
+	bench.rounds -= bench.rounds % ((PASSES - 1) * BLOCK);
 	if (bench.macs < 2 || bench.macs > 100000 || bench.rounds == 0 || bench.burst == 0 ||
 		bench.burst > FRAME_BURST) {
 		fprintf(stderr, "rules_bench [MACs [bursts per case [frames per burst [case]]]]\n");

@@ -36,6 +36,29 @@ HUB_ROWS = [
     ("FilterIPv4", "arp", "other"), ("FilterIPv6", "udp6", "udp"), ("FilterNonIP", "ipx", "arp"),
     ("FilterBPDU", "bpdu", "ipx"),
 ]
+# From the EtherType on, zeros behind it; length of the frame; whether it goes nowhere (hub.md 3 step 5).
+HEADERS = [
+    ("IPv4, half a header", "0800 45 00 001c", 33, True), ("IPv4, options cut off", "0800 46 00 0014", 34, False),
+    ("IPv4, header length 16", "0800 44 00 001c", 42, False), ("IPv4, version 5", "0800 55 00 001c", 42, False),
+    ("IPv4 of some protocol", "0800 45 00 0014 0000 0000 40 fd", 34, False),
+    ("IPv4, length below its header", "0800 45 00 0013", 60, True),
+    ("TCP, cut", "0800 45 00 0027 0000 0000 40 06", 53, True),
+    ("TCP, said to be cut", "0800 45 00 0027 0000 0000 40 06", 80, True),
+    ("TCP", "0800 45 00 0028 0000 0000 40 06", 54, False),
+    ("TCP, not the first fragment", "0800 45 00 001c 0000 0009 40 06", 42, False),
+    ("UDP, cut", "0800 45 00 001b 0000 0000 40 11", 41, True), ("UDP", "0800 45 00 001c 0000 0000 40 11", 42, False),
+    ("ICMP, cut", "0800 45 00 0017 0000 0000 40 01", 37, True), ("ICMP", "0800 45 00 0018 0000 0000 40 01", 38, False),
+    ("ARP, cut", "0806 0001 0800 06 04 0001", 41, True), ("ARP", "0806 0001 0800 06 04 0001", 42, False),
+    ("IPv6, half a header", "86dd 6000 0000", 53, True), ("IPv6, version 4", "86dd 4000 0000 0014 06", 74, True),
+    ("IPv6 TCP, cut", "86dd 6000 0000 0013 06", 80, True), ("IPv6 TCP", "86dd 6000 0000 0014 06", 74, False),
+    ("IPv6 UDP, cut", "86dd 6000 0000 0007 11", 61, True), ("IPv6 UDP", "86dd 6000 0000 0008 11", 62, False),
+]
+# The original does not look into a tag (hub.md 9, us: classify through it), nor count extension headers.
+OUR_HEADERS = [
+    ("ARP in a tag, cut", "8100 0005 0806 0001 0800 06 04 0001", 45, True),
+    ("ARP in a tag", "8100 0005 0806 0001 0800 06 04 0001", 46, False),
+    ("IPv6, chain that does not end", "86dd 6000 0000", 62, True),
+]
 OTHER = {
     "limited": {"MaxMac": 1, "MaxIP": 2, "MaxIPv6": 2}, "private": {"PrivacyFilter": True}, "checkmac": {"CheckMac": True},
     "checkip": {"CheckIP": True}, "checkip6": {"CheckIPv6": True}, "tag7": {"VLanId": 7}, "norouter": {"NoIPv6DefaultRouterInRA": True},
@@ -87,6 +110,21 @@ def test_hub_option(join, mac, option, blocked, passes):
     """A filter of a hub holds for everybody in it."""
     sender, receiver = join(hub=option), join(hub=option)
     drops(sender, receiver, make(blocked, frames.BROADCAST, mac(1)), make(passes, frames.BROADCAST, mac(1)))
+
+
+@pytest.mark.parametrize("user", ["guest", "noserver"], ids=["no rule", "a rule"])
+def test_headers(lab, join, mac, user):
+    """Packets whose headers are cut off go nowhere, and all others do, whether or not a rule looks into them."""
+    sender, receiver = join(user), join()
+    receiver.send(make("other", frames.BROADCAST, mac(2)))
+    assert sender.wait_frame(lambda f: f[6:12] == mac(2))
+    rows = HEADERS + (OUR_HEADERS if lab.kind == "patchbay" else [])
+    # What comes out may lack its end, where that is not the packet's: told apart by source.
+    sent = [(mac(2) + mac(10 + i) + bytes.fromhex(row[1])).ljust(row[2], b"\0") for i, row in enumerate(rows)]
+    sender.send(*sent, make("other", mac(2), mac(1)))
+    got = []
+    assert receiver.wait_frame(lambda f: got.append(f[6:12]) or f[6:12] == mac(1))
+    assert {row[0] for i, row in enumerate(rows) if mac(10 + i) not in got} == {row[0] for row in rows if row[3]}
 
 
 def test_limits(join, mac):

@@ -106,7 +106,9 @@ void send_here(struct lcore *lc, void *arg)
 		fake_frame_write(bytes[i], s->f[i].dst, s->f[i].src, s->f[i].vlan, s->f[i].serial,
 			s->f[i].len);
 		if (s->from_type_bytes != 0)
-			memcpy(bytes[i] + 12, s->from_type, s->from_type_bytes);
+			memcpy(bytes[i] + 12,
+				s->from_type != NULL ? s->from_type : s->each_from_type[i],
+				s->from_type_bytes);
 		if (s->backed) {
 			frames[i].m = lcore_mbuf_copy(lc, &frames[i]);
 			if (frames[i].m == NULL)

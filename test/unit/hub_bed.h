@@ -54,8 +54,8 @@ struct send {
 		uint32_t serial;
 	} f[FRAME_BURST];
 	unsigned no_mbuf;
-	/* Instead of what stands there: bytes from the EtherType (offset 12) on, in every frame. */
-	const uint8_t *from_type;
+	/* Instead of what stands there: bytes from the EtherType (offset 12) on, in every frame or in each its own. */
+	const uint8_t *from_type, *each_from_type[FRAME_BURST];
 	unsigned from_type_bytes;
 };
 
