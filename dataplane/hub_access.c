@@ -263,7 +263,7 @@ static void input_quick(struct input *in, const struct access_set *set)
 	if (found.hashed != 0)
 		removed |= act_hashed(in, set, &found);
 	if (removed != 0)
-		compact(in, removed);
+		input_compact(in, removed);
 }
 
 void input_access(struct input *in, const struct access_set *set)
