@@ -17,15 +17,16 @@
 
 #define PATIENCE_MS 60000u /* a list that hardly compiles, on a busy machine */
 
-int admin_access_hub(struct admin_call *call, struct directory_hub **hub)
+bool admin_access_find(
+	struct admin_call *call, const struct directory_hub *hub, uint32_t *at, int *rc)
 {
-	int rc = admin_hub_lookup(call, hub);
+	uint32_t id = admin_get_int(call, "Id");
 
-	if (rc == 0)
-		rc = admin_fenced(call, *hub, HUB_ADMIN_no_change_access_list);
-	if (rc != 0)
-		return rc;
-	return (*hub)->changing ? ADMIN_WAIT : 0;
+	if (directory_rules_find(&hub->access, id, at) != NULL)
+		return true;
+	*rc = admin_fail(call, WIRE_ERROR_OBJECT_NOT_FOUND, "hub %s has no rule %u; there are %u",
+		hub->name, id, hub->access.cnt);
+	return false;
 }
 
 static int check_user(struct admin_call *call, const struct directory_hub *hub, const char *field,
@@ -91,7 +92,7 @@ int admin_access_begun(struct admin_call *call, int rc)
 	}
 }
 
-int admin_access_wait(struct admin_call *call)
+static int wait_for_it(struct admin_call *call)
 {
 	struct admin_access *st = call->state;
 	const struct directory_hub *hub;
@@ -115,6 +116,23 @@ int admin_access_wait(struct admin_call *call)
 	admin_put_int(call, "Id", at);
 	admin_put_int(call, "UniqueId", access_change_id(st->change));
 	return ADMIN_DONE;
+}
+
+int admin_access_step(struct admin_call *call,
+	int (*begin)(struct admin_call *call, struct admin_access *st, struct directory_hub *hub))
+{
+	struct admin_access *st = call->state;
+	struct directory_hub *hub;
+	int rc;
+
+	if (st->change != NULL)
+		return wait_for_it(call);
+	rc = admin_hub_lookup(call, &hub);
+	if (rc == 0)
+		rc = admin_fenced(call, hub, HUB_ADMIN_no_change_access_list);
+	if (rc != 0)
+		return rc;
+	return hub->changing ? ADMIN_WAIT : begin(call, st, hub);
 }
 
 void admin_access_fini(struct admin_call *call)

@@ -15,15 +15,21 @@ struct admin_access {
 	bool parsed;
 };
 
-/* The hub, if the caller may edit its list and nothing else is under way: 0, an error, or ADMIN_WAIT. */
-int admin_access_hub(struct admin_call *call, struct directory_hub **hub);
+/*
+ * The whole step() of a method that edits: `begin` is called when the caller may, and nothing else of the hub is under
+ * way, until it says other than ADMIN_WAIT or has begun (admin_access_begun()); then the answer is waited for and put
+ * (HubName, Id, UniqueId).
+ */
+int admin_access_step(struct admin_call *call,
+	int (*begin)(struct admin_call *call, struct admin_access *st, struct directory_hub *hub));
+/* The rule that argument Id means; false: an error is set in *rc. */
+bool admin_access_find(
+	struct admin_call *call, const struct directory_hub *hub, uint32_t *at, int *rc);
 /* Checks and completes a rule that was given: names, admin options. 0 or the error. */
 int admin_access_fit(
 	struct admin_call *call, const struct directory_hub *hub, struct directory_rule *rule);
 /* Behind access_change_*(). */
 int admin_access_begun(struct admin_call *call, int rc);
-/* In later steps; puts the answer (HubName, Id, UniqueId). */
-int admin_access_wait(struct admin_call *call);
 void admin_access_fini(struct admin_call *call);
 /* As directory_rule_write(); malloc'ed. */
 char *admin_access_text(const struct directory_rule *rule);

@@ -391,25 +391,23 @@ const struct admin_method admin_method_enum_access = {
 
 /* ---- AddAccess, DeleteAccess, SetAccessList --------------------------------------------------- */
 
-static int add_step(struct admin_call *call)
+static int add_begin(struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	struct admin_access *st = call->state;
 	const struct source s = {.call = call};
 	struct directory_rule *rule = NULL;
-	struct directory_hub *hub;
-	int rc;
+	int rc = rule_from(&s, hub, 0, &rule);
 
-	if (st->change != NULL)
-		return admin_access_wait(call);
-	rc = admin_access_hub(call, &hub);
-	if (rc == 0)
-		rc = rule_from(&s, hub, 0, &rule);
 	if (rc != 0)
 		return rc;
 	rc = access_change_add(hub, rule, &st->change);
 	if (rc == -EBUSY)
 		directory_rule_free(rule);
 	return admin_access_begun(call, rc);
+}
+
+static int add_step(struct admin_call *call)
+{
+	return admin_access_step(call, add_begin);
 }
 
 const struct admin_method admin_method_add_access = {
@@ -425,23 +423,19 @@ const struct admin_method admin_method_add_access = {
 	.fini = admin_access_fini,
 };
 
-static int delete_step(struct admin_call *call)
+static int delete_begin(struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	struct admin_access *st = call->state;
-	struct directory_hub *hub;
 	uint32_t at;
 	int rc;
 
-	if (st->change != NULL)
-		return admin_access_wait(call);
-	rc = admin_access_hub(call, &hub);
-	if (rc != 0)
+	if (!admin_access_find(call, hub, &at, &rc))
 		return rc;
-	if (directory_rules_find(&hub->access, admin_get_int(call, "Id"), &at) == NULL)
-		return admin_fail(call, WIRE_ERROR_OBJECT_NOT_FOUND,
-			"hub %s has no rule %u; there are %u", hub->name, admin_get_int(call, "Id"),
-			hub->access.cnt);
 	return admin_access_begun(call, access_change_delete(hub, at, &st->change));
+}
+
+static int delete_step(struct admin_call *call)
+{
+	return admin_access_step(call, delete_begin);
 }
 
 const struct admin_method admin_method_delete_access = {
@@ -483,20 +477,18 @@ static int set_take(struct admin_call *call, struct admin_access *st, struct dir
 	return 0;
 }
 
-static int set_step(struct admin_call *call)
+static int set_begin(struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	struct admin_access *st = call->state;
-	struct directory_hub *hub;
-	int rc;
+	int rc = set_take(call, st, hub);
 
-	if (st->change != NULL)
-		return admin_access_wait(call);
-	rc = admin_access_hub(call, &hub);
-	if (rc == 0)
-		rc = set_take(call, st, hub);
 	if (rc != 0)
 		return rc;
 	return admin_access_begun(call, access_change_replace(hub, &st->rules, &st->change));
+}
+
+static int set_step(struct admin_call *call)
+{
+	return admin_access_step(call, set_begin);
 }
 
 const struct admin_method admin_method_set_access_list = {

@@ -32,9 +32,9 @@ static void report_first(void *ctx, const char *line)
 }
 
 /* Rules out of the argument `field` into st->rules. 0 or the error. */
-static int parse(struct admin_call *call, const struct directory_hub *hub, const char *field)
+static int parse(struct admin_call *call, struct admin_access *st, const struct directory_hub *hub,
+	const char *field)
 {
-	struct admin_access *st = call->state;
 	char first[200] = "";
 	int rc;
 
@@ -59,17 +59,10 @@ static const struct admin_field add_request[] = {
 	ADMIN_END,
 };
 
-static int add_step(struct admin_call *call)
+static int add_begin(struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	struct admin_access *st = call->state;
-	struct directory_hub *hub;
-	int rc;
+	int rc = parse(call, st, hub, "Rule");
 
-	if (st->change != NULL)
-		return admin_access_wait(call);
-	rc = admin_access_hub(call, &hub);
-	if (rc == 0)
-		rc = parse(call, hub, "Rule");
 	if (rc != 0)
 		return rc;
 	if (st->rules.cnt != 1)
@@ -78,6 +71,11 @@ static int add_step(struct admin_call *call)
 	if (rc != -EBUSY)
 		st->rules.cnt = 0; /* it was taken over */
 	return admin_access_begun(call, rc);
+}
+
+static int add_step(struct admin_call *call)
+{
+	return admin_access_step(call, add_begin);
 }
 
 const struct admin_method admin_method_patchbay_add_access = {
@@ -101,20 +99,19 @@ static const struct admin_field replace_request[] = {
 	ADMIN_END,
 };
 
-static int replace_step(struct admin_call *call)
+static int replace_begin(
+	struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	struct admin_access *st = call->state;
-	struct directory_hub *hub;
-	int rc;
+	int rc = parse(call, st, hub, "Rules");
 
-	if (st->change != NULL)
-		return admin_access_wait(call);
-	rc = admin_access_hub(call, &hub);
-	if (rc == 0)
-		rc = parse(call, hub, "Rules");
 	if (rc != 0)
 		return rc;
 	return admin_access_begun(call, access_change_replace(hub, &st->rules, &st->change));
+}
+
+static int replace_step(struct admin_call *call)
+{
+	return admin_access_step(call, replace_begin);
 }
 
 const struct admin_method admin_method_patchbay_replace_access = {
@@ -139,24 +136,20 @@ static const struct admin_field enable_request[] = {
 	ADMIN_END,
 };
 
-static int enable_step(struct admin_call *call)
+static int enable_begin(struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	struct admin_access *st = call->state;
-	struct directory_hub *hub;
+	bool active = admin_get_bool(call, "Active");
 	uint32_t at;
 	int rc;
 
-	if (st->change != NULL)
-		return admin_access_wait(call);
-	rc = admin_access_hub(call, &hub);
-	if (rc != 0)
+	if (!admin_access_find(call, hub, &at, &rc))
 		return rc;
-	if (directory_rules_find(&hub->access, admin_get_int(call, "Id"), &at) == NULL)
-		return admin_fail(call, WIRE_ERROR_OBJECT_NOT_FOUND,
-			"hub %s has no rule %u; there are %u", hub->name, admin_get_int(call, "Id"),
-			hub->access.cnt);
-	return admin_access_begun(
-		call, access_change_active(hub, at, admin_get_bool(call, "Active"), &st->change));
+	return admin_access_begun(call, access_change_active(hub, at, active, &st->change));
+}
+
+static int enable_step(struct admin_call *call)
+{
+	return admin_access_step(call, enable_begin);
 }
 
 const struct admin_method admin_method_patchbay_enable_access = {

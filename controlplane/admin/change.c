@@ -59,6 +59,30 @@ void admin_change_fini(struct admin_call *call)
 	directory_change_forget(st->change);
 }
 
+int admin_settings_copy(
+	struct admin_call *call, const struct directory_hub *hub, struct directory_settings *s)
+{
+	if (hub->changing)
+		return ADMIN_WAIT;
+	if (directory_settings_get(hub, s) != 0)
+		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
+	return 0;
+}
+
+int admin_settings_change(
+	struct admin_call *call, struct directory_hub *hub, struct directory_settings *s, int rc)
+{
+	struct admin_change *st = call->state;
+
+	if (rc == 0)
+		rc = directory_change_settings(hub, s, &st->change);
+	if (rc != 0)
+		directory_settings_free(s);
+	return rc > 0
+		? rc
+		: admin_change_begun(call, rc, WIRE_ERROR_OBJECT_EXISTS, WIRE_ERROR_TOO_MANY_ITEMS);
+}
+
 int admin_fenced(struct admin_call *call, const struct directory_hub *hub, unsigned option)
 {
 	if (call->caller->server || hub->admin_options[option] == 0)

@@ -23,6 +23,16 @@ int admin_change_begun(struct admin_call *call, int rc, int exists, int full);
 int admin_change_wait(struct admin_call *call);
 void admin_change_fini(struct admin_call *call);
 
+/*
+ * Around an edit of a hub's settings: first a copy of them, if nothing of the hub is on its way (0, ADMIN_WAIT or an
+ * error); then, with what the edit said (0, a code or -errno), the beginning of the change and the step's result.
+ * Takes what *s owns in any case.
+ */
+int admin_settings_copy(
+	struct admin_call *call, const struct directory_hub *hub, struct directory_settings *s);
+int admin_settings_change(
+	struct admin_call *call, struct directory_hub *hub, struct directory_settings *s, int rc);
+
 /* 52 if the caller is a hub administrator whom this admin option of the hub (enum hub_admin_option) fences in. */
 int admin_fenced(struct admin_call *call, const struct directory_hub *hub, unsigned option);
 

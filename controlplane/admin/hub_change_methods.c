@@ -183,18 +183,6 @@ const struct admin_method admin_method_create_hub = {
 	.fini = admin_change_fini,
 };
 
-/* Begins to change the settings to what is left in *s. */
-static int settings_begin(
-	struct admin_call *call, struct directory_hub *hub, struct directory_settings *s)
-{
-	struct admin_change *st = call->state;
-	int rc = directory_change_settings(hub, s, &st->change);
-
-	if (rc != 0)
-		directory_settings_free(s);
-	return admin_change_begun(call, rc, 0, 0);
-}
-
 /* What is set is in force; offline is when nothing runs any more. */
 static int settings_wait(struct admin_call *call, struct directory_hub **hub)
 {
@@ -226,14 +214,13 @@ static int set_hub_begin(struct admin_call *call)
 		return rc;
 	if (admin_get_int(call, "HubType") != HUB_TYPE_STANDALONE)
 		return admin_fail(call, WIRE_ERROR_NOT_SUPPORTED, "there are no clusters");
-	if (hub->changing)
-		return ADMIN_WAIT;
 	if (admin_has(call, "PatchbayMaxMacTables") &&
 		admin_get_int(call, "PatchbayMaxMacTables") != hub->max_macs)
 		return admin_fail_field(call, "PatchbayMaxMacTables",
 			"cannot be changed while the hub runs: it is %u", hub->max_macs);
-	if (directory_settings_get(hub, &s) != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
+	rc = admin_settings_copy(call, hub, &s);
+	if (rc != 0)
+		return rc;
 	if (admin_has(call, "Online") && may_switch(call, hub, admin_get_bool(call, "Online")))
 		s.online = admin_get_bool(call, "Online");
 	if (admin_has(call, "NoEnum"))
@@ -249,7 +236,7 @@ static int set_hub_begin(struct admin_call *call)
 		return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER,
 			"an empty password leaves the hub without an administrator: the server's may set it");
 	}
-	return settings_begin(call, hub, &s);
+	return admin_settings_change(call, hub, &s, 0);
 }
 
 static int set_hub_step(struct admin_call *call)
@@ -307,14 +294,12 @@ static int set_hub_online_step(struct admin_call *call)
 		if (rc == 0)
 			rc = admin_fenced(
 				call, hub, online ? HUB_ADMIN_no_online : HUB_ADMIN_no_offline);
+		if (rc == 0)
+			rc = admin_settings_copy(call, hub, &s);
 		if (rc != 0)
 			return rc;
-		if (hub->changing)
-			return ADMIN_WAIT;
-		if (directory_settings_get(hub, &s) != 0)
-			return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 		s.online = online;
-		return settings_begin(call, hub, &s);
+		return admin_settings_change(call, hub, &s, 0);
 	}
 	rc = settings_wait(call, &hub);
 	if (rc != ADMIN_DONE)

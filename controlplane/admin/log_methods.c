@@ -87,7 +87,6 @@ static void take_switches(
 
 static int set_begin(struct admin_call *call)
 {
-	struct admin_change *st = call->state;
 	uint32_t rows = admin_row_cnt(call, "PacketLogConfigList");
 	struct directory_settings s;
 	struct directory_hub *hub;
@@ -95,12 +94,10 @@ static int set_begin(struct admin_call *call)
 
 	if (rc == 0)
 		rc = admin_fenced(call, hub, HUB_ADMIN_no_change_log_config);
+	if (rc == 0)
+		rc = admin_settings_copy(call, hub, &s);
 	if (rc != 0)
 		return rc;
-	if (hub->changing)
-		return ADMIN_WAIT;
-	if (directory_settings_get(hub, &s) != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 	if (admin_has(call, "SaveSecurityLog"))
 		s.log.security = admin_get_bool(call, "SaveSecurityLog");
 	if (admin_has(call, "SavePacketLog"))
@@ -109,10 +106,7 @@ static int set_begin(struct admin_call *call)
 	for (uint32_t k = 0; k < rows && k < DIRECTORY_LOG_KINDS; k++)
 		s.log.kinds[k] =
 			(uint8_t)admin_row_int(call, "PacketLogConfigList", k, "PacketLogConfig");
-	rc = directory_change_settings(hub, &s, &st->change);
-	if (rc != 0)
-		directory_settings_free(&s);
-	return admin_change_begun(call, rc, 0, 0);
+	return admin_settings_change(call, hub, &s, 0);
 }
 
 static int set_step(struct admin_call *call)

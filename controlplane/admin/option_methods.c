@@ -144,28 +144,18 @@ static int may_set(struct admin_call *call, const struct directory_hub *hub, con
 
 static int set_begin(struct admin_call *call, const struct table *t)
 {
-	struct admin_change *st = call->state;
 	struct directory_settings s;
 	struct directory_hub *hub;
 	int rc = admin_hub_lookup(call, &hub);
 
 	if (rc == 0)
 		rc = may_set(call, hub, t);
+	if (rc == 0)
+		rc = admin_settings_copy(call, hub, &s);
 	if (rc != 0)
 		return rc;
-	if (hub->changing)
-		return ADMIN_WAIT;
-	if (directory_settings_get(hub, &s) != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 	rc = take_options(call, t, t == &ext ? s.ext_options : s.admin_options);
-	if (rc != 0) {
-		directory_settings_free(&s);
-		return rc;
-	}
-	rc = directory_change_settings(hub, &s, &st->change);
-	if (rc != 0)
-		directory_settings_free(&s);
-	return admin_change_begun(call, rc, 0, 0);
+	return admin_settings_change(call, hub, &s, rc);
 }
 
 static int set_step(struct admin_call *call, const struct table *t)

@@ -138,18 +138,11 @@ static int set_hub_radius_step(struct admin_call *call)
 		return rc == ADMIN_DONE ? get_hub_radius_step(call) : rc;
 	}
 	rc = admin_hub_lookup(call, &hub);
+	if (rc == 0)
+		rc = admin_settings_copy(call, hub, &s);
 	if (rc != 0)
 		return rc;
-	if (hub->changing)
-		return ADMIN_WAIT;
-	if (directory_settings_get(hub, &s) != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
-	rc = take(call, &s.radius);
-	if (rc == 0)
-		rc = directory_change_settings(hub, &s, &st->change);
-	if (rc != 0)
-		directory_settings_free(&s);
-	return rc > 0 ? rc : admin_change_begun(call, rc, 0, 0);
+	return admin_settings_change(call, hub, &s, take(call, &s.radius));
 }
 
 const struct admin_method admin_method_set_hub_radius = {

@@ -152,8 +152,7 @@ static int add(struct admin_call *call, struct directory_trust *t)
 
 static int add_crl_step(struct admin_call *call)
 {
-	return trust_change_step(
-		call, HUB_ADMIN_no_change_crl_list, add, WIRE_ERROR_TOO_MANY_ITEMS);
+	return trust_change_step(call, HUB_ADMIN_no_change_crl_list, add);
 }
 
 const struct admin_method admin_method_add_crl = {
@@ -180,7 +179,7 @@ static int set(struct admin_call *call, struct directory_trust *t)
 
 static int set_crl_step(struct admin_call *call)
 {
-	return trust_change_step(call, HUB_ADMIN_no_change_crl_list, set, 0);
+	return trust_change_step(call, HUB_ADMIN_no_change_crl_list, set);
 }
 
 const struct admin_method admin_method_set_crl = {
@@ -202,7 +201,7 @@ static int delete (struct admin_call *call, struct directory_trust *t)
 
 static int del_crl_step(struct admin_call *call)
 {
-	return trust_change_step(call, HUB_ADMIN_no_change_crl_list, delete, 0);
+	return trust_change_step(call, HUB_ADMIN_no_change_crl_list, delete);
 }
 
 const struct admin_method admin_method_del_crl = {

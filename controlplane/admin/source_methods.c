@@ -168,7 +168,7 @@ static int take_row(struct admin_call *call, uint32_t row, struct directory_sour
 	return 0;
 }
 
-static int set_begin(struct admin_call *call, struct list *st)
+static int set_begin(struct admin_call *call)
 {
 	uint32_t cnt = admin_row_cnt(call, "ACList");
 	struct directory_settings s;
@@ -177,27 +177,17 @@ static int set_begin(struct admin_call *call, struct list *st)
 
 	if (rc == 0)
 		rc = admin_fenced(call, hub, HUB_ADMIN_no_change_access_control_list);
+	if (rc == 0)
+		rc = admin_settings_copy(call, hub, &s);
 	if (rc != 0)
 		return rc;
-	if (hub->changing)
-		return ADMIN_WAIT;
-	if (directory_settings_get(hub, &s) != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 	free(s.sources);
 	s.source_cnt = cnt;
 	s.sources = calloc((size_t)cnt + 1, sizeof(*s.sources));
 	rc = s.sources == NULL ? -ENOMEM : 0;
 	for (uint32_t row = 0; row < cnt && rc == 0; row++)
 		rc = take_row(call, row, &s.sources[row]);
-	if (rc > 0) {
-		directory_settings_free(&s);
-		return rc;
-	}
-	if (rc == 0)
-		rc = directory_change_settings(hub, &s, &st->change.change);
-	if (rc != 0)
-		directory_settings_free(&s);
-	return admin_change_begun(call, rc, 0, 0);
+	return admin_settings_change(call, hub, &s, rc);
 }
 
 static int set_ac_list_step(struct admin_call *call)
@@ -206,7 +196,7 @@ static int set_ac_list_step(struct admin_call *call)
 	int rc = ADMIN_DONE;
 
 	if (st->change.change == NULL)
-		return set_begin(call, st);
+		return set_begin(call);
 	if (!st->begun)
 		rc = admin_change_wait(call);
 	return rc == ADMIN_DONE ? list_step(call, st) : rc;

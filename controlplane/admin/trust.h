@@ -9,10 +9,10 @@
 
 /*
  * The whole step() of a method that changes the lists of HubName; call->state is a struct admin_change. `change` works
- * on a copy: 0, -errno (-EEXIST becomes 112, -ENOSPC `full`), or a code with its sentence set. `fence`: the admin
+ * on a copy: 0, -errno (-EEXIST becomes 112, -ENOSPC 110), or a code with its sentence set. `fence`: the admin
  * option that keeps hub administrators from it.
  */
 int trust_change_step(struct admin_call *call, unsigned fence,
-	int (*change)(struct admin_call *call, struct directory_trust *t), int full);
+	int (*change)(struct admin_call *call, struct directory_trust *t));
 
 #endif

@@ -27,7 +27,7 @@ static const struct admin_field key_request[] = {
 /* ---- changing ---------------------------------------------------------------------------------- */
 
 int trust_change_step(struct admin_call *call, unsigned fence,
-	int (*change)(struct admin_call *call, struct directory_trust *t), int full)
+	int (*change)(struct admin_call *call, struct directory_trust *t))
 {
 	struct admin_change *st = call->state;
 	struct directory_settings s;
@@ -40,23 +40,14 @@ int trust_change_step(struct admin_call *call, unsigned fence,
 	rc = admin_hub_lookup(call, &hub);
 	if (rc == 0)
 		rc = admin_fenced(call, hub, fence);
+	if (rc == 0)
+		rc = admin_settings_copy(call, hub, &s);
 	if (rc != 0)
 		return rc;
-	if (hub->changing)
-		return ADMIN_WAIT;
 	t = directory_trust_copy(hub->trust);
-	if (t == NULL || directory_settings_get(hub, &s) != 0) {
-		directory_trust_unref(t);
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
-	}
 	directory_trust_unref(s.trust);
 	s.trust = t;
-	rc = change(call, t);
-	if (rc == 0)
-		rc = directory_change_settings(hub, &s, &st->change);
-	if (rc != 0)
-		directory_settings_free(&s);
-	return rc > 0 ? rc : admin_change_begun(call, rc, WIRE_ERROR_OBJECT_EXISTS, full);
+	return admin_settings_change(call, hub, &s, t == NULL ? -ENOMEM : change(call, t));
 }
 
 static const struct admin_field add_request[] = {
@@ -86,8 +77,7 @@ static int add(struct admin_call *call, struct directory_trust *t)
 
 static int add_ca_step(struct admin_call *call)
 {
-	return trust_change_step(
-		call, HUB_ADMIN_no_change_cert_list, add, WIRE_ERROR_TOO_MANY_ITEMS);
+	return trust_change_step(call, HUB_ADMIN_no_change_cert_list, add);
 }
 
 const struct admin_method admin_method_add_ca = {
@@ -113,7 +103,7 @@ static int delete (struct admin_call *call, struct directory_trust *t)
 
 static int delete_ca_step(struct admin_call *call)
 {
-	return trust_change_step(call, HUB_ADMIN_no_change_cert_list, delete, 0);
+	return trust_change_step(call, HUB_ADMIN_no_change_cert_list, delete);
 }
 
 const struct admin_method admin_method_delete_ca = {
