@@ -19,6 +19,7 @@
 
 #include <openssl/crypto.h>
 
+#include "controlplane/accept_pause.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
 #include "controlplane/log.h"
@@ -26,7 +27,6 @@
 #include "drivers/session/wire/http.h"
 
 #define FRESH_MS	 1000u
-#define ACCEPT_PAUSE_S	 1
 #define TYPE_OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
 #define TYPE_TEXT	 "text/plain; version=0.0.4; charset=utf-8"
 
@@ -44,8 +44,7 @@ struct kept {
 };
 
 static struct {
-	struct evconnlistener *listener;
-	struct event *accept_again;
+	struct accept_pause accept;
 	TAILQ_HEAD(, client) clients;
 	unsigned client_cnt;
 	const char *token; /* config's; "" = everybody is answered */
@@ -209,15 +208,7 @@ static void on_accept(struct evconnlistener *, evutil_socket_t fd, struct sockad
 		close(fd);
 		return;
 	}
-	c->bev = bufferevent_socket_new(control_base(), fd, BEV_OPT_CLOSE_ON_FREE);
-	c->patience = evtimer_new(control_base(), out_of_patience, c);
-	if (c->bev == NULL || c->patience == NULL) {
-		if (c->patience != NULL)
-			event_free(c->patience);
-		if (c->bev != NULL)
-			bufferevent_free(c->bev);
-		else
-			close(fd);
+	if (!accept_events(fd, out_of_patience, c, &c->bev, &c->patience)) {
 		free(c);
 		return;
 	}
@@ -227,20 +218,6 @@ static void on_accept(struct evconnlistener *, evutil_socket_t fd, struct sockad
 	bufferevent_setcb(c->bev, on_readable, on_written, on_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, METRICS_REQUEST);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-}
-
-/* Out of descriptors, most likely: who waits would make the loop spin. */
-static void on_accept_error(struct evconnlistener *listener, void *)
-{
-	const struct timeval pause = {.tv_sec = ACCEPT_PAUSE_S};
-
-	evconnlistener_disable(listener);
-	evtimer_add(metrics.accept_again, &pause);
-}
-
-static void on_accept_again(evutil_socket_t, short, void *)
-{
-	evconnlistener_enable(metrics.listener);
 }
 
 /* The length of *out; 0: no IP address. */
@@ -265,27 +242,25 @@ static socklen_t address_of(const struct config *config, struct sockaddr_storage
 
 int metrics_start(const struct config *config)
 {
+	struct evconnlistener *listener = NULL;
 	struct sockaddr_storage address;
 	socklen_t len;
 
 	if (config->metrics_address[0] == '\0')
 		return 0;
 	metrics.token = config->metrics_token;
-	metrics.accept_again = evtimer_new(control_base(), on_accept_again, NULL);
-	if (metrics.accept_again == NULL)
-		return -ENOMEM;
 	len = address_of(config, &address);
 	if (len != 0)
-		metrics.listener = evconnlistener_new_bind(control_base(), on_accept, NULL,
+		listener = evconnlistener_new_bind(control_base(), on_accept, &metrics.accept,
 			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
 			METRICS_CLIENTS, (struct sockaddr *)&address, (int)len);
-	if (metrics.listener == NULL) {
+	if (listener == NULL) {
 		log_error("metrics", "%s port %u cannot be opened: %s", config->metrics_address,
 			config->metrics_port, len == 0 ? "no IP address" : strerror(errno));
-		metrics_stop();
 		return 0;
 	}
-	evconnlistener_set_error_cb(metrics.listener, on_accept_error);
+	if (accept_pause_init(&metrics.accept, listener, "metrics") != 0)
+		return -ENOMEM;
 	log_info("metrics", "at http://%s:%u/metrics%s", config->metrics_address,
 		config->metrics_port, metrics.token[0] != '\0' ? ", with a token" : "");
 	return 0;
@@ -295,12 +270,7 @@ void metrics_stop(void)
 {
 	struct client *c;
 
-	if (metrics.listener != NULL)
-		evconnlistener_free(metrics.listener);
-	metrics.listener = NULL;
-	if (metrics.accept_again != NULL)
-		event_free(metrics.accept_again);
-	metrics.accept_again = NULL;
+	accept_pause_fini(&metrics.accept);
 	while ((c = TAILQ_FIRST(&metrics.clients)) != NULL)
 		client_free(c);
 	for (unsigned i = 0; i < 2; i++) {

@@ -22,13 +22,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "controlplane/accept_pause.h"
 #include "controlplane/admin/rpc.h"
 #include "controlplane/control.h"
 #include "controlplane/log.h"
 #include "controlplane/store.h"
 
-#define WAIT_MS		10   /* between two looks at something that is not in force yet */
-#define ACCEPT_PAUSE_MS 1000 /* after accept() failed */
+#define WAIT_MS 10 /* between two looks at something that is not in force yet */
 
 struct client {
 	struct bufferevent *bev;
@@ -42,8 +42,7 @@ struct client {
 };
 
 static struct {
-	struct evconnlistener *listener;
-	struct event *accept_again;
+	struct accept_pause accept;
 	TAILQ_HEAD(, client) clients;
 	unsigned client_cnt;
 	struct sockaddr_un address;
@@ -200,15 +199,7 @@ static void client_add(evutil_socket_t fd)
 		close(fd);
 		return;
 	}
-	c->bev = bufferevent_socket_new(control_base(), fd, BEV_OPT_CLOSE_ON_FREE);
-	c->resume = evtimer_new(control_base(), on_resume, c);
-	if (c->bev == NULL || c->resume == NULL) {
-		if (c->resume != NULL)
-			event_free(c->resume);
-		if (c->bev != NULL)
-			bufferevent_free(c->bev);
-		else
-			close(fd);
+	if (!accept_events(fd, on_resume, c, &c->bev, &c->resume)) {
 		free(c);
 		return;
 	}
@@ -249,24 +240,6 @@ static void on_accept(struct evconnlistener *, evutil_socket_t fd, struct sockad
 		turn_away(fd, RPC_ERROR_BUSY, "too many callers, try again later");
 	else
 		client_add(fd);
-}
-
-/* Out of descriptors, most likely: the caller that waits would make the loop spin. */
-static void on_accept_error(struct evconnlistener *listener, void *)
-{
-	int error = EVUTIL_SOCKET_ERROR();
-	struct timeval pause = {.tv_sec = ACCEPT_PAUSE_MS / 1000};
-	uint64_t held;
-
-	if (log_limit_pass(&refused_limit, &held))
-		log_warning("admin", "local socket: accept: %s", strerror(error));
-	evconnlistener_disable(listener);
-	event_add(admin.accept_again, &pause);
-}
-
-static void on_accept_again(evutil_socket_t, short, void *)
-{
-	evconnlistener_enable(admin.listener);
 }
 
 /* Does somebody answer on the file? Then it is not ours to replace. */
@@ -326,10 +299,11 @@ static void wake_all(void)
 
 int admin_start(const char *socket_path)
 {
+	struct evconnlistener *listener;
 	int fd = -1;
 	int rc;
 
-	assert(admin.listener == NULL);
+	assert(admin.accept.listener == NULL);
 	TAILQ_INIT(&admin.clients);
 	admin.client_cnt = 0;
 	memset(&admin.address, 0, sizeof(admin.address));
@@ -340,18 +314,14 @@ int admin_start(const char *socket_path)
 	rc = socket_open(&fd);
 	if (rc != 0)
 		return rc;
-	admin.accept_again = evtimer_new(control_base(), on_accept_again, NULL);
-	if (admin.accept_again != NULL)
-		admin.listener = evconnlistener_new(control_base(), on_accept, NULL,
-			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, ADMIN_CLIENTS_MAX, fd);
-	if (admin.listener == NULL) {
-		if (admin.accept_again != NULL)
-			event_free(admin.accept_again);
+	listener = evconnlistener_new(control_base(), on_accept, &admin.accept,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, ADMIN_CLIENTS_MAX, fd);
+	if (listener == NULL)
 		close(fd);
+	if (accept_pause_init(&admin.accept, listener, "admin") != 0) {
 		unlink(admin.address.sun_path);
 		return -ENOMEM;
 	}
-	evconnlistener_set_error_cb(admin.listener, on_accept_error);
 	store_on_settled(wake_all);
 	/* A caller that left in the middle of an answer is an error of write(), not the end of the process. */
 	signal(SIGPIPE, SIG_IGN);
@@ -363,11 +333,9 @@ void admin_stop(void)
 	struct client *c;
 	struct stat st;
 
-	if (admin.listener == NULL)
+	if (admin.accept.listener == NULL)
 		return;
-	event_free(admin.accept_again);
-	evconnlistener_free(admin.listener);
-	admin.listener = NULL;
+	accept_pause_fini(&admin.accept);
 	while ((c = TAILQ_FIRST(&admin.clients)) != NULL)
 		client_free(c);
 	if (lstat(admin.address.sun_path, &st) == 0 && st.st_dev == admin.dev &&

@@ -2,47 +2,8 @@
 /* `patchbayctl group`: groups of users of a hub. */
 
 #include "controlplane/ctl/account.h"
-#include "controlplane/ctl/client.h"
 #include "controlplane/ctl/command.h"
 #include "controlplane/ctl/policy.h"
-
-static int run_create(struct ctl_run *run)
-{
-	json_t *params = ctl_params(run);
-
-	return params == NULL ? CTL_USAGE : record_put(run, "CreateGroup", params);
-}
-
-static int run_set(struct ctl_run *run)
-{
-	json_t *params = ctl_params(run), *record;
-
-	if (params == NULL)
-		return CTL_USAGE;
-	record = record_get(run, "GetGroup");
-	if (record == NULL) {
-		json_decref(params);
-		return CTL_FAILED;
-	}
-	return record_put(run, "SetGroup", record_merge(record, params));
-}
-
-static int run_delete(struct ctl_run *run)
-{
-	json_t *params = ctl_params(run);
-
-	return params == NULL ? CTL_USAGE : record_put(run, "DeleteGroup", params);
-}
-
-static int run_policy(struct ctl_run *run)
-{
-	return policy_run(run, "GetGroup", "SetGroup");
-}
-
-static int run_show(struct ctl_run *run)
-{
-	return policy_run_show(run, "GetGroup");
-}
 
 #define GROUP_OPTIONS                                                                       \
 	{.name = "--real-name",                                                             \
@@ -102,7 +63,7 @@ const struct ctl_command ctl_group_commands[] = {
 		.arguments = {CTL_HUB, CTL_ARGUMENT("GROUP", "Name_str", "name of the group")},
 		.columns = group_lines,
 		.hint = "`patchbayctl group list HUB` shows the groups.",
-		.run = run_show,
+		.run = policy_run_show,
 	},
 	{
 		.noun = "group",
@@ -112,7 +73,7 @@ const struct ctl_command ctl_group_commands[] = {
 		.arguments = {CTL_HUB, CTL_ARGUMENT("GROUP", "Name_str", "name of the group")},
 		.options = {GROUP_OPTIONS},
 		.done = "group created",
-		.run = run_create,
+		.run = record_send,
 	},
 	{
 		.noun = "group",
@@ -123,7 +84,7 @@ const struct ctl_command ctl_group_commands[] = {
 		.options = {GROUP_OPTIONS},
 		.done = "group changed",
 		.hint = "`patchbayctl group list HUB` shows the groups.",
-		.run = run_set,
+		.run = record_set,
 	},
 	{
 		.noun = "group",
@@ -139,7 +100,7 @@ const struct ctl_command ctl_group_commands[] = {
 		.rest_text = "keys to set, see policy list; the others stay",
 		.done = "policy changed",
 		.hint = "`patchbayctl group list HUB` shows the groups.",
-		.run = run_policy,
+		.run = policy_run,
 	},
 	{
 		.noun = "group",
@@ -153,7 +114,7 @@ const struct ctl_command ctl_group_commands[] = {
 			.text = "end sessions that run under the settings of before"}},
 		.done = "group deleted",
 		.hint = "`patchbayctl group list HUB` shows the groups.",
-		.run = run_delete,
+		.run = record_send,
 	},
 	{.noun = NULL},
 };

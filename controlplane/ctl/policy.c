@@ -138,7 +138,7 @@ static void policy_remove(json_t *record)
 	json_object_set_new(record, "UsePolicy_bool", json_false());
 }
 
-int policy_run(struct ctl_run *run, const char *get, const char *set)
+int policy_run(struct ctl_run *run)
 {
 	/* In the order of the tables: --remove, --end-sessions. */
 	bool remove = run->options[0] != NULL, end = run->options[1] != NULL;
@@ -150,7 +150,7 @@ int policy_run(struct ctl_run *run, const char *get, const char *set)
 		return CTL_USAGE;
 	}
 	kinds = policy_kinds(run);
-	record = kinds == NULL ? NULL : record_get(run, get);
+	record = kinds == NULL ? NULL : record_get(run);
 	if (record == NULL) {
 		json_decref(kinds);
 		return CTL_FAILED;
@@ -170,14 +170,14 @@ int policy_run(struct ctl_run *run, const char *get, const char *set)
 		if (end)
 			json_object_set_new(record, "PatchbayEndSessions_bool", json_true());
 		if (rc == CTL_OK)
-			rc = record_put(run, set, json_incref(record));
+			rc = record_put(run, json_incref(record));
 	}
 	json_decref(record);
 	json_decref(kinds);
 	return rc;
 }
 
-int policy_run_show(struct ctl_run *run, const char *get)
+int policy_run_show(struct ctl_run *run)
 {
 	int rc = ctl_run_general(run);
 	json_t *kinds, *record;
@@ -185,7 +185,7 @@ int policy_run_show(struct ctl_run *run, const char *get)
 	if (rc != CTL_OK || run->json)
 		return rc;
 	kinds = policy_kinds(run);
-	record = kinds == NULL ? NULL : record_get(run, get);
+	record = kinds == NULL ? NULL : record_get(run);
 	if (record != NULL && json_is_true(json_object_get(record, "UsePolicy_bool"))) {
 		fputs("\nPolicy:\n", run->out);
 		policy_show(run->out, record, kinds);

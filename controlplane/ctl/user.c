@@ -83,7 +83,7 @@ static int run_create(struct ctl_run *run)
 		json_decref(params);
 		return CTL_USAGE;
 	}
-	return record_put(run, "CreateUser", params);
+	return record_put(run, params);
 }
 
 static int run_set(struct ctl_run *run)
@@ -96,7 +96,7 @@ static int run_set(struct ctl_run *run)
 		json_decref(params);
 		return CTL_USAGE;
 	}
-	record = record_get(run, "GetUser");
+	record = record_get(run);
 	if (record == NULL) {
 		json_decref(params);
 		return CTL_FAILED;
@@ -106,12 +106,12 @@ static int run_set(struct ctl_run *run)
 		json_decref(record);
 		return CTL_USAGE;
 	}
-	return record_put(run, "SetUser", record);
+	return record_put(run, record);
 }
 
 static int run_password(struct ctl_run *run)
 {
-	json_t *record = record_get(run, "GetUser");
+	json_t *record = record_get(run);
 	char *password;
 
 	if (record == NULL)
@@ -125,24 +125,7 @@ static int run_password(struct ctl_run *run)
 	json_object_set_new(record, "Auth_Password_str", json_string(password));
 	explicit_bzero(password, strlen(password));
 	free(password);
-	return record_put(run, "SetUser", record);
-}
-
-static int run_delete(struct ctl_run *run)
-{
-	json_t *params = ctl_params(run);
-
-	return params == NULL ? CTL_USAGE : record_put(run, "DeleteUser", params);
-}
-
-static int run_policy(struct ctl_run *run)
-{
-	return policy_run(run, "GetUser", "SetUser");
-}
-
-static int run_show(struct ctl_run *run)
-{
-	return policy_run_show(run, "GetUser");
+	return record_put(run, record);
 }
 
 #define USER_OPTIONS                                                                               \
@@ -258,7 +241,7 @@ const struct ctl_command ctl_user_commands[] = {
 		.arguments = {CTL_HUB, CTL_ARGUMENT("USER", "Name_str", "name of the user")},
 		.columns = user_lines,
 		.hint = "`patchbayctl user list HUB` shows the users.",
-		.run = run_show,
+		.run = policy_run_show,
 	},
 	{
 		.noun = "user",
@@ -309,7 +292,7 @@ const struct ctl_command ctl_user_commands[] = {
 		.rest_text = "keys to set, see policy list; the others stay",
 		.done = "policy changed",
 		.hint = "`patchbayctl user list HUB` shows the users.",
-		.run = run_policy,
+		.run = policy_run,
 	},
 	{
 		.noun = "user",
@@ -323,7 +306,7 @@ const struct ctl_command ctl_user_commands[] = {
 			.text = "end sessions that run under the settings of before"}},
 		.done = "user deleted",
 		.hint = "`patchbayctl user list HUB` shows the users.",
-		.run = run_delete,
+		.run = record_send,
 	},
 	{.noun = NULL},
 };

@@ -14,40 +14,20 @@
 
 #include "controlplane/config.h"
 #include "controlplane/log.h"
+#include "test/unit/said.h"
 
 #define ROOT TEST_DATA_DIR "/../../.."
 
-static char path[] = "/tmp/patchbay-config-test.XXXXXX";
-
-struct said {
-	char text[16384];
-	unsigned lines;
-};
-
-static void hear(void *ctx, const char *line)
-{
-	struct said *said = ctx;
-	size_t len = strlen(said->text);
-
-	snprintf(said->text + len, sizeof(said->text) - len, "%s\n", line);
-	said->lines++;
-}
-
 static struct config *load(const char *text, struct said *said)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	memset(said, 0, sizeof(*said));
-	return config_load(path, hear, said);
+	said_write(said, text);
+	return config_load(said_path, said_hear, said);
 }
 
 static void test_defaults(void **)
 {
 	struct said said = {};
-	struct config *none = config_load(NULL, hear, &said);
+	struct config *none = config_load(NULL, said_hear, &said);
 	struct config *empty = load("", &said);
 
 	assert_non_null(none);
@@ -71,7 +51,7 @@ static void test_defaults(void **)
 static void test_restart_keys(void **)
 {
 	struct said said;
-	struct config *none = config_load(NULL, hear, &said), *other;
+	struct config *none = config_load(NULL, said_hear, &said), *other;
 	struct config_key_info key;
 	unsigned named = 0;
 	char out[512];
@@ -214,7 +194,7 @@ static void test_wrong(void **)
 		char where[128];
 
 		assert_null(load(wrong[i].text, &said));
-		snprintf(where, sizeof(where), "%s%s", path, wrong[i].where);
+		snprintf(where, sizeof(where), "%s%s", said_path, wrong[i].where);
 		if (said.lines != 1 || strncmp(said.text, where, strlen(where)) != 0 ||
 			strstr(said.text, wrong[i].what) == NULL)
 			fail_msg("%s\nshould say %s ... %s, says\n%s", wrong[i].text, where,
@@ -236,7 +216,7 @@ static void test_all_at_once(void **)
 	assert_int_equal(said.lines, 8);
 	/* config_check() gives what could be understood. */
 	load("state_dir = \"/srv\"; lcores = { workers = 0; };", &said);
-	c = config_check(path, NULL, NULL, &errors);
+	c = config_check(said_path, NULL, NULL, &errors);
 	assert_non_null(c);
 	assert_int_equal(errors, 1);
 	assert_string_equal(c->state_dir, "/srv");
@@ -247,10 +227,10 @@ static void test_unreadable(void **)
 {
 	struct said said = {};
 
-	assert_null(config_load("/nonexistent/patchbay.cfg", hear, &said));
+	assert_null(config_load("/nonexistent/patchbay.cfg", said_hear, &said));
 	assert_non_null(strstr(said.text, "/nonexistent/patchbay.cfg: cannot be read"));
 	memset(&said, 0, sizeof(said));
-	assert_null(config_load("/tmp", hear, &said));
+	assert_null(config_load("/tmp", said_hear, &said));
 	assert_non_null(strstr(said.text, "/tmp: is a directory"));
 }
 
@@ -274,7 +254,7 @@ static void test_documents(void **)
 	char *man = file_text(ROOT "/config/patchbay.cfg.5");
 	struct config_key_info key;
 	struct said said = {};
-	struct config *c = config_load(ROOT "/config/patchbay.cfg.sample", hear, &said);
+	struct config *c = config_load(ROOT "/config/patchbay.cfg.sample", said_hear, &said);
 	unsigned i;
 
 	assert_string_equal(said.text, "");
@@ -299,18 +279,6 @@ static void test_documents(void **)
 	free(man);
 }
 
-static int setup(void **)
-{
-	int fd = mkstemp(path);
-
-	return fd >= 0 ? close(fd) : -1;
-}
-
-static int teardown(void **)
-{
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,5 +291,5 @@ int main(void)
 		cmocka_unit_test(test_documents),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, said_setup, said_teardown);
 }

@@ -13,25 +13,14 @@
 #include <cmocka.h>
 
 #include "controlplane/directory.h"
+#include "test/unit/said.h"
 
-static char path[] = "/tmp/patchbay-bridge-XXXXXX";
-static char said[4096];
-
-static void report(void *, const char *line)
-{
-	strncat(said, line, sizeof(said) - strlen(said) - 2);
-	strcat(said, "\n");
-}
+static struct said said;
 
 static int load(const char *text)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	said[0] = '\0';
-	return directory_load(path, report, NULL);
+	said_write(&said, text);
+	return directory_load(said_path, said_hear, &said);
 }
 
 static struct directory_bridge *add(const char *hub, const char *device, bool tap, const char *name)
@@ -172,22 +161,15 @@ static void test_wrong(void **)
 
 		snprintf(text, sizeof(text), "hubs = ( );\n%s\n", wrong[i].text);
 		assert_int_equal(load(text), -EINVAL);
-		if (strstr(said, ":2") == NULL || strstr(said, wrong[i].says) == NULL)
-			fail_msg("%s: said %s", wrong[i].text, said);
+		if (strstr(said.text, ":2") == NULL || strstr(said.text, wrong[i].says) == NULL)
+			fail_msg("%s: said %s", wrong[i].text, said.text);
 	}
-}
-
-static int setup(void **)
-{
-	int fd = mkstemp(path);
-
-	return fd >= 0 ? close(fd) : -1;
 }
 
 static int teardown(void **)
 {
 	directory_clear();
-	return unlink(path);
+	return said_teardown(NULL);
 }
 
 int main(void)
@@ -200,5 +182,5 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, said_setup, teardown);
 }

@@ -17,32 +17,12 @@
 #include <cmocka.h>
 
 #include "controlplane/directory.h"
-
-static char path[] = "/tmp/patchbay-directory-policy.XXXXXX";
-
-struct said {
-	char text[16384];
-	unsigned lines;
-};
-
-static void hear(void *ctx, const char *line)
-{
-	struct said *said = ctx;
-	size_t len = strlen(said->text);
-
-	snprintf(said->text + len, sizeof(said->text) - len, "%s\n", line);
-	said->lines++;
-}
+#include "test/unit/said.h"
 
 static int load(const char *text, struct said *said)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	memset(said, 0, sizeof(*said));
-	return directory_load(path, hear, said);
+	said_write(said, text);
+	return directory_load(said_path, said_hear, said);
 }
 
 /* In a hub of its own. */
@@ -211,12 +191,12 @@ static void test_many_members(void **)
 	for (unsigned i = 0; i < 60000; i++)
 		end += sprintf(end, "a%u = 1; ", i);
 	strcpy(end, "}");
-	assert_int_equal(directory_rules_parse(text, hear, &said, &rules), -EINVAL);
+	assert_int_equal(directory_rules_parse(text, said_hear, &said, &rules), -EINVAL);
 	assert_non_null(strstr(said.text, "more than 32 members"));
 	memset(text, '{', 1000);
 	text[1000] = '\0';
 	memset(&said, 0, sizeof(said));
-	assert_int_equal(directory_rules_parse(text, hear, &said, &rules), -EINVAL);
+	assert_int_equal(directory_rules_parse(text, said_hear, &said, &rules), -EINVAL);
 	assert_non_null(strstr(said.text, "nested deeper"));
 	/* What stands in a string or a comment is none, and many groups are no large one. */
 	end = text;
@@ -227,7 +207,7 @@ static void test_many_members(void **)
 			      : "",
 			i);
 	memset(&said, 0, sizeof(said));
-	if (directory_rules_parse(text, hear, &said, &rules) != 0)
+	if (directory_rules_parse(text, said_hear, &said, &rules) != 0)
 		fail_msg("%s", said.text);
 	assert_int_equal(rules.cnt, 1000);
 	directory_rules_clear(&rules);
@@ -372,7 +352,7 @@ static void test_manual(void **)
 		in_manual(man, hub_admin_keys[i].name, hub_admin_keys[i].min, hub_admin_keys[i].max,
 			hub_admin_keys[i].def);
 	free(man);
-	assert_int_equal(directory_load(ROOT "/config/directory.cfg.sample", hear, &said), 0);
+	assert_int_equal(directory_load(ROOT "/config/directory.cfg.sample", said_hear, &said), 0);
 	assert_string_equal(said.text, "");
 	directory_clear();
 }
@@ -389,13 +369,6 @@ int main(void)
 		cmocka_unit_test(test_take_and_put),
 		cmocka_unit_test(test_manual),
 	};
-	int fd = mkstemp(path);
-	int failed;
 
-	if (fd < 0)
-		return 1;
-	close(fd);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(path);
-	return failed;
+	return cmocka_run_group_tests(tests, said_setup, said_teardown);
 }

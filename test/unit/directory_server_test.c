@@ -14,25 +14,14 @@
 
 #include "controlplane/directory.h"
 #include "drivers/session/wire/sha0.h"
+#include "test/unit/said.h"
 
-static char path[] = "/tmp/patchbay-server-XXXXXX";
-static char said[4096];
-
-static void report(void *, const char *line)
-{
-	strncat(said, line, sizeof(said) - strlen(said) - 2);
-	strcat(said, "\n");
-}
+static struct said said;
 
 static int load(const char *text)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	said[0] = '\0';
-	return directory_load(path, report, NULL);
+	said_write(&said, text);
+	return directory_load(said_path, said_hear, &said);
 }
 
 static void test_round_trip(void **)
@@ -59,7 +48,7 @@ static void test_round_trip(void **)
 	text = directory_serialise(&size);
 	assert_null(strstr(text, "hubpw"));
 	assert_int_equal(load(text), 0);
-	assert_string_equal(said, "");
+	assert_string_equal(said.text, "");
 	free(text);
 	sha0_password_hash("サーバー", "", hash);
 	assert_true(directory_server_admin()->set);
@@ -149,26 +138,19 @@ static void test_wrong(void **)
 
 		snprintf(text, sizeof(text), "hubs = ( );\n%s\n", wrong[i].text);
 		assert_int_equal(load(text), -EINVAL);
-		if (strstr(said, ":2") == NULL || strstr(said, wrong[i].says) == NULL)
-			fail_msg("%s: said %s", wrong[i].text, said);
+		if (strstr(said.text, ":2") == NULL || strstr(said.text, wrong[i].says) == NULL)
+			fail_msg("%s: said %s", wrong[i].text, said.text);
 	}
 	assert_int_equal(load("hubs = ( { name = \"H\";\nadmin_vpn_hash = "
 			      "\"f96cea198ad1dd5617ac084a3d92c6107708c0ee\"; } );\n"),
 		-EINVAL);
-	assert_non_null(strstr(said, "without admin_password_hash"));
-}
-
-static int setup(void **)
-{
-	int fd = mkstemp(path);
-
-	return fd >= 0 ? close(fd) : -1;
+	assert_non_null(strstr(said.text, "without admin_password_hash"));
 }
 
 static int teardown(void **)
 {
 	directory_clear();
-	return unlink(path);
+	return said_teardown(NULL);
 }
 
 int main(void)
@@ -181,5 +163,5 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, said_setup, teardown);
 }

@@ -16,32 +16,12 @@
 
 #include "controlplane/directory.h"
 #include "drivers/session/wire/sha0.h"
-
-static char path[] = "/tmp/patchbay-directory-test.XXXXXX";
-
-struct said {
-	char text[16384];
-	unsigned lines;
-};
-
-static void hear(void *ctx, const char *line)
-{
-	struct said *said = ctx;
-	size_t len = strlen(said->text);
-
-	snprintf(said->text + len, sizeof(said->text) - len, "%s\n", line);
-	said->lines++;
-}
+#include "test/unit/said.h"
 
 static int load(const char *text, struct said *said)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	memset(said, 0, sizeof(*said));
-	return directory_load(path, hear, said);
+	said_write(said, text);
+	return directory_load(said_path, said_hear, said);
 }
 
 static struct directory_user *user(struct directory_hub *hub, const char *name)
@@ -229,7 +209,7 @@ static void test_wrong(void **)
 	assert_int_equal(load(HUB("name = \"KEEP\";"), &said), 0);
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_int_equal(load(wrong[i].text, &said), -EINVAL);
-		if (said.lines != 1 || strncmp(said.text, path, strlen(path)) != 0 ||
+		if (said.lines != 1 || strncmp(said.text, said_path, strlen(said_path)) != 0 ||
 			strstr(said.text, wrong[i].where) == NULL ||
 			strstr(said.text, wrong[i].what) == NULL)
 			fail_msg("%s\nshould say %s ... %s, says\n%s", wrong[i].text,
@@ -289,17 +269,10 @@ static void test_many(void **)
 	directory_clear();
 }
 
-static int setup(void **)
-{
-	int fd = mkstemp(path);
-
-	return fd >= 0 ? close(fd) : -1;
-}
-
 static int teardown(void **)
 {
 	directory_clear();
-	return unlink(path);
+	return said_teardown(NULL);
 }
 
 int main(void)
@@ -312,5 +285,5 @@ int main(void)
 		cmocka_unit_test(test_many),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, said_setup, teardown);
 }
