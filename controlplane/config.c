@@ -158,6 +158,8 @@ static const struct key keys[] = {
 
 	STRING("admin", "socket", admin_socket, ""),
 
+	UINT("counters", "save_s", counters_save_s, 1, 86400, 300),
+
 	STRING("metrics", "address", metrics_address, ""),
 	UINT("metrics", "port", metrics_port, 1, 65535, 9464),
 	STRING("metrics", "token", metrics_token, ""),

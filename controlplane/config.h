@@ -69,6 +69,9 @@ struct config {
 	char *tls_ciphers;	/* TLS 1.2 cipher list, "" = OpenSSL's default */
 	char *tls_ciphersuites; /* TLS 1.3, "" = OpenSSL's default */
 
+	/* counters (counters.h) */
+	unsigned counters_save_s;
+
 	/* metrics */
 	char *metrics_address; /* "" = off */
 	unsigned metrics_port;

@@ -130,7 +130,7 @@ struct directory_user {
 	int64_t created_ms;	   /* since 1970, UTC */
 	int64_t updated_ms;
 	int64_t expires_ms; /* 0 = never */
-	/* Since the daemon's start; not on disk. */
+	/* Not part of the record: counters.h keeps them. */
 	uint32_t login_cnt;
 	int64_t last_login_ms;
 	struct traffic_totals traffic; /* traffic_fold() first */
@@ -193,6 +193,9 @@ struct directory_hub {
 
 	struct hub *hub; /* the data path's object; made by directory_start() */
 	struct traffic_totals traffic_before; /* this daemon started */
+	uint32_t login_cnt;		      /* counters.h keeps these over restarts */
+	int64_t last_login_ms;
+	int64_t last_comm_ms;	 /* last block of a peer; traffic_fold() first */
 	uint32_t session_serial; /* next n of SID-<USER>-<n>; never goes back while the hub lives */
 	uint32_t session_cnt;	 /* registry's: sessions that peers opened, */
 	uint32_t bridge_mode_cnt; /* of them those that may bridge or route, */

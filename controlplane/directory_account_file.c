@@ -58,6 +58,8 @@ static int read_user_fields(struct config_reader *r, const config_setting_t *gro
 		read_membership(r, group, hub, user);
 	read_policy(r, group, &user->use_policy, &user->policy);
 
+	/* Written by hand without one: not known. Not now, which would be another time at each look. */
+	user->created_ms = 0;
 	directory_read_time(r, group, "created", &user->created_ms);
 	user->updated_ms = user->created_ms;
 	directory_read_time(r, group, "updated", &user->updated_ms);

@@ -96,6 +96,7 @@ static int read_hub_fields(
 	number = hub->max_macs;
 	config_reader_int(r, group, "max_macs", DIRECTORY_MACS_MIN, DIRECTORY_MACS_MAX, &number);
 	hub->max_macs = (uint32_t)number;
+	hub->created_ms = 0; /* as of users */
 	directory_read_time(r, group, "created", &hub->created_ms);
 	directory_admin_read(r, group, true, &hub->admin);
 	read_options(r, group, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);

@@ -22,6 +22,7 @@
 #include "controlplane/certificate.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
+#include "controlplane/counters.h"
 #include "controlplane/directory.h"
 #include "controlplane/eal.h"
 #include "controlplane/hubs.h"
@@ -178,6 +179,8 @@ static int open_state(const struct config *config, bool *first_start)
 		return rc;
 	rc = store_load(report_logged, "directory");
 	*first_start = rc == -ENOENT;
+	if (rc == 0)
+		counters_load(config->state_dir, report_logged, "counters");
 	return *first_start ? banner_first_start(config->state_dir) : rc;
 }
 
@@ -289,6 +292,8 @@ static int start_control(const struct config *config)
 		rc = hubs_init();
 	if (rc == 0)
 		rc = bridges_start();
+	if (rc == 0)
+		rc = counters_start(config->state_dir, config->counters_save_s);
 	if (rc < 0) {
 		log_error("control", "the control thread does not start: %s", strerror(-rc));
 		return rc;
@@ -366,6 +371,7 @@ static void stop_all(void)
 	admin_stop();
 	lcore_stop();
 	access_fini();
+	counters_stop();
 	store_stop();
 	stop_slow();
 	bridges_fini();

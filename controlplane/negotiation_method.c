@@ -133,6 +133,8 @@ static bool method_login(struct negotiation *n)
 	}
 	if (hand_over(n, vs, NULL)) {
 		listener_counters.login_ok++;
+		v.hub->login_cnt++;
+		v.hub->last_login_ms = facts.now_ms;
 		if (v.user != NULL) {
 			v.user->login_cnt++;
 			v.user->last_login_ms = facts.now_ms;

@@ -9,6 +9,7 @@
 #include "controlplane/directory.h"
 #include "controlplane/registry.h"
 #include "dataplane/hub.h"
+#include "dataplane/lcore.h"
 
 /* The record a session's traffic belongs to. Who came in by "*" has none of his own; the administrator has none. */
 static struct directory_user *user_of(const struct vpn_session *vs)
@@ -39,9 +40,21 @@ static void add(struct stats_traffic *sum, const struct stats_traffic *now,
 	stats_traffic_add(sum, &more);
 }
 
-static void fold(struct vpn_session *vs, const struct stats_block *port)
+static void hear(struct directory_hub *hub, uint64_t last_rx_ms)
 {
-	const struct traffic_totals now = {.in = port->in, .out = port->out};
+	uint64_t now_ms = lcore_clock_ms();
+	int64_t at;
+
+	if (last_rx_ms == 0 || last_rx_ms > now_ms)
+		return;
+	at = directory_now_ms() - (int64_t)(now_ms - last_rx_ms);
+	if (at > hub->last_comm_ms)
+		hub->last_comm_ms = at;
+}
+
+static void fold(struct vpn_session *vs, const struct session_counters *c)
+{
+	const struct traffic_totals now = {.in = c->port.in, .out = c->port.out};
 	struct directory_user *user = user_of(vs);
 	struct directory_group *group =
 		vs->group[0] != '\0' ? directory_group_find(vs->hub, vs->group) : NULL;
@@ -55,6 +68,7 @@ static void fold(struct vpn_session *vs, const struct stats_block *port)
 		add(&group->traffic.out, &now.out, &vs->folded.out);
 	}
 	vs->folded = now;
+	hear(vs->hub, c->last_rx_ms);
 }
 
 void traffic_fold(void)
@@ -69,13 +83,13 @@ void traffic_fold(void)
 		if (vs->session == NULL)
 			continue;
 		session_view(vs->session, &c);
-		fold(vs, &c.port);
+		fold(vs, &c);
 	}
 }
 
 void traffic_fold_final(struct vpn_session *vs, const struct session_counters *final)
 {
-	fold(vs, &final->port);
+	fold(vs, final);
 }
 
 void traffic_of_hub(const struct directory_hub *hub, struct traffic_totals *out)

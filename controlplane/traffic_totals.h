@@ -11,8 +11,8 @@
  * what the running sessions of that name send, as their policy does.
  *
  * A hub's are its data path's, which has bridges too, on top of what it had before this daemon started
- * (`traffic_before`, for who keeps totals over restarts: sets it, as `traffic` of users and groups, before the
- * first session).
+ * (`traffic_before`: counters.h, which keeps totals over restarts, sets it before the first session, as it does `traffic`
+ * of users and groups). When something came last from a peer of a hub (`last_comm_ms`) is found by the way.
  *
  * Control thread only.
  */

@@ -32,9 +32,12 @@ static const struct admin_field enum_hub_row[] = {
 	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups defined"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in the MAC table"),
 	ADMIN_INT("NumIpTables", 0, UINT32_MAX, "entries in the IP table"),
+	ADMIN_TIME("LastCommTime", "when something came last from a client, 0 = never"),
 	ADMIN_TIME("CreatedTime", "when the hub was created"),
+	ADMIN_TIME("LastLoginTime", "last login, 0 = none"),
+	ADMIN_INT("NumLogin", 0, UINT32_MAX, "logins so far"),
 	ADMIN_BOOL("IsTrafficFilled", "the Ex. fields are filled in"),
-	ADMIN_TRAFFIC("Ex.", "frames and bytes since start; Recv = into the hub, Send = out of it"),
+	ADMIN_TRAFFIC("Ex.", "frames and bytes so far; Recv = into the hub, Send = out of it"),
 	ADMIN_END,
 };
 
@@ -58,7 +61,10 @@ static void put_enum_hub_row(struct admin_call *call, struct directory_hub *hub)
 	admin_put_int(call, "NumGroups", hub->group_cnt);
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
 	admin_put_int(call, "NumIpTables", iptable_count(hub_iptable(hub->hub)));
+	admin_put_time(call, "LastCommTime", hub->last_comm_ms);
 	admin_put_time(call, "CreatedTime", hub->created_ms);
+	admin_put_time(call, "LastLoginTime", hub->last_login_ms);
+	admin_put_int(call, "NumLogin", hub->login_cnt);
 	admin_put_bool(call, "IsTrafficFilled", true);
 	admin_put_traffic(call, "Ex.", &traffic.in, &traffic.out);
 	admin_row_end(call);
@@ -69,8 +75,10 @@ static int enum_hub_step(struct admin_call *call)
 	struct hub_walk *walk = call->state;
 	struct directory_hub *hub;
 
-	if (call->steps == 0)
+	if (call->steps == 0) {
+		traffic_fold();
 		admin_rows_begin(call, "HubList");
+	}
 	while (admin_room(call)) {
 		hub = hub_walk_next(walk);
 		if (hub == NULL) {
@@ -113,8 +121,11 @@ static const struct admin_field get_hub_status_response[] = {
 	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups defined"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in the MAC table"),
 	ADMIN_INT("NumIpTables", 0, UINT32_MAX, "entries in the IP table"),
-	ADMIN_TRAFFIC("", "frames and bytes since start; Recv = into the hub, Send = out of it"),
+	ADMIN_TRAFFIC("", "frames and bytes so far; Recv = into the hub, Send = out of it"),
+	ADMIN_TIME("LastCommTime", "when something came last from a client, 0 = never"),
 	ADMIN_TIME("CreatedTime", "when the hub was created"),
+	ADMIN_TIME("LastLoginTime", "last login, 0 = none"),
+	ADMIN_INT("NumLogin", 0, UINT32_MAX, "logins so far"),
 	ADMIN_INT("PatchbayMaxMacTables", 0, UINT32_MAX, "bound of the MAC table"),
 	ADMIN_INT64("PatchbayMacLearned", "MAC addresses learned since start"),
 	ADMIN_INT64("PatchbayMacMoved", "MAC addresses that moved to another port"),
@@ -165,6 +176,7 @@ static int get_hub_status_step(struct admin_call *call)
 	}
 	bridges += bridges_up(hub);
 	sessions += bridges_up(hub);
+	traffic_fold();
 	traffic_of_hub(hub, &traffic);
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_bool(call, "Online", hub->online);
@@ -177,7 +189,10 @@ static int get_hub_status_step(struct admin_call *call)
 	admin_put_int(call, "NumMacTables", fdb_count(hub_fdb(hub->hub)));
 	admin_put_int(call, "NumIpTables", iptable_count(hub_iptable(hub->hub)));
 	admin_put_traffic(call, "", &traffic.in, &traffic.out);
+	admin_put_time(call, "LastCommTime", hub->last_comm_ms);
 	admin_put_time(call, "CreatedTime", hub->created_ms);
+	admin_put_time(call, "LastLoginTime", hub->last_login_ms);
+	admin_put_int(call, "NumLogin", hub->login_cnt);
 	put_mac_counters(call, hub_fdb(hub->hub));
 	return ADMIN_DONE;
 }

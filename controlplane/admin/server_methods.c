@@ -9,10 +9,12 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/counters.h"
 #include "controlplane/log.h"
 #include "controlplane/negotiation.h"
 #include "controlplane/registry.h"
 #include "dataplane/hub.h"
+#include "dataplane/iptable.h"
 #include "dataplane/lcore.h"
 
 #define SERVER_TYPE_STANDALONE 0u
@@ -89,12 +91,13 @@ static const struct admin_field get_server_status_response[] = {
 	ADMIN_INT("NumTcpConnectionsLocal", 0, UINT32_MAX, "of them on this server"),
 	ADMIN_INT("NumTcpConnectionsRemote", 0, UINT32_MAX, "of them on other members"),
 	ADMIN_INT("NumMacTables", 0, UINT32_MAX, "entries in all MAC tables"),
+	ADMIN_INT("NumIpTables", 0, UINT32_MAX, "entries in all IP tables"),
 	ADMIN_INT("NumUsers", 0, UINT32_MAX, "users of all hubs"),
 	ADMIN_INT("NumGroups", 0, UINT32_MAX, "groups of all hubs"),
 	ADMIN_TIME("CurrentTime", "the server's clock"),
 	ADMIN_INT64("CurrentTick", "ms since start"),
 	ADMIN_TIME("StartTime", "when the server was started"),
-	ADMIN_TRAFFIC("", "frames and bytes since start; Recv = into hubs, Send = out of them"),
+	ADMIN_TRAFFIC("", "frames and bytes so far; Recv = into hubs, Send = out of them"),
 	ADMIN_INT64("TotalMemory", "bytes of memory and swap of the host"),
 	ADMIN_INT64("UsedMemory", "bytes of both in use"),
 	ADMIN_INT64("FreeMemory", "bytes of both free"),
@@ -143,13 +146,16 @@ static void put_counts(struct admin_call *call)
 	uint32_t users = 0;
 	uint32_t groups = 0;
 	uint32_t macs = 0;
+	uint32_t ips = 0;
 
 	TAILQ_FOREACH (hub, directory_hubs(), entry) {
 		hubs++;
 		users += hub->user_cnt;
 		groups += hub->group_cnt;
-		if (hub->hub != NULL)
-			macs += fdb_count(hub_fdb(hub->hub));
+		if (hub->hub == NULL)
+			continue;
+		macs += fdb_count(hub_fdb(hub->hub));
+		ips += iptable_count(hub_iptable(hub->hub));
 	}
 	TAILQ_FOREACH (c, registry_connections(), entry)
 		connections++;
@@ -165,30 +171,24 @@ static void put_counts(struct admin_call *call)
 	admin_put_int(call, "NumTcpConnectionsLocal", connections);
 	admin_put_int(call, "NumTcpConnectionsRemote", 0);
 	admin_put_int(call, "NumMacTables", macs);
+	admin_put_int(call, "NumIpTables", ips);
 	admin_put_int(call, "NumUsers", users);
 	admin_put_int(call, "NumGroups", groups);
 }
 
 static int get_server_status_step(struct admin_call *call)
 {
-	struct stats_traffic in = {0};
-	struct stats_traffic out = {0};
+	struct traffic_totals traffic;
 	int64_t now_ms = directory_now_ms();
 	uint64_t tick_ms = lcore_clock_ms();
 
-	for (unsigned i = 0; i < lcore_count(); i++) {
-		struct lcore_view v;
-
-		lcore_view(i, &v);
-		stats_traffic_add(&in, &v.stats.in);
-		stats_traffic_add(&out, &v.stats.out);
-	}
+	counters_server(&traffic);
 	admin_put_int(call, "ServerType", SERVER_TYPE_STANDALONE);
 	put_counts(call);
 	admin_put_time(call, "CurrentTime", now_ms);
 	admin_put_int64(call, "CurrentTick", tick_ms);
 	admin_put_time(call, "StartTime", now_ms - (int64_t)tick_ms);
-	admin_put_traffic(call, "", &in, &out);
+	admin_put_traffic(call, "", &traffic.in, &traffic.out);
 	put_memory(call);
 	admin_put_int(call, "PatchbayLcores", lcore_count());
 	admin_put_int64(call, "PatchbayLogLost", log_lost());

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "controlplane/admin/call.h"
+#include "controlplane/counters.h"
 #include "controlplane/store.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -22,6 +23,7 @@ static const struct admin_field flush_response[] = {
 /* Lives until the answer of the store, also without its caller. */
 struct flush {
 	struct store_request request; /* first */
+	uint64_t counters;	      /* their save */
 	bool over, forgotten;
 	int error;
 };
@@ -44,15 +46,17 @@ static int flush_step(struct admin_call *call)
 {
 	struct flush_state *st = call->state;
 	struct store_status status;
+	int error;
 
 	if (st->flush == NULL) {
 		st->flush = calloc(1, sizeof(*st->flush));
 		if (st->flush == NULL)
 			return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 		st->flush->request.done = flushed;
+		st->flush->counters = counters_save();
 		store_flush(&st->flush->request);
 	}
-	if (!st->flush->over)
+	if (!st->flush->over || !counters_saved(st->flush->counters, &error))
 		return ADMIN_WAIT;
 	if (st->flush->error == -ESTALE)
 		return admin_fail(call, WIRE_ERROR_INTERNAL,
@@ -62,6 +66,9 @@ static int flush_step(struct admin_call *call)
 		return admin_fail(call, WIRE_ERROR_INTERNAL,
 			"the directory file is not up to date, but changes are safe in the journal: %s",
 			strerror(-st->flush->error));
+	if (error != 0)
+		return admin_fail(call, WIRE_ERROR_INTERNAL,
+			"traffic and logins were not saved: %s", strerror(-error));
 	store_status(&status);
 	admin_put_int(call, "IntValue",
 		status.file_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)status.file_bytes);
@@ -84,8 +91,8 @@ const struct admin_method admin_method_flush = {
 	.name = "Flush",
 	.role = ADMIN_ROLE_SERVER,
 	.effect = ADMIN_EFFECT_RUNS,
-	.text = "Brings the directory file up to date with the journal. Changes are durable before that: each was "
-		"when it was answered.",
+	.text = "Brings the directory file up to date with the journal, and saves traffic and logins. Changes are durable "
+		"before that: each was when it was answered.",
 	.request = no_fields,
 	.response = flush_response,
 	.state_bytes = sizeof(struct flush_state),
@@ -108,13 +115,21 @@ static const struct admin_field store_response[] = {
 		"Syncs", "writes that made changes durable: those that came together share one"),
 	ADMIN_INT64("Folds", "times the file was brought up to date"),
 	ADMIN_TIME("Folded", "when that was last"),
+	ADMIN_TIME(
+		"CountersSaved", "when traffic and logins were saved last, 0: not since the start"),
+	ADMIN_STR("CountersError", 0, 255, "why their last save failed, empty: it did not"),
+	ADMIN_INT64("CountersBytes", "of their file"),
+	ADMIN_INT64(
+		"CountersSaves", "since the start; nothing is written when nothing was counted"),
 	ADMIN_END,
 };
 
 static int store_step(struct admin_call *call)
 {
+	struct counters_status c;
 	struct store_status s;
 
+	counters_status(&c);
 	store_status(&s);
 	admin_put_bool(call, "Edited", s.edited);
 	admin_put_bool(call, "Folding", s.folding);
@@ -127,6 +142,10 @@ static int store_step(struct admin_call *call)
 	admin_put_int64(call, "Syncs", s.syncs);
 	admin_put_int64(call, "Folds", s.folds);
 	admin_put_time(call, "Folded", s.folded_ms);
+	admin_put_time(call, "CountersSaved", c.saved_ms);
+	admin_put_str(call, "CountersError", c.error == 0 ? "" : strerror(-c.error));
+	admin_put_int64(call, "CountersBytes", c.bytes);
+	admin_put_int64(call, "CountersSaves", c.saves);
 	return ADMIN_DONE;
 }
 

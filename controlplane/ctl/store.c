@@ -15,6 +15,10 @@ static const struct ctl_column store_columns[] = {
 	{"Syncs", "Syncs_u64", CTL_NUMBER, "that made changes durable"},
 	{"Folds", "Folds_u64", CTL_NUMBER, "that succeeded"},
 	{"Last fold", "Folded_dt", CTL_TIME, "UTC"},
+	{"Counters saved", "CountersSaved_dt", CTL_TIME, "traffic and logins; UTC"},
+	{"  error", "CountersError_str", CTL_TEXT, "why their last save failed"},
+	{"  bytes", "CountersBytes_u64", CTL_NUMBER, "of their file"},
+	{"  saves", "CountersSaves_u64", CTL_NUMBER, "since the start"},
 	{.title = NULL},
 };
 
@@ -34,7 +38,7 @@ const struct ctl_command ctl_store_commands[] = {
 	{
 		.noun = "store",
 		.verb = "flush",
-		.text = "Bring directory.cfg up to date; changes are durable before that",
+		.text = "Bring directory.cfg up to date, save counters; changes are durable before that",
 		.method = "Flush",
 		.columns = flush_columns,
 	},
