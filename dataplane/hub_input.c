@@ -315,10 +315,14 @@ static struct fdb_terms terms_of(struct input *in)
 	return (struct fdb_terms){.limit = in->port->max_macs, .tries = local->tries};
 }
 
-/* No more new addresses of this port are tried in this millisecond. */
+/*
+ * No more new addresses of this port are tried in this millisecond. One that may have only so many is asked for each:
+ * what is over its limit is refused, and does not pass unlearned.
+ */
 static bool tries_spent(const struct input *in, const struct fdb_terms *terms)
 {
-	return terms->tries == 0 && fdb_is_large(in->b.hub->fdb, in->port->idx);
+	return terms->tries == 0 && terms->limit == 0 &&
+		fdb_is_large(in->b.hub->fdb, in->port->idx);
 }
 
 /* Returns the mask of frames that learning refused. */

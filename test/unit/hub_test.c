@@ -313,8 +313,8 @@ static void storm_here(struct lcore *lc, void *arg)
 	for (unsigned k = 0; k < storm->bursts; k++) {
 		struct send s = {.from = storm->from};
 
-		for (unsigned i = 0; i < FRAME_BURST; i++)
-			add(&s, MAC_B, UINT64_C(0x02000f000000) + storm->cnt++, storm->cnt);
+		for (unsigned i = 0; i < FRAME_BURST; i++, storm->cnt++)
+			add(&s, MAC_B, UINT64_C(0x02000f000000) + storm->cnt, storm->cnt);
 		send_here(lc, &s);
 	}
 }
@@ -328,7 +328,7 @@ static void a_full_table_rations_the_tries_of_a_large_port(void **)
 	struct hub_conf conf = {.max_macs = 256};
 	struct hub *other = hub_create(&conf);
 	static struct fake_port x, y;
-	struct fdb_counters c;
+	struct fdb_counters counted;
 	struct invention storm = {.from = &x, .bursts = 16};
 	uint64_t value, key = fdb_key(MAC_C, 0), before;
 
@@ -342,17 +342,18 @@ static void a_full_table_rations_the_tries_of_a_large_port(void **)
 	fake_port_clear(&x);
 	worker_call(0, storm_here, &storm);
 	assert_true(worker_settle());
-	fdb_counters(hub_fdb(other), &c);
+	fdb_counters(hub_fdb(other), &counted);
 	assert_int_equal(fdb_count(hub_fdb(other)), 256);
 	/* Of 1024: 255 find room, some two full buckets, and of the rest 32 are tried. */
-	assert_int_equal(c.not_learned_rationed + c.not_learned_full + c.learned, 1025);
-	assert_in_range(c.not_learned_rationed, 1024 - 255 - 32 - 64, 1024 - 255 - 32);
-	before = c.not_learned_rationed;
+	assert_int_equal(
+		counted.not_learned_rationed + counted.not_learned_full + counted.learned, 1025);
+	assert_in_range(counted.not_learned_rationed, 1024 - 255 - 32 - 64, 1024 - 255 - 32);
+	before = counted.not_learned_rationed;
 	/* A millisecond later 32 more. */
 	storm.ms = 1;
 	worker_call(0, storm_here, &storm);
-	fdb_counters(hub_fdb(other), &c);
-	assert_in_range(c.not_learned_rationed - before, 1024 - 32 - 64, 1024 - 32);
+	fdb_counters(hub_fdb(other), &counted);
+	assert_in_range(counted.not_learned_rationed - before, 1024 - 32 - 64, 1024 - 32);
 	/* None of it was flooded or lost, and the one who talks stays known. */
 	assert_int_equal(atomic_load(&y.cnt), 2048);
 	assert_int_equal(atomic_load(&y.flooded), 0);
@@ -361,6 +362,57 @@ static void a_full_table_rations_the_tries_of_a_large_port(void **)
 	send_one(&y, FAKE_BROADCAST, MAC_C, false);
 	fdb_lookup_bulk(hub_fdb(other), &key, 1, &value);
 	assert_int_equal(fdb_value_port(value), y.port.idx);
+	leave(&x);
+	leave(&y);
+	assert_true(worker_settle());
+	port_release(&x.port);
+	port_release(&y.port);
+	assert_int_equal(hub_destroy(other, NULL, NULL), 0);
+}
+
+/* x has spent the tries of this millisecond when y, which has as many addresses as it may, invents some. */
+struct inventions {
+	struct invention x, y;
+};
+
+static void storms_here(struct lcore *lc, void *arg)
+{
+	struct inventions *both = arg;
+
+	storm_here(lc, &both->x);
+	storm_here(lc, &both->y);
+}
+
+static void a_limit_holds_in_a_full_table(void **)
+{
+	struct hub_conf conf = {.max_macs = 256};
+	struct hub *other = hub_create(&conf);
+	static struct fake_port x, y;
+	struct inventions both = {
+		.x = {.from = &x, .bursts = 16}, .y = {.from = &y, .cnt = 100000, .bursts = 2}};
+	struct stats_block before, after;
+
+	assert_non_null(other);
+	hub_set_online(other, true);
+	fake_port_init(&x, other, 0, 0);
+	fake_port_init(&y, other, 0, 0);
+	y.port.max_macs = 100;
+	join(&x);
+	join(&y);
+	worker_call(0, storm_here, &both.y);
+	assert_true(worker_settle());
+	assert_in_range(fdb_port_count(hub_fdb(other), y.port.idx), 90, 100);
+	worker_call(0, storm_here, &both.x);
+	assert_true(worker_settle());
+	hub_stats(other, &before);
+	worker_call(0, storms_here, &both);
+	assert_true(worker_settle());
+	hub_stats(other, &after);
+	/* Some of its addresses may have given way to x's, and be others now. */
+	assert_in_range(
+		after.drop_in[STATS_DROP_IN_MAC_LIMIT] - before.drop_in[STATS_DROP_IN_MAC_LIMIT],
+		2 * FRAME_BURST - 64, 2 * FRAME_BURST);
+	assert_in_range(fdb_port_count(hub_fdb(other), y.port.idx), 30, 100);
 	leave(&x);
 	leave(&y);
 	assert_true(worker_settle());
@@ -650,6 +702,7 @@ int main(void)
 		HUB_TEST(admission_and_parser_agree_on_what_is_cut_off),
 		HUB_TEST(nothing_passes_from_or_to_the_probe_address),
 		HUB_TEST(a_full_table_rations_the_tries_of_a_large_port),
+		HUB_TEST(a_limit_holds_in_a_full_table),
 		HUB_TEST(a_mac_is_deleted),
 		HUB_TEST(an_index_comes_back_after_housekeeping),
 	};
