@@ -118,14 +118,20 @@ static int put_pem(const char *dir, const char *name, unsigned mode, EVP_PKEY *k
 	return rc;
 }
 
-static EVP_PKEY *read_key(const char *path)
+/* OpenSSL itself would ask the terminal, and wait. */
+static int no_passphrase(char *, int, int, void *)
+{
+	return -1;
+}
+
+EVP_PKEY *certificate_key_read(const char *path)
 {
 	FILE *f = fopen(path, "re");
 	EVP_PKEY *key;
 
 	if (f == NULL)
 		return NULL;
-	key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+	key = PEM_read_PrivateKey(f, NULL, no_passphrase, NULL);
 	fclose(f);
 	return key;
 }
@@ -168,7 +174,7 @@ int certificate_ensure(
 		return -ENOENT;
 	}
 	ERR_clear_error();
-	key = have_key ? read_key(key_path) : certificate_key_make();
+	key = have_key ? certificate_key_read(key_path) : certificate_key_make();
 	if (key == NULL) {
 		tell(report, ctx, state_dir, KEY_FILE,
 			have_key ? "cannot be read as a private key" : "cannot be made",

@@ -29,6 +29,8 @@ struct x509_st;
 int certificate_ensure(
 	const char *state_dir, void (*report)(void *ctx, const char *line), void *ctx);
 
+/* From a PEM file; NULL if there is none, also where it has a passphrase: nobody is asked for it. Blocks. */
+struct evp_pkey_st *certificate_key_read(const char *path);
 /* RSA-2048. NULL: OpenSSL cannot. Burns CPU for some hundred milliseconds. */
 struct evp_pkey_st *certificate_key_make(void);
 /* Of that key; NULL as common name: the host's. NULL: OpenSSL cannot. */

@@ -87,14 +87,9 @@ static EVP_PKEY *read_key(const char *dir, const char *name)
 {
 	char path[4200];
 	EVP_PKEY *key;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return NULL;
-	key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
-	fclose(f);
+	key = certificate_key_read(path);
 	ERR_clear_error();
 	return key;
 }
@@ -129,8 +124,9 @@ bool certificate_pair_read(
 	if (pair->chain != NULL)
 		pair->cert = read_certs(state_dir, CERTIFICATE_FILE, pair->chain);
 	if (pair->cert == NULL || pair->key == NULL) {
-		snprintf(why, sizeof(why), "%s cannot be read",
-			pair->key == NULL ? CERTIFICATE_KEY_FILE : CERTIFICATE_FILE);
+		snprintf(why, sizeof(why), "%s cannot be read%s",
+			pair->key == NULL ? CERTIFICATE_KEY_FILE : CERTIFICATE_FILE,
+			pair->key == NULL ? ": it should be a PEM file without a passphrase" : "");
 		return fail(pair, error, error_size, why);
 	}
 	if (X509_check_private_key(pair->cert, pair->key) != 1)

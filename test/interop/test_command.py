@@ -211,6 +211,26 @@ def test_ends_within_three_seconds(fresh, number):
         other.close()
 
 
+def test_key_with_a_passphrase(fresh):
+    """Nobody is there to type one: the daemon says what it cannot read, and ends."""
+    lab = fresh()
+    state = lab.server.state
+    state.mkdir(mode=0o700, exist_ok=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-days", "30", "-subj", "/CN=x", "-passout",
+                    "pass:secret", "-keyout", state / "server.key", "-out", state / "server.crt"],
+                   check=True, capture_output=True)
+    (state / "server.key").chmod(0o600)
+    with subprocess.Popen(["nsenter", f"--net=/proc/{lab.nodes['server'].init_pid}/ns/net", "--", lab.server.daemon,
+                           "--state", state], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as daemon:
+        try:
+            assert daemon.wait(60) != 0
+            said = daemon.stdout.read()
+            assert "server.key cannot be read: it should be a PEM file without a passphrase" in said, said
+        finally:
+            daemon.kill()
+
+
 def test_second_instance_is_refused(fresh):
     """Said clearly; the first one does not notice."""
     lab = fresh()
