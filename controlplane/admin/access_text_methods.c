@@ -10,10 +10,12 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/directory.h"
+#include "controlplane/slow.h"
 #include "dataplane/frame.h"
 #include "drivers/session/wire/wire_error.h"
 
 #define RULES_BYTES 33554432u /* 32 768 rules of a kilobyte */
+#define FIRST_BYTES 200u      /* of what is said about a text */
 
 static const struct admin_field id_response[] = {
 	ADMIN_STR("HubName", 1, 255, "hub"),
@@ -28,19 +30,13 @@ static void report_first(void *ctx, const char *line)
 	char *first = ctx;
 
 	if (first[0] == '\0')
-		snprintf(first, 200, "%s", line);
+		snprintf(first, FIRST_BYTES, "%s", line);
 }
 
-/* Rules out of the argument `field` into st->rules. 0 or the error. */
-static int parse(struct admin_call *call, struct admin_access *st, const struct directory_hub *hub,
-	const char *field)
+/* What directory_rules_parse() said of argument `field`, and whether its rules will do. 0 or the error. */
+static int judge(struct admin_call *call, struct admin_access *st, const struct directory_hub *hub,
+	const char *field, int rc, const char *first)
 {
-	char first[200] = "";
-	int rc;
-
-	if (st->parsed)
-		return 0;
-	rc = directory_rules_parse(admin_get_str(call, field), report_first, first, &st->rules);
 	if (rc == -ENOMEM)
 		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 	if (rc != 0)
@@ -61,8 +57,14 @@ static const struct admin_field add_request[] = {
 
 static int add_begin(struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	int rc = parse(call, st, hub, "Rule");
+	char first[FIRST_BYTES] = "";
+	int rc = 0;
 
+	if (!st->parsed)
+		rc = judge(call, st, hub, "Rule",
+			directory_rules_parse(
+				admin_get_str(call, "Rule"), report_first, first, &st->rules),
+			first);
 	if (rc != 0)
 		return rc;
 	if (st->rules.cnt != 1)
@@ -99,14 +101,91 @@ static const struct admin_field replace_request[] = {
 	ADMIN_END,
 };
 
+/* On a slow helper, and there until it is back, also without its caller: 32 768 rules take a second. */
+struct parsing {
+	struct slow_job job; /* first */
+	char *text;
+	struct directory_rules rules;
+	char first[FIRST_BYTES];
+	int rc;
+	bool over, forgotten;
+};
+
+struct replace {
+	struct admin_access access; /* first */
+	struct parsing *parsing;
+};
+
+static void parsing_free(struct parsing *p)
+{
+	directory_rules_clear(&p->rules);
+	free(p->text);
+	free(p);
+}
+
+static void parsing_work(struct slow_job *job)
+{
+	struct parsing *p = (struct parsing *)job;
+
+	p->rc = directory_rules_parse(p->text, report_first, p->first, &p->rules);
+}
+
+static void parsing_done(struct slow_job *job)
+{
+	struct parsing *p = (struct parsing *)job;
+
+	p->over = true;
+	if (p->forgotten)
+		parsing_free(p);
+}
+
+static int parsing_begin(struct admin_call *call, struct replace *r)
+{
+	struct parsing *p = calloc(1, sizeof(*p));
+
+	if (p != NULL)
+		p->text = strdup(admin_get_str(call, "Rules"));
+	if (p == NULL || p->text == NULL) {
+		free(p);
+		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
+	}
+	r->parsing = p;
+	p->job.work = parsing_work;
+	p->job.done = parsing_done;
+	slow_submit(&p->job);
+	return ADMIN_WAIT;
+}
+
 static int replace_begin(
 	struct admin_call *call, struct admin_access *st, struct directory_hub *hub)
 {
-	int rc = parse(call, st, hub, "Rules");
+	struct replace *r = (struct replace *)st;
+	struct parsing *p = r->parsing;
+	int rc = 0;
 
+	if (p == NULL)
+		return parsing_begin(call, r);
+	if (!p->over)
+		return ADMIN_WAIT;
+	if (!st->parsed) {
+		st->rules = p->rules;
+		p->rules = (struct directory_rules){0};
+		rc = judge(call, st, hub, "Rules", p->rc, p->first);
+	}
 	if (rc != 0)
 		return rc;
 	return admin_access_begun(call, access_change_replace(hub, &st->rules, &st->change));
+}
+
+static void replace_fini(struct admin_call *call)
+{
+	struct replace *r = call->state;
+
+	if (r->parsing != NULL && r->parsing->over)
+		parsing_free(r->parsing);
+	else if (r->parsing != NULL)
+		r->parsing->forgotten = true;
+	admin_access_fini(call);
 }
 
 static int replace_step(struct admin_call *call)
@@ -122,9 +201,9 @@ const struct admin_method admin_method_patchbay_replace_access = {
 		"counters. 8: no such hub, 38: what is wrong with the text, 62: more rules than there may be.",
 	.request = replace_request,
 	.response = id_response,
-	.state_bytes = sizeof(struct admin_access),
+	.state_bytes = sizeof(struct replace),
 	.step = replace_step,
-	.fini = admin_access_fini,
+	.fini = replace_fini,
 };
 
 /* ---- PatchbayEnableAccess --------------------------------------------------------------------- */

@@ -11,7 +11,6 @@
 struct admin_change {
 	struct directory_change *change; /* NULL: not begun */
 	uint64_t asked_ms;
-	uint32_t sessions; /* that went on, or were ended */
 };
 
 /*

@@ -193,6 +193,9 @@ static void what_is_refused(void **)
 			38, "AdminOptionList[0].x: a record has no such field"},
 		{"SetHubExtOptions", "\"AdminOptionList\":{}", 38, "must be a list"},
 		{"SetHubExtOptions", "\"AdminOptionList\":[1]", 38, "must be a list of objects"},
+		{"PatchbayReplaceAccess", "\"Rules_str\":\"{ priority = x; }\"", 38,
+			"Rules_str: rules:1: syntax error"},
+		{"PatchbayReplaceAccess", "\"Rules_str\":\"{ prio = 1; }\"", 38, "unknown key"},
 		{"SetAcList", "\"ACList\":[{\"IpAddress_ip\":\"10.0.0\"}]", 38,
 			"ACList[0].IpAddress"},
 		{"SetAcList",
@@ -294,6 +297,8 @@ static void a_change_begins_again(void **)
 		{"AddAccess", "\"HubName_str\":\"H\",\"Priority_u32\":7"},
 		{"DeleteAccess", "\"HubName_str\":\"H\",\"Id_u32\":1"},
 		{"SetAccessList", "\"HubName_str\":\"H\",\"AccessList\":[{\"Priority_u32\":9}]"},
+		{"PatchbayReplaceAccess",
+			"\"HubName_str\":\"H\",\"Rules_str\":\"{ priority = 3; }, { drop = true; }\""},
 		{"CreateHub", "\"HubName_str\":\"NEW\""},
 		{"DeleteHub", "\"HubName_str\":\"NEW\""},
 	};
