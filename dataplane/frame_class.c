@@ -414,42 +414,74 @@ static uint64_t load32(const uint8_t *p)
 	return v;
 }
 
+static uint64_t load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* The same words made of bytes, lowest address first. */
+#define BYTES8(a, b, c, d, e, f, g, h)                                                    \
+	((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 | \
+		(uint64_t)(e) << 32 | (uint64_t)(f) << 40 | (uint64_t)(g) << 48 |         \
+		(uint64_t)(h) << 56)
+
 /*
- * Most of all frames: untagged unicast with TCP or UDP over IPv4, no options, not a fragment, no DHCP. Says the
- * same as the long way, in a third of the time; false: take that one.
+ * By the first 48 bytes, without a branch on them (what one frame is says nothing about the next) and mostly without
+ * turning bytes round.
  */
+static inline bool is_usual(const uint8_t *data)
+{
+	/* EtherType, version and header length; fragment and protocol; port 67 or 68 less 67. */
+	uint64_t head = load64(data + 12) & BYTES8(0xff, 0xff, 0xff, 0, 0, 0, 0, 0);
+	uint64_t carried = load64(data + 20) & BYTES8(0x1f, 0xff, 0, 0xff, 0, 0, 0, 0);
+	uint32_t port =
+		(uint32_t)(load32(data + PLAIN_TCP_AT) >> 16) - BYTES8(0, 67, 0, 0, 0, 0, 0, 0);
+	bool host = load32(data + FRAME_USUAL_SRC_AT) - 1 < UINT32_MAX - 1;
+	bool whole = be16(data + 16) >= IPV4_BYTES + TCP_BYTES;
+	bool tcp = (carried == BYTES8(0, 0, 0, PROTO_TCP, 0, 0, 0, 0)) &
+		((data[PLAIN_TCP_AT + 13] & (TCP_SYN | TCP_FIN | TCP_RST)) == 0);
+	bool udp = (carried == BYTES8(0, 0, 0, PROTO_UDP, 0, 0, 0, 0)) &
+		((port & ~(uint32_t)BYTES8(0, 1, 0, 0, 0, 0, 0, 0)) != 0);
+
+	return (head == BYTES8(0x08, 0x00, 0x45, 0, 0, 0, 0, 0)) & ((data[0] & 1) == 0) & whole &
+		host & (tcp | udp);
+}
+
+uint64_t frame_usual(struct frame *const *frames, unsigned n, uint32_t *bytes)
+{
+	uint64_t usual = 0;
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct frame *f = frames[i];
+
+		sum += f->len;
+		if (f->len >= PLAIN_BYTES)
+			usual |= (uint64_t)is_usual(f->data) << i;
+	}
+	*bytes = sum;
+	return usual;
+}
+
+/* Says the same of those as the long way, in a third of the time; false: take that one. */
 static inline bool plain(const uint8_t *data, uint32_t len, struct frame_class *out)
 {
-	uint32_t total, flags = 0, to;
 	uint64_t src, dst;
 
-	if (len < PLAIN_BYTES || be32(data + 12) >> 8 != (ETHERTYPE_IPV4 << 8 | 0x45) ||
-		(data[0] & 1) != 0)
+	if (len < PLAIN_BYTES || !is_usual(data))
 		return false;
-	total = be16(data + 16);
-	if (total < IPV4_BYTES + TCP_BYTES || (be16(data + 20) & 0x1fff) != 0 ||
-		!is_host4(data + 26))
-		return false;
-	if (data[23] == PROTO_TCP) {
-		flags = data[PLAIN_TCP_AT + 13];
-		if ((flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0)
-			return false;
-	} else if (data[23] == PROTO_UDP) {
-		to = be16(data + PLAIN_TCP_AT + 2);
-		if (to == 67 || to == 68)
-			return false;
-	} else {
-		return false;
-	}
 	src = load32(data + 26) << 32 | MAPPED4;
 	dst = load32(data + 30) << 32 | MAPPED4;
 	*out = (struct frame_class){
-		.classes = FRAME_IPV4 | FRAME_PACKET | FRAME_SOURCE4,
+		.classes = FRAME_USUAL,
 		.l3_at = ETHERNET_BYTES,
 		.l4_at = PLAIN_TCP_AT,
 		.l3 = FRAME_L3_IPV4,
 		.proto = data[23],
-		.tcp_flags = (uint8_t)flags,
+		.tcp_flags = data[23] == PROTO_TCP ? data[PLAIN_TCP_AT + 13] : 0,
 	};
 	memcpy(out->src + 8, &src, 8);
 	memcpy(out->dst + 8, &dst, 8);
@@ -496,16 +528,4 @@ void frame_classify(const uint8_t *data, uint32_t len, struct frame_class *out)
 {
 	if (!plain(data, len, out))
 		classify(data, len, out);
-}
-
-uint64_t frame_classify_burst(struct frame *const *frames, unsigned n, struct frame_class *out)
-{
-	uint64_t any = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (!plain(frames[i]->data, frames[i]->len, &out[i]))
-			classify(frames[i]->data, frames[i]->len, &out[i]);
-		any |= out[i].classes;
-	}
-	return any;
 }

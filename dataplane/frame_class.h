@@ -67,6 +67,13 @@ enum frame_l3 {
 	FRAME_L3_IPV6,
 };
 
+/*
+ * All that most frames are: untagged unicast with TCP or UDP over IPv4, without options, from somebody's address, no
+ * first or last segment of a connection, no DHCP.
+ */
+#define FRAME_USUAL	   (FRAME_IPV4 | FRAME_PACKET | FRAME_SOURCE4)
+#define FRAME_USUAL_SRC_AT 26u /* where their source address stands */
+
 struct frame_class {
 	uint64_t classes;
 	uint16_t l3_at;	   /* behind Ethernet and one tag */
@@ -84,7 +91,7 @@ struct frame_class {
 
 /* Fills *out for a frame of FRAME_MIN_BYTES or more. Pure. Any thread. */
 void frame_classify(const uint8_t *data, uint32_t len, struct frame_class *out);
-/* The same for n of them. Returns all their classes together. */
-uint64_t frame_classify_burst(struct frame *const *frames, unsigned n, struct frame_class *out);
+/* Which of n frames, FRAME_BURST at most, are FRAME_USUAL and no more. Adds up their lengths, of all n. Pure. */
+uint64_t frame_usual(struct frame *const *frames, unsigned n, uint32_t *bytes);
 
 #endif

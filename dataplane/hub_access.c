@@ -62,6 +62,7 @@ void input_compact(struct input *in, uint64_t removed)
 	unsigned k = (unsigned)__builtin_ctzll(removed);
 	uint64_t broadcast = in->broadcast & bits_below(k);
 	uint64_t classified = b->classified & bits_below(k);
+	uint64_t usual = b->usual & bits_below(k);
 	uint64_t judged = b->judged & bits_below(k);
 
 	for (unsigned j = k; j < b->n; j++) {
@@ -74,11 +75,14 @@ void input_compact(struct input *in, uint64_t removed)
 			s->cls[k] = s->cls[j];
 		broadcast |= (in->broadcast >> j & 1) << k;
 		classified |= (b->classified >> j & 1) << k;
+		usual |= (b->usual >> j & 1) << k;
 		judged |= (b->judged >> j & 1) << k;
 		k++;
 	}
 	b->n = k;
+	b->bytes = 0;
 	b->classified = classified;
+	b->usual = usual;
 	b->judged = judged;
 	b->keyed = 0; /* the second pass makes them again */
 	in->broadcast = broadcast;

@@ -63,9 +63,9 @@ void burst_to_port(struct burst *b, struct port *port, uint64_t mask)
 	/* A tag that is neither in their bytes nor put there. */
 	max_len = (b->untagged & mask) != 0 ? port->max_len : port_max_len(port);
 	/* The usual case between two devices or two sessions: the whole burst as it stands. */
-	if (mask == burst_all(b) && b->max_len <= max_len && !burst_has_egress(port) &&
-		b->access_out == NULL &&
-		((port->flags & PORT_F_MBUF) != 0 ? !b->borrowed : !b->backed)) {
+	if (mask == burst_all(b) && b->max_len <= max_len && b->access_out == NULL &&
+		((port->flags & PORT_F_MBUF) != 0 ? !b->borrowed : !b->backed) &&
+		(!burst_has_egress(port) || burst_passes(b, port))) {
 		port->ops->tx_burst(port, b->lc, b->frame, b->n);
 		return;
 	}

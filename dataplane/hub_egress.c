@@ -48,15 +48,13 @@ void burst_classify(struct burst *b, unsigned j)
 
 void burst_classify_all(struct burst *b)
 {
-	b->any = frame_classify_burst(b->frame, b->n, b->lc->scratch->cls);
-	b->classified = burst_all(b);
-	if (b->untagged == 0 && likely(!b->options->options.disable_ip_parsing))
-		return;
-	b->any = 0;
-	for (unsigned j = 0; j < b->n; j++) {
-		complete(b, j);
-		b->any |= b->lc->scratch->cls[j].classes;
-	}
+	b->usual = frame_usual(b->frame, b->n, &b->bytes);
+	if (unlikely(b->options->options.disable_ip_parsing))
+		b->usual = 0;
+	if (b->usual != 0)
+		b->any |= FRAME_USUAL | (b->untagged != 0 ? FRAME_TAGGED : 0);
+	for (uint64_t left = burst_all(b) & ~b->usual; left != 0; left &= left - 1)
+		burst_class(b, (unsigned)__builtin_ctzll(left));
 }
 
 /* The port a frame came from, or NULL if it has gone. */
@@ -307,28 +305,34 @@ static bool is_ipv6(const struct frame *f)
 }
 
 /*
- * Whether all n copies may go as they are, found out with a look or two at each: no frame of the burst is of a
- * class that somebody asks about, and all of them together are within the limit.
+ * Whether the frames of `mask`, `bytes` together, may go as they are: no frame of the burst is of a class that
+ * somebody asks about, and all of them together are within the limit.
  */
-static bool all_pass(const struct burst *b, const struct questions *q, struct frame *const *vec,
-	const uint8_t *at, unsigned n)
+static bool all_pass(
+	const struct burst *b, const struct questions *q, uint64_t mask, uint32_t bytes)
 {
-	uint64_t asked = q->classes | q->rewritten, mask = 0;
-	uint32_t bytes = 0;
+	uint64_t asked = q->classes | q->rewritten;
 
 	if (q->down != NULL)
 		asked |= FRAME_UNMETERED;
 	if ((b->any & asked) != 0 || q->private || q->ask_source)
 		return false;
-	for (unsigned i = 0; i < n; i++) {
-		mask |= UINT64_C(1) << at[i];
-		bytes += vec[i]->len;
-	}
-	if ((b->classified & mask) != mask)
+	if (((b->classified | b->usual) & mask) != mask)
 		return false;
 	if (q->vlan && ((b->untagged & mask) != mask || b->tag != q->policy->vlan))
 		return false;
 	return q->down == NULL || meter_take(q->down, bytes);
+}
+
+bool burst_passes(struct burst *b, const struct port *port)
+{
+	const struct port_rules *r = port->rules;
+	struct questions q;
+
+	if (r == NULL || !r->looks_out || b->bytes == 0 || port_is_blocked(port, b->lc))
+		return false;
+	questions_of(b, port, &q);
+	return all_pass(b, &q, burst_all(b), b->bytes);
 }
 
 unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, const uint8_t *at,
@@ -349,8 +353,17 @@ unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, co
 	if (r == NULL)
 		return n;
 	questions_of(b, port, &q);
-	if (likely(r->looks_out) && all_pass(b, &q, vec, at, n))
-		return n;
+	if (likely(r->looks_out)) {
+		uint64_t mask = 0;
+		uint32_t bytes = 0;
+
+		for (unsigned i = 0; i < n; i++) {
+			mask |= UINT64_C(1) << at[i];
+			bytes += vec[i]->len;
+		}
+		if (all_pass(b, &q, mask, bytes))
+			return n;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		struct frame *f = vec[i];
 		unsigned reason, todo = 0;

@@ -76,6 +76,8 @@ void burst_settle_now(struct burst *b, uint64_t mask)
 	uint16_t type = b->options->options.vlan_type;
 
 	b->untagged &= ~mask;
+	b->usual &= ~mask;
+	b->bytes = 0;
 	b->max_len += VLAN_BYTES;
 	for (uint64_t left = mask; left != 0; left &= left - 1) {
 		unsigned j = (unsigned)__builtin_ctzll(left);
@@ -102,7 +104,7 @@ static bool differs_behind_tag(const struct frame *f)
 {
 	uint16_t type = frame_ethertype(f);
 
-	return type == ETHERTYPE_VLAN || type < ETHERTYPE_LEAST;
+	return (type == ETHERTYPE_VLAN) | (type < ETHERTYPE_LEAST);
 }
 
 /* The frames belong to a VLAN from here on; the tag itself can mostly wait for a receiver who wants it. */
@@ -116,10 +118,13 @@ static void put_tags(struct input *in, uint16_t vlan)
 		: 0;
 
 	for (unsigned j = 0; j < b->n; j++) {
-		in->keys[2 * j] = (in->keys[2 * j] & ~KEY_VLAN_MASK) | in_key;
-		in->keys[2 * j + 1] = (in->keys[2 * j + 1] & ~KEY_VLAN_MASK) | in_key;
-		at_once |= differs_behind_tag(b->frame[j]);
+		key_pair *keys = (key_pair *)&in->keys[2 * j];
+
+		*keys = (*keys & ~(key_pair){KEY_VLAN_MASK, KEY_VLAN_MASK}) |
+			(key_pair){in_key, in_key};
 	}
+	for (unsigned j = 0; j < b->n; j++)
+		at_once |= differs_behind_tag(b->frame[j]);
 	b->tag = vlan;
 	b->untagged = burst_all(b);
 	if (at_once)
@@ -195,14 +200,12 @@ void input_headers(struct input *in)
 static bool all_pass(struct input *in, struct meter *up, uint64_t asked)
 {
 	struct burst *b = &in->b;
-	uint32_t bytes = 0;
 
 	burst_classify_all(b);
-	for (unsigned j = 0; j < b->n; j++)
-		bytes += b->frame[j]->len;
 	if (up != NULL)
 		asked |= FRAME_UNMETERED;
-	return (b->any & (asked | FRAME_MALFORMED)) == 0 && (up == NULL || meter_take(up, bytes));
+	return (b->any & (asked | FRAME_MALFORMED)) == 0 &&
+		(up == NULL || meter_take(up, b->bytes));
 }
 
 static void test_all(struct input *in, struct meter *up, uint64_t asked)
@@ -231,6 +234,8 @@ static void test_all(struct input *in, struct meter *up, uint64_t asked)
 		input_drop(in, b->frame[j], (enum stats_drop_in)reason);
 	}
 	b->n = k;
+	b->bytes = 0;
+	b->usual = 0;
 	b->classified = burst_all(b);
 	b->untagged &= b->classified; /* all or none of them */
 }

@@ -107,7 +107,6 @@ static void count_in(struct input *in, unsigned n, uint64_t bytes)
 
 /* First 16 bytes of a frame, and the two keys that are in them. */
 typedef uint8_t header __attribute__((vector_size(16), aligned(1), may_alias));
-typedef uint64_t key_pair __attribute__((vector_size(16), aligned(8), may_alias));
 
 /* Source and destination as they stand in keys[], without a VLAN. */
 static inline key_pair keys_of(const uint8_t *data)
@@ -631,6 +630,8 @@ static void run(struct lcore *lc, struct port *port, struct frame *frames, unsig
 	b->source = port;
 	b->rules = port->rules;
 	b->classified = 0;
+	b->usual = 0;
+	b->bytes = 0;
 	b->keyed = 0;
 	b->judged = 0;
 	b->access_out = NULL;

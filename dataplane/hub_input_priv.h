@@ -7,6 +7,9 @@
 #include "dataplane/hub_priv.h"
 #include "dataplane/notice.h"
 
+/* Source and destination of one frame side by side in keys[]. */
+typedef uint64_t key_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
 struct input {
 	struct burst b;
 	struct port *port;
@@ -19,6 +22,7 @@ struct input {
 	uint64_t stale;	  /* mask: the source is new, or was elsewhere */
 	uint64_t again;	  /* mask: the source's first frame in this quantum of the MAC table */
 	uint64_t answers; /* mask: to the hub itself, dropped already */
+	uint64_t recent;  /* the port's and this second's part of what input_ip() remembers */
 	unsigned dropped;
 	unsigned parked; /* not counted as received yet: they come again */
 	bool resumed;	 /* they were parked */

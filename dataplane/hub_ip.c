@@ -20,6 +20,8 @@
 #include "dataplane/hub_input_priv.h"
 #include "dataplane/iptable.h"
 
+/* The last four bytes of ::ffff:0:0/96 as they are loaded from memory. */
+#define MAPPED4	 UINT64_C(0x00000000ffff0000)
 #define ETHERNET 14u
 #define TAG	 4u
 
@@ -132,23 +134,64 @@ static uint64_t fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/*
- * Where this worker keeps that the address of frame j was allowed, and what stands there if that was in this
- * second: the usual frame needs no more. A keyed fingerprint does; who cannot guess it cannot be taken
- * for somebody else.
- */
-static uint64_t *recent_of(struct input *in, unsigned j, const uint8_t *addr, uint64_t *mark)
+/* Of the port and the second, for recent_of(): nobody who does not know the secret finds two that are alike. */
+static void recent_begin(struct input *in)
 {
-	struct hub_scratch *scratch = in->b.lc->scratch;
+	const struct hub_scratch *scratch = in->b.lc->scratch;
 	uint64_t port =
 		(uint64_t)in->b.lc->now_s << 32 | in->port->idx << PORT_GEN_BITS | in->port->gen;
-	uint64_t half[2], h;
 
-	memcpy(half, addr, sizeof(half));
-	h = fold(half[0] ^ scratch->secret[0], half[1] ^ scratch->secret[1]);
-	h = fold(h ^ in->keys[2 * j], port ^ scratch->secret[2]);
+	in->recent = fold(port ^ scratch->secret[1], scratch->secret[2]);
+}
+
+/*
+ * Where this worker keeps that the address, two halves of it, of frame j was allowed, and what stands there if that
+ * was in this second: the usual frame needs no more. A keyed fingerprint does; who cannot guess it cannot be taken
+ * for somebody else.
+ */
+static inline uint64_t *recent_of(
+	const struct input *in, unsigned j, uint64_t first, uint64_t second, uint64_t *mark)
+{
+	struct hub_scratch *scratch = in->b.lc->scratch;
+	uint64_t h = fold(second ^ scratch->secret[0], in->keys[2 * j] ^ in->recent);
+
+	/* IPv4's is always the same. */
+	if (unlikely(first != 0))
+		h = fold(h ^ first, scratch->secret[1]);
 	*mark = h | 1;
 	return &scratch->recent[h >> 32 & (HUB_RECENT - 1)];
+}
+
+static inline uint64_t *recent_of_class(
+	const struct input *in, unsigned j, const struct frame_class *c, uint64_t *mark)
+{
+	uint64_t half[2];
+
+	memcpy(half, c->src, sizeof(half));
+	return recent_of(in, j, half[0], half[1], mark);
+}
+
+/* The second half of a usual frame's source address. */
+static inline uint64_t usual_source(const struct frame *f)
+{
+	uint32_t v;
+
+	memcpy(&v, f->data + FRAME_USUAL_SRC_AT, sizeof(v));
+	return (uint64_t)v << 32 | MAPPED4;
+}
+
+/* Which of the usual frames in `mask` have an address that was not allowed in this second yet. */
+static uint64_t unknown_usual(const struct input *in, uint64_t mask)
+{
+	uint64_t found = 0;
+
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned j = (unsigned)__builtin_ctzll(mask);
+		uint64_t mark, *recent = recent_of(in, j, 0, usual_source(in->b.frame[j]), &mark);
+
+		found |= (uint64_t)(*recent != mark) << j;
+	}
+	return found;
 }
 
 #define CLASSES_TOLD (FRAME_DHCP4 | FRAME_DHCP6 | FRAME_ADVERTISED)
@@ -156,12 +199,12 @@ static uint64_t *recent_of(struct input *in, unsigned j, const uint8_t *addr, ui
 /* Which frames of `mask` have to be looked at: all but those that tell nothing but an address known already. */
 static uint64_t unknown(struct input *in, uint64_t mask)
 {
-	uint64_t found = 0;
+	uint64_t found = unknown_usual(in, mask & in->b.usual);
 
-	for (; mask != 0; mask &= mask - 1) {
+	for (mask &= ~in->b.usual; mask != 0; mask &= mask - 1) {
 		unsigned j = (unsigned)__builtin_ctzll(mask);
 		const struct frame_class *c = burst_class(&in->b, j);
-		uint64_t mark, *recent = recent_of(in, j, c->src, &mark);
+		uint64_t mark, *recent = recent_of_class(in, j, c, &mark);
 		bool known = (c->classes & (FRAME_SOURCE4 | FRAME_SOURCE6)) == 0 || *recent == mark;
 
 		found |= (uint64_t)(!known || (c->classes & CLASSES_TOLD) != 0) << j;
@@ -181,7 +224,7 @@ static unsigned look(struct input *in, unsigned j)
 			lease(in, j, c);
 	}
 	if ((c->classes & (FRAME_SOURCE4 | FRAME_SOURCE6)) != 0) {
-		uint64_t mark, *recent = recent_of(in, j, c->src, &mark);
+		uint64_t mark, *recent = recent_of_class(in, j, c, &mark);
 
 		if (unlikely(*recent != mark)) {
 			reason = see(in, j, c->src, c->classes);
@@ -263,7 +306,11 @@ uint64_t input_ip(struct input *in, uint64_t live)
 
 	if (in->b.options->no_ips)
 		return 0;
+	recent_begin(in);
 	if (in->b.rules != NULL && in->b.rules->looks_ip) {
+		/* No filter did it: a session in client mode, for one. */
+		if ((in->b.classified | in->b.usual) == 0)
+			burst_classify_all(&in->b);
 		mask = unknown(in, live);
 	} else {
 		mask = within_budget(in, live);

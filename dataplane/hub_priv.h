@@ -157,9 +157,11 @@ struct burst {
 	struct hub *hub;
 	struct hub_local *local;
 	const struct hub_rules *options;
-	const struct port *source;	     /* NULL: the frames' mbufs say (burst_source()) */
-	const struct port_rules *rules;	     /* of the source, on its own worker; NULL: none */
-	uint64_t classified;		     /* frames whose class stands in lc->scratch */
+	const struct port *source;	/* NULL: the frames' mbufs say (burst_source()) */
+	const struct port_rules *rules; /* of the source, on its own worker; NULL: none */
+	uint64_t classified;		/* frames whose class stands in lc->scratch */
+	uint64_t
+		usual; /* frames that are FRAME_USUAL, which is not written down before somebody asks */
 	uint64_t keyed;			     /* the same for keys of access rules */
 	uint64_t judged;		     /* an access rule has decided, or none applies */
 	const struct access_set *access_out; /* rules that name receivers; NULL: there are none */
@@ -173,6 +175,7 @@ struct burst {
 	uint16_t tag;
 	unsigned n;
 	uint32_t max_len; /* longest frame, or more */
+	uint32_t bytes;	  /* of all n; 0: not known */
 	bool backed;	  /* some frame has an mbuf */
 	bool borrowed;	  /* some frame has none */
 	unsigned dead_cnt;
@@ -205,6 +208,7 @@ struct hub_scratch {
 };
 
 void burst_classify(struct burst *b, unsigned j);
+/* All of them; the usual ones only as far as b->usual and b->any say it. */
 void burst_classify_all(struct burst *b);
 
 /* Writes the tag into those frames of `mask` that still lack theirs. Before bytes go where they may be read. */
@@ -234,6 +238,8 @@ static inline void burst_begin(struct burst *b, struct lcore *lc, struct hub *hu
 	b->source = NULL;
 	b->rules = NULL;
 	b->classified = 0;
+	b->usual = 0;
+	b->bytes = 0;
 	b->keyed = 0;
 	b->judged = 0;
 	b->access_out = hub_access_out(hub);
@@ -379,6 +385,12 @@ static inline bool port_is_blocked(const struct port *port, const struct lcore *
  */
 unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, const uint8_t *at,
 	unsigned n, struct frame *edited);
+
+/*
+ * Whether all frames of the burst may go to `port` as they are; false: look at each. True counts them against its
+ * bandwidth.
+ */
+bool burst_passes(struct burst *b, const struct port *port);
 
 /*
  * Whether the policy of `port` keeps frame j from it, whatever limits say: the packet log does not have it then.

@@ -183,4 +183,5 @@ void hub_redirect(struct input *in, unsigned j, const char *url)
 	burst_end(&b);
 	/* Both bursts use the same scratch memory. */
 	in->b.classified &= ~UINT64_C(1);
+	in->b.usual &= ~UINT64_C(1);
 }

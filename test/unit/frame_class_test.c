@@ -189,7 +189,8 @@ static void test_at_a_glance(void **)
 		RF_TCP4_SYN, RF_TCP4_DATA, RF_UDP4, RF_ICMP4, RF_DHCP4_ACK, RF_OSPF};
 	const uint64_t group = FRAME_BROADCAST | FRAME_GROUP_OTHER;
 	unsigned seen = 0;
-	uint64_t any;
+	uint64_t usual;
+	uint32_t bytes;
 
 	srand48(5);
 	for (unsigned i = 0; i < 200000; i++) {
@@ -206,9 +207,19 @@ static void test_at_a_glance(void **)
 		f[0].len = f[1].len = (uint16_t)(len < RULE_FRAME_BYTES ? len : RULE_FRAME_BYTES);
 		memcpy(other, one, sizeof(one));
 		other[0] |= 1;
-		any = frame_classify_burst(both, 2, c);
-		assert_int_equal(any, c[0].classes | c[1].classes);
-		seen += (c[0].classes & FRAME_SOURCE4) != 0 && c[0].l4_at == 34;
+		usual = frame_usual(both, 2, &bytes);
+		assert_int_equal(bytes, 2 * f[0].len);
+		frame_classify(one, f[0].len, &c[0]);
+		frame_classify(other, f[1].len, &c[1]);
+		assert_int_equal(usual & ~UINT64_C(1), 0);
+		if (usual != 0) {
+			assert_int_equal(c[0].classes, FRAME_USUAL);
+			assert_memory_equal(c[0].src + 12, one + FRAME_USUAL_SRC_AT, 4);
+		} else {
+			assert_false(c[0].classes == FRAME_USUAL && c[0].l4_at == 34 &&
+				f[0].len >= 54 && (one[16] << 8 | one[17]) >= 40);
+		}
+		seen += usual != 0;
 		/* Of the group alone, and what goes with its address. */
 		c[1].classes &= ~group;
 		c[0].classes &= ~group;
