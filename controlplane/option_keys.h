@@ -40,7 +40,8 @@
 	X(FilterOSPF, 0, 0, 1, NOW, "drop OSPF")                                                         \
 	X(FilterIPv4, 0, 0, 1, NOW, "drop IPv4 and ARP")                                                 \
 	X(FilterIPv6, 0, 0, 1, NOW, "drop IPv6")                                                         \
-	X(FilterNonIP, 0, 0, 1, NOW, "drop what is neither IPv4, ARP nor IPv6; tagged frames too")       \
+	X(FilterNonIP, 0, 0, 1, NOW,                                                                     \
+		"drop what is neither IPv4, ARP nor IPv6, behind one tag too")                           \
 	X(FilterBPDU, 0, 0, 1, NOW, "drop spanning tree frames")                                         \
 	X(NoIPv4PacketLog, 0, 0, 1, NOW, "leave IPv4 out of the packet log")                             \
 	X(NoIPv6PacketLog, 0, 0, 1, NOW, "leave IPv6 out of the packet log")                             \
@@ -111,7 +112,7 @@
 		"hub administrators may not change the extended options")                          \
 	X(max_users, 0, 0, 4294967295u, NOW, "users at most (error 63); 0: 10000")                 \
 	X(max_groups, 0, 0, 4294967295u, NOW, "groups at most (error 64); 0: 10000")               \
-	X(max_accesslists, 0, 0, 4294967295u, KEPT, "access rules at most")                        \
+	X(max_accesslists, 0, 0, 4294967295u, NOW, "access rules at most")                         \
 	X(max_sessions, 0, 0, 4294967295u, LOGIN, "sessions at most (error 16)")                   \
 	X(max_sessions_client_bridge_apply, 0, 0, 1, LOGIN, "the next two are in force")           \
 	X(max_sessions_client, 0, 0, 4294967295u, LOGIN,                                           \
@@ -130,10 +131,10 @@
 	X(deny_change_user_password, 0, 0, 1, LOGIN, "users may not change their passwords")       \
 	X(no_change_users, 0, 0, 1, ADMIN, "hub administrators may not change users")              \
 	X(no_change_groups, 0, 0, 1, ADMIN, "hub administrators may not change groups")            \
-	X(no_securenat, 0, 0, 1, ADMIN, "hub administrators may not touch SecureNAT")              \
-	X(no_securenat_enablenat, 0, 0, 1, ADMIN, "nor switch its NAT on")                         \
-	X(no_securenat_enabledhcp, 0, 0, 1, ADMIN, "nor switch its DHCP on")                       \
-	X(no_cascade, 0, 0, 1, ADMIN, "hub administrators may not change cascades")                \
+	X(no_securenat, 0, 0, 1, KEPT, "hub administrators may not touch SecureNAT")               \
+	X(no_securenat_enablenat, 0, 0, 1, KEPT, "nor switch its NAT on")                          \
+	X(no_securenat_enabledhcp, 0, 0, 1, KEPT, "nor switch its DHCP on")                        \
+	X(no_cascade, 0, 0, 1, KEPT, "hub administrators may not change cascades")                 \
 	X(no_online, 0, 0, 1, ADMIN, "hub administrators may not bring the hub online")            \
 	X(no_offline, 0, 0, 1, ADMIN, "hub administrators may not take the hub offline")           \
 	X(no_change_log_config, 0, 0, 1, ADMIN,                                                    \
@@ -154,9 +155,10 @@
 	X(no_change_cert_list, 0, 0, 1, ADMIN, "hub administrators may not change trusted CAs")    \
 	X(no_change_crl_list, 0, 0, 1, ADMIN, "hub administrators may not change revocations")     \
 	X(no_read_log_file, 0, 0, 1, ADMIN, "hub administrators may not read log files")           \
-	X(no_change_msg, 0, 0, 1, ADMIN, "hub administrators may not change the message")          \
-	X(no_delay_jitter_packet_loss, 0, 0, 1, KEPT, "access rules may not delay or lose frames") \
-	X(no_access_list_include_file, 0, 0, 1, KEPT, "access rules may not include files")
+	X(no_change_msg, 0, 0, 1, KEPT, "hub administrators may not change the message")           \
+	X(no_delay_jitter_packet_loss, 0, 0, 1, ADMIN,                                             \
+		"access rules may not delay or lose frames")                                       \
+	X(no_access_list_include_file, 0, 0, 1, ADMIN, "access rules may not include files")
 
 enum hub_ext_option {
 #define OPTION_ID(name, def, min, max, effect, text) HUB_EXT_##name,

@@ -434,7 +434,7 @@ def test_every_key_and_option_has_a_row(lab):
     keys = {r["Key_str"] for r in lab.server.ctl("policy", "list")["PolicyList"]}
     assert len(keys) == 38
     options = (root / "controlplane/option_keys.h").read_text("utf-8")
-    names = set(re.findall(r"X\((\w+), \d+, \d+, \d+u?,\s+(?:NOW|LOGIN)", options))
+    names = set(re.findall(r"X\((\w+), \d+, \d+, \d+u?,\s+(?:NOW|LOGIN|ADMIN)", options))
     assert len(names) > 40
     missing = {n for n in keys | names if not NOT_HERE.search(n) and not re.search(rf'"{n}["=]', tests)}
     assert not missing
