@@ -6,6 +6,7 @@
 
 #include "controlplane/access.h"
 #include "controlplane/admin/remote.h"
+#include "controlplane/admin/where.h"
 #include "controlplane/auth/radius.h"
 #include "controlplane/config.h"
 #include "controlplane/handshake.h"
@@ -33,6 +34,8 @@ int access_init(struct event_base *base, const struct config *config)
 	if (err == 0)
 		err = remote_init();
 	if (err == 0)
+		err = admin_where_init(config->state_dir);
+	if (err == 0)
 		err = negotiation_init(base, config);
 	if (err == 0)
 		err = handshake_init(base, config->handshake_threads);
@@ -58,6 +61,7 @@ void access_fini(void)
 	handshake_fini();
 	registry_shutdown(); /* negotiations that are left; sessions hear nothing more */
 	remote_fini();
+	admin_where_fini();
 	linger_fini();
 	negotiation_fini();
 	registry_fini();

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "controlplane/access.h"
+#include "controlplane/admin/where.h"
 #include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
@@ -158,6 +159,7 @@ static void housekeeping_due(evutil_socket_t, short, void *)
 			silent);
 	notice_log_run(); /* before the sweep that lets go of port indices */
 	hub_logs_look();
+	admin_where_look(false);
 	sweep_hubs();
 	if (!evtimer_pending(control.growth, NULL))
 		growth_due(-1, 0, NULL);

@@ -86,6 +86,7 @@ enum directory_auth {
 #define DIRECTORY_RADIUS_TIMEOUT_MIN_MS 1000u
 #define DIRECTORY_RADIUS_TIMEOUT_MS	15000u
 #define DIRECTORY_RADIUS_TIMEOUT_MAX_MS 60000u
+#define DIRECTORY_REJECTS		8u
 
 /* The RADIUS servers of a hub (reference/auth.md 5). */
 struct directory_radius {
@@ -173,7 +174,10 @@ struct directory_hub {
 	struct directory_trust *trust; /* NULL: nobody is trusted, nothing revoked */
 	struct directory_log log;
 	uint64_t unlogged_seen, unlogged_told; /* hub_logs_look() */
-	struct directory_source *sources;      /* in the order in which they are looked at */
+	uint16_t rejects_ms
+		[DIRECTORY_REJECTS];	  /* how long its RADIUS servers took for the last ones, */
+	uint32_t reject_cnt;		  /* and how many there were: negotiation_proof.c */
+	struct directory_source *sources; /* in the order in which they are looked at */
 	uint32_t source_cnt;
 	struct directory_rules access; /* the access list */
 	struct access_list

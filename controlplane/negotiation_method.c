@@ -16,6 +16,7 @@
 
 #include "controlplane/admin/api_auth.h"
 #include "controlplane/admin/remote.h"
+#include "controlplane/admin/where.h"
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
 #include "controlplane/listener.h"
@@ -109,6 +110,8 @@ static bool method_login(struct negotiation *n)
 		v.reason = "cannot_ask";
 		v.undecided = true;
 	}
+	if (v.error == WIRE_ERROR_AUTH_FAILED && !v.undecided && negotiation_feign(n, v.hub))
+		return false;
 	/* Whatever is refused before the password was looked at says nothing of who it is. */
 	if ((v.error == WIRE_ERROR_AUTH_FAILED && !v.undecided) ||
 		v.error == WIRE_ERROR_HUB_NOT_FOUND)
@@ -189,6 +192,13 @@ static bool method_admin(struct negotiation *n)
 	enum wire_error error;
 	int err;
 
+	if (!admin_where_allows(&c->peer, r->hubname)) {
+		login_log_admin(
+			c, "rpc", r->hubname, &r->client, WIRE_ERROR_ADDRESS_DENIED, "source");
+		listener_counters.admin_failed++;
+		negotiation_refuse(n, WIRE_ERROR_ADDRESS_DENIED, false);
+		return false;
+	}
 	snprintf(account, sizeof(account), "%s//admin", r->hubname);
 	if (negotiation_hold(n, account) > 0)
 		return false;
@@ -305,6 +315,12 @@ static bool method_api(struct negotiation *n)
 		return api_refuse(n, 411);
 	if (api_auth_foreign(api))
 		return api_refuse(n, 403);
+	if (!admin_where_allows(&n->connection->peer, api->hub)) {
+		login_log_admin(n->connection, "api", api->hub, &nobody, WIRE_ERROR_ADDRESS_DENIED,
+			"source");
+		listener_counters.admin_failed++;
+		return api_refuse(n, 403);
+	}
 	if (!api->given) /* no guess: it asks what is wanted */
 		return api_refuse(n, 401);
 	snprintf(account, sizeof(account), "%s//admin", api->hub);

@@ -14,6 +14,7 @@
 #include "controlplane/negotiation.h"
 
 struct directory_change;
+struct directory_hub;
 struct limits_source;
 struct login_verdict;
 struct negotiation_proof;
@@ -31,6 +32,7 @@ struct negotiation {
 	enum negotiation_state state;
 	bool ended; /* while computing: end when the helper gives the stream back */
 	bool farewell;
+	bool feigned; /* negotiation_feign() */
 	bool holding; /* `held` runs: nothing is read or answered until then */
 	struct connection *connection;
 	int fd; /* -1 once the stream has it */
@@ -75,6 +77,11 @@ int negotiation_park(struct negotiation *n);
  * negotiation_resume() when it is known. 0; -ENOMEM, -EBUSY and others: it cannot be found out.
  */
 int negotiation_prove(struct negotiation *n, const struct login_verdict *v);
+/*
+ * A refusal that no RADIUS server was asked about comes as late as one of theirs, so that the clock does not tell who is
+ * their user, who is another's, and who is none. True: the negotiation rests, and negotiation_method() is called again.
+ */
+bool negotiation_feign(struct negotiation *n, const struct directory_hub *hub);
 struct auth_facts;
 /* What is known by now. */
 void negotiation_proof_facts(const struct negotiation *n, struct auth_facts *facts);

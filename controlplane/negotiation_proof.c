@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <event2/event.h>
+#include <openssl/rand.h>
 
 #include "controlplane/directory.h"
 #include "controlplane/listener.h"
@@ -22,6 +24,8 @@
 
 /* Between two words to a peer that waits: well below the 15 s after which stock clients give up. */
 #define WAIT_WORD_MS 5000u
+/* Servers that take longer to say no (freeradius: 1 s) are told from nothing; who mistypes should not wait for ever. */
+#define FEIGN_MAX_MS 3000u
 
 struct negotiation_proof {
 	struct negotiation *n;
@@ -33,6 +37,7 @@ struct negotiation_proof {
 	struct radius_answer answer;
 	bool radius_known;
 	char radius_name[RADIUS_TEXT_MAX + 1];
+	uint64_t asked_ms;  /* on the monotonic clock */
 	struct event *word; /* to a peer that waits */
 	struct event *gone; /* it may have left */
 	unsigned words;
@@ -152,6 +157,41 @@ static void readable(evutil_socket_t fd, short, void *arg)
 		negotiation_lost(p->n);
 }
 
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A hub that has gone meanwhile needs none. */
+static void reject_remember(const struct negotiation_proof *p)
+{
+	struct directory_hub *hub = directory_hub_find(p->n->dialogue->request.hubname);
+	uint64_t ms = monotonic_ms() - p->asked_ms;
+
+	if (hub != NULL)
+		hub->rejects_ms[hub->reject_cnt++ % DIRECTORY_REJECTS] =
+			(uint16_t)(ms < FEIGN_MAX_MS ? ms : FEIGN_MAX_MS);
+}
+
+bool negotiation_feign(struct negotiation *n, const struct directory_hub *hub)
+{
+	const struct login_request *r = &n->dialogue->request;
+	uint32_t known = hub == NULL ? 0 : hub->reject_cnt;
+	uint8_t dice;
+
+	if (known > DIRECTORY_REJECTS)
+		known = DIRECTORY_REJECTS;
+	if (n->feigned || known == 0 || hub->radius.servers[0] == '\0' ||
+		r->authtype != LOGIN_AUTH_PLAIN_PASSWORD ||
+		(n->proof != NULL && n->proof->radius_known) || RAND_bytes(&dice, 1) != 1)
+		return false;
+	n->feigned = true;
+	return negotiation_rest(n, hub->rejects_ms[dice % known]) == 0;
+}
+
 static void answered(void *ctx, const struct radius_answer *answer)
 {
 	struct negotiation_proof *p = ctx;
@@ -159,6 +199,8 @@ static void answered(void *ctx, const struct radius_answer *answer)
 	p->radius = NULL;
 	p->answer = *answer;
 	p->radius_known = true;
+	if (answer->result == RADIUS_REJECTED)
+		reject_remember(p);
 	(void)evtimer_del(p->word);
 	(void)event_del(p->gone);
 	negotiation_resume(p->n);
@@ -193,6 +235,7 @@ static int ask_servers(
 		p->gone = event_new(negotiation_base(), stream_fd(n->stream), EV_READ, readable, p);
 	if (p->gone == NULL || event_add(p->gone, NULL) != 0)
 		return -ENOMEM;
+	p->asked_ms = monotonic_ms();
 	p->radius = radius_ask(v->hub, &ask, answered, p);
 	if (p->radius == NULL) {
 		int err = errno;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/admin/where.h"
 #include "controlplane/config.h"
 #include "controlplane/log.h"
 #include "controlplane/notify.h"
@@ -82,6 +83,7 @@ void reload_all(void)
 	notify_reloading();
 	config_again();
 	server_tls_reload();
+	admin_where_look(true);
 	/* A second signal before the first has been served: the store's thread is at work in `directory`. */
 	if (!again.reading) {
 		again.directory = (struct store_reload){.done = directory_again};

@@ -290,6 +290,29 @@ def test_dead_server(lab):
         assert trying.result() == 0 and trying.took < 10
 
 
+def test_the_clock_tells_nothing(lab):
+    """A refusal takes as long where nobody was asked as where the server said no, so that nobody learns whose user is whose."""
+    lab.server.rpc("CreateHub", HubName_str="SLOW")
+    lab.server.rpc("SetHubRadius", HubName_str="SLOW", RadiusServerName_str=FAKE4, RadiusSecret_str="fake", RadiusRetryInterval_u32=5000)
+    lab.server.rpc("CreateUser", HubName_str="SLOW", Name_str="theirs", AuthType_u32=4)
+    lab.server.rpc("CreateUser", HubName_str="SLOW", Name_str="ours", AuthType_u32=1, Auth_Password_str="ourspw")
+
+    def slowly(request, server):
+        threading.Timer(0.8, server.send, (request.reply(REJECT), request.peer)).start()
+
+    def took(user, password, error):
+        trying = Try(lab, "SLOW", user, password)
+        assert trying.result() == error
+        return trying.took
+    with FakeRadius(lab.nodes["wire"], FAKE4, 1812, "fake", slowly) as server:
+        assert took("theirs", "x", 9) > 0.78 and len(server.requests) == 1
+        late = [took(user, "x", 9) for user in ("nobody", "ours", "administrator2", "*")]
+        assert min(late) > 0.78, late
+        assert len(server.requests) == 1
+        # Who is right waits for nothing.
+        assert min(took("ours", "ourspw", 0) for _ in range(3)) < 0.78
+
+
 def test_peer_that_leaves(lab):
     """Whoever leaves while his login waits is forgotten with what was asked about him."""
     lab.server.rpc("SetHubRadius", HubName_str="GONE", RadiusServerName_str="10.77.0.99", RadiusRetryTimeout_u32=60000)

@@ -12,7 +12,7 @@ import struct
 import pytest
 
 from lab import SERVER4, certs, frames, pack, wait_for
-from lab.admin import Rpc, RpcError, relative, vpncmd
+from lab.admin import Api, Rpc, RpcError, relative, vpncmd
 from lab.server import ADMIN_PASSWORD
 from lab.wireclient import Session, connect
 
@@ -91,6 +91,47 @@ def test_no_password_no_way_in(make_lab):
     lab.server.rpc("SetServerPassword", PlainTextPassword_str="")
     assert login_error(lab, password="日本") == 51
     lab.close()
+
+
+def test_from_where(lab):
+    """adminip.txt: who no line allows is refused before his password is looked at; noticed while the daemon runs."""
+    file, server = lab.server.state / "adminip.txt", lab.server
+
+    def write(text):
+        before = len(re.findall("rules say from where", server.log()))
+        file.write_text(text, encoding="utf-8")
+        wait_for("the rules", lambda: len(re.findall("rules say from where", server.log())) > before)
+
+    def errors():
+        return [login_error(lab, hub) for hub in ("", "default", "SECOND", "NONE")]
+
+    usual = [0, 0, 0, 8]
+    assert errors() == usual
+    write("# who may\n127.0.0.1 // this host\n10.77.0.0/24 DEFAULT # and its neighbours\n")
+    assert errors() == [109, 0, 109, 109]
+    for _ in range(8):  # no guess: nobody waits longer for it
+        assert login_error(lab, password="wrong") == 109
+    assert vpncmd(server.node, ["HubList"])[0].error == 0
+    with Api(lab.nodes["wire"], SERVER4) as api, pytest.raises(RpcError) as refused:
+        api.call("Test")
+    assert refused.value.code == 403
+    assert re.search(r"login refused ip=10[0-9.]+ .* error=109 reason=source kind=rpc hub=\"\" ", server.log())
+    write("nonsense\n10.77.0.11/33\n10.77.0.0/255.255.255.0 SECOND\n")
+    assert errors() == [109, 109, 0, 109]
+    assert "adminip.txt:1: should be an address" in server.log()
+    write("")
+    assert errors() == [109] * 4
+    assert server.rpc("Test", IntValue_u32=1)["IntValue_u32"] == 1
+    server.kill()
+    server.start()
+    assert errors() == [109] * 4
+    write("*\n")
+    assert errors() == usual
+    file.unlink()
+    file.mkdir()
+    wait_for("nobody", lambda: errors() == [109] * 4)
+    file.rmdir()
+    wait_for("everybody", lambda: errors() == usual)
 
 
 # ---- the server -----------------------------------------------------------------------------------
