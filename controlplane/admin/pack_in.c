@@ -133,7 +133,10 @@ static int get_at(struct pack_in *p, const struct admin_field *f, uint32_t i,
 	case ADMIN_TYPE_TIME:
 		*why = "must be a time before the year 10000";
 		value->time_ms = (int64_t)pack_get_int64_at(&p->pack, f->name, i);
-		return value->time_ms >= 0 && value->time_ms <= TIME_MS_MAX ? 1 : -1;
+		if (value->time_ms < 0 || value->time_ms > TIME_MS_MAX - PACK_TIME_EARLY_MS)
+			return -1;
+		value->time_ms += value->time_ms == 0 ? 0 : PACK_TIME_EARLY_MS;
+		return 1;
 	case ADMIN_TYPE_IP:
 		return get_ip(p, f, i, value);
 	default:

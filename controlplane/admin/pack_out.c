@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "controlplane/admin/pack_in.h"
 #include "controlplane/admin/utf8.h"
 #include "drivers/session/wire/be.h"
 #include "drivers/session/wire/pack.h"
@@ -158,7 +159,10 @@ static void add_value(struct pack_out *p, struct evbuffer *b, const struct admin
 		add_be64(p, b, v->number);
 		break;
 	case ADMIN_TYPE_TIME:
-		add_be64(p, b, (uint64_t)v->time_ms);
+		add_be64(p, b,
+			v->time_ms <= PACK_TIME_EARLY_MS
+				? 0
+				: (uint64_t)v->time_ms - PACK_TIME_EARLY_MS);
 		break;
 	case ADMIN_TYPE_STR:
 	case ADMIN_TYPE_USTR:

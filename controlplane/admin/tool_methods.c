@@ -53,6 +53,8 @@ static const struct admin_field no_request[] = {ADMIN_END};
 	X(b_support_config_hub, 1, "hubs can be configured")                                \
 	X(b_support_config_log, 1, "what is logged of hubs can be configured")              \
 	X(b_support_read_log, 1, "log files can be read")                                   \
+	X(b_support_config_rw, 1, "the configuration can be read and written")              \
+	X(b_support_udp_acceleration, control_config()->udp_enabled, "UDP acceleration")    \
 	X(b_support_autodelete, 1, "old log files go when the disk is full")                \
 	X(b_standalone, 1, "is a standalone server")                                        \
 	X(b_bridge, 0, "is a bridge only")                                                  \

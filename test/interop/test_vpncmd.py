@@ -6,8 +6,10 @@ A script of vpncmd runs many commands in one go; each is looked at by itself. Re
 what Debian's server prints after the same set-up. Our own client of the same RPC adds what vpncmd cannot do.
 """
 
+import calendar
 import re
 import struct
+import time
 
 import pytest
 
@@ -222,6 +224,8 @@ def test_connections(lab, cmd, join):
 
 def test_bridges(cmd):
     """A local bridge to a TAP comes and goes."""
+    (devices,) = cmd("BridgeDeviceList")
+    assert "net_af_packet_wan0,iface=wan0" in devices.text and "iface=lo" not in devices.text
     done = cmd("BridgeCreate DEFAULT /DEVICE:pbcmd /TAP:yes", "BridgeList", "Hub DEFAULT", "SessionList",
                "BridgeDelete DEFAULT /DEVICE:pbcmd", ("BridgeDelete DEFAULT /DEVICE:pbcmd", 29), "BridgeList")
     (row,) = done[1].rows()
@@ -264,13 +268,21 @@ def test_accounts(lab, cmd):
 # What is theirs and what is ours, and what passes with time: everything else has to be the same. The original's
 # record of a hub or server has more of what Patchbay does not have yet.
 DIFFERENT = re.compile(r"Product|Version|Build|Host Name|Operating System|Kernel|Memory|Started|Current Time|Clock|"
-                       r"Created|Updated|Last|Transfer|Packets|Size|Logins|Number of Active Sockets|Sockets|SecureNAT", re.I)
+                       r"^ID$|Shared Secret|Created|Updated|Last|Transfer|Packets|Size|Logins|Number of Active Sockets|Sockets|SecureNAT", re.I)
+# In the lab's folder: AUTHORITY stands for a certificate there.
 SETUP = ["HubCreate SAME /PASSWORD:pw", "Hub SAME", "GroupCreate g /REALNAME:組 /NOTE:none", "UserCreate u /GROUP:g /REALNAME:名 /NOTE:注",
          "UserPasswordSet u /PASSWORD:pw", "UserCreate v /GROUP:none /REALNAME:none /NOTE:none", "UserAnonymousSet v",
          "UserPolicySet v /NAME:MaxMac /VALUE:5", "GroupPolicySet g /NAME:NoBridge /VALUE:no", "SetMaxSession 9",
-         "AcAdd allow /PRIORITY:100 /IP:10.0.0.0/8", "AcAdd6 deny /PRIORITY:200 /IP:2001:db8::/32"]
+         "AcAdd allow /PRIORITY:100 /IP:10.0.0.0/8", "AcAdd6 deny /PRIORITY:200 /IP:2001:db8::/32",
+         "CAAdd AUTHORITY", "CrlAdd /SERIAL:0102 /MD5: /SHA1: /CN:gone.example /O:組 /OU: /C:JP /ST: /L:",
+         'RadiusServerSet "127.0.0.1,192.0.2.1:1645" /SECRET:s3 /RETRY_INTERVAL:1500',
+         "UserCreate r /GROUP:none /REALNAME:none /NOTE:none", "UserRadiusSet r /ALIAS:other",
+         "UserCreate c /GROUP:none /REALNAME:none /NOTE:none", "UserCertSet c /LOADCERT:AUTHORITY",
+         "UserCreate s /GROUP:none /REALNAME:none /NOTE:none", "UserSignedSet s /CN:cn.example /SERIAL:0A0B",
+         'UserExpiresSet s /EXPIRES:"2030/01/01 00:00:00"']
 READING = ["ServerInfoGet", "ServerStatusGet", "Hub SAME", "StatusGet", "UserList", "UserGet u", "UserGet v", "GroupList", "GroupGet g",
-           "OptionsGet", "AcList", "SessionList", "MacTable", "AdminOptionList"]
+           "OptionsGet", "AcList", "SessionList", "MacTable", "AdminOptionList",
+           "CAList", "CrlList", "RadiusServerGet", "UserGet r", "UserGet c", "UserGet s"]
 
 
 def seen(done):
@@ -283,14 +295,22 @@ def seen(done):
 
 def test_same_as_the_original(make_lab):
     """The same set-up and the same questions to Debian's server: the same answers, but for what is theirs."""
-    answers = []
+    answers, folder = [], make_lab().server.node.folder
+    authority = relative(certs.make(folder, "authority", "/CN=root.example/O=組/OU=Unit/C=JP", ca=True, days=3650).cert)
     for kind, port, password in (("softether", 5555, None), ("patchbay", 8888, ADMIN_PASSWORD)):
         lab = make_lab(kind=kind)
         lab.server.start()
         node = lab.server.node
-        done = vpncmd(node, SETUP + READING, port=port, password=password)
+        done = vpncmd(node, [c.replace("AUTHORITY", authority) for c in SETUP + READING], port=port, password=password)
         assert not [d.command for d in done if d.error], kind
         answers.append({d.command: seen(d) for d in done[len(SETUP):]})
+        # The tool shows times as they are, though the PACK has them nine hours early.
+        shown = done[-1].items()["Created on"]
+        assert abs(time.mktime(time.strptime(re.sub(r" \(.*\)", "", shown), "%Y-%m-%d %H:%M:%S")) - time.time()) < 600, kind
+        if kind == "patchbay":
+            expires = lab.server.rpc("GetUser", HubName_str="SAME", Name_str="s")["ExpireTime_dt"]
+            assert time.strftime("%Y-%m-%d %H:%M", time.localtime(calendar.timegm(time.strptime(expires[:16], "%Y-%m-%dT%H:%M")))) \
+                == "2030-01-01 00:00"
         lab.close()
     theirs, ours = answers
     for command, want in theirs.items():

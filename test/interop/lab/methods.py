@@ -41,7 +41,7 @@ CALLS = {
     "RebootServer": Call(SERVER, {"IntValue": 1}, (33,)),
     "CreateListener": Call(SERVER, {"Port": 8888}, (54,)), "DeleteListener": Call(SERVER, {"Port": 7}, (53,)),
     "EnableListener": Call(SERVER, {"Port": 7}, (53,)),
-    "EnumConnection": Call(SERVER), "GetConnectionInfo": Call(SERVER, NAME, GONE),
+    "EnumEthernet": Call(SERVER), "EnumConnection": Call(SERVER), "GetConnectionInfo": Call(SERVER, NAME, GONE),
     "DisconnectConnection": Call(SERVER, NAME, GONE),
     "AddLocalBridge": Call(SERVER, {**BRIDGE, "HubNameLB": "."}, (38,)), "DeleteLocalBridge": Call(SERVER, BRIDGE, GONE),
     "CreateHub": Call(SERVER, {"HubName": "."}, (38,)), "DeleteHub": Call(SERVER, {"HubName": "NOHUB"}, (8,)),
