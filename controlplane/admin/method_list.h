@@ -36,7 +36,7 @@
 	X(enum_ca)                        \
 	X(enum_connection)                \
 	X(enum_crl)                       \
-	X(enum_ethernet)                         \
+	X(enum_ethernet)                  \
 	X(enum_group)                     \
 	X(enum_hub)                       \
 	X(enum_ip_table)                  \
