@@ -155,7 +155,7 @@ static void server(struct import *im, FILE *f)
 	listeners(im, f, import_child(&im->tree, 0, "ListenerList"));
 	fputs(" }; }", f);
 	import_say_rest(im, conf, known,
-		"no such setting here; certificate and ciphers are set by their own commands");
+		"no such setting here; the certificate is taken with --certificate");
 }
 
 static void bridges(struct import *im, FILE *f)

@@ -7,10 +7,11 @@
  * was taken and what was not. Pure but for memory: a text goes in, a record of objects (directory_object.h) comes
  * out, which store_reload_begin() judges and puts into force. Any thread.
  *
- * Taken are hubs with settings, options, source address lists, groups, users and their policies, listeners, the
- * administrators' passwords (as hashes) and bridges to TAPs. A hub of the same name is replaced. What is not supported
- * yet but worth keeping (cascades, SecureNAT, layer 3 switches, access lists ...) stays as text in the directory,
- * member `kept`.
+ * Taken are hubs with settings, options, access lists, log settings, source address lists, authorities, revocations,
+ * RADIUS servers, groups, users of all kinds and their policies, listeners, the administrators' passwords (as hashes)
+ * and bridges to TAPs. A hub of the same name is replaced. What is not supported yet but worth keeping (cascades,
+ * SecureNAT, layer 3 switches ...) stays as text in the directory, member `kept`. The server's certificate is no part
+ * of the directory: patchbayctl sets it (import --certificate).
  */
 
 #include <stdbool.h>

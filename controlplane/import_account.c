@@ -158,8 +158,10 @@ static const char *user_wrong(struct import *im, uint32_t user, struct name_inde
 	explicit_bzero(hash, sizeof(hash));
 	if (wrong != NULL)
 		return wrong;
-	if (strcmp(name, "*") == 0 || auth > 1)
-		return "is authenticated in a way that is not imported";
+	if (auth > DIRECTORY_AUTH_RADIUS)
+		return "is authenticated in a way that there is not here";
+	if (strcmp(name, "*") == 0 && auth != DIRECTORY_AUTH_RADIUS)
+		return "stands for everybody, which only RADIUS makes sense of here";
 	if (auth == 1 && !hashed)
 		return "has a password without a hash";
 	if (taken->cnt == DIRECTORY_USERS_MAX)
@@ -167,14 +169,68 @@ static const char *user_wrong(struct import *im, uint32_t user, struct name_inde
 	return take_name(im, taken, name) ? NULL : "was there before";
 }
 
+/* A name of at most 255 bytes, or none; false: it is no such. */
+static bool put_auth_name(
+	struct import *im, FILE *f, uint32_t user, const char *name, const char *key)
+{
+	const char *text = import_text(&im->tree, user, name);
+
+	if (strlen(text) >= DIRECTORY_NAME_BYTES || !directory_text_ok(text, false))
+		return false;
+	directory_put_text(f, " ", key, text);
+	return true;
+}
+
+/* False: what is compared at a login is not right, and without it more would be let in than before. */
+static bool put_auth(struct import *im, FILE *f, uint32_t node, uint64_t auth)
+{
+	static const char *const names[] = {
+		"anonymous", "password", "certificate", "signed", "radius"};
+	bool ok = true;
+
+	fprintf(f, " auth = \"%s\";\n", names[auth]);
+	switch (auth) {
+	case DIRECTORY_AUTH_PASSWORD:
+		(void)import_put_hash(im, f, node, "AuthPassword", "password_hash", NULL);
+		break;
+	case DIRECTORY_AUTH_CERTIFICATE:
+		ok = import_put_certificate(im, f, node, "AuthUserCert", " certificate = ");
+		fputs(";\n", f);
+		break;
+	case DIRECTORY_AUTH_SIGNED:
+		ok = put_auth_name(im, f, node, "AuthCommonName", "common_name") &&
+			(import_child(&im->tree, node, "AuthSerial") == IMPORT_NONE ||
+				import_put_serial(im, f, node, "AuthSerial"));
+		break;
+	case DIRECTORY_AUTH_RADIUS:
+		ok = put_auth_name(im, f, node, "AuthRadiusUsername", "radius_name");
+		break;
+	default:
+		break;
+	}
+	return ok;
+}
+
+/* put_auth() as a text of its own, malloc'ed; NULL. */
+static char *auth_text(struct import *im, uint32_t node, uint64_t auth)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	bool ok = f != NULL && put_auth(im, f, node, auth);
+
+	im->memory |= f == NULL || fclose(f) != 0;
+	if (ok && !im->memory)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static void user(struct import *im, FILE *f, uint32_t node, struct name_index *group_names)
 {
 	const char *group = import_text(&im->tree, node, "GroupName");
 	uint64_t auth = import_number(&im->tree, node, "AuthType", 0);
 
-	fprintf(f, " auth = \"%s\";\n", auth == 1 ? "password" : "anonymous");
-	if (auth == 1)
-		(void)import_put_hash(im, f, node, "AuthPassword", "password_hash", NULL);
 	put_time(im, f, node, "CreatedTime", "created");
 	put_time(im, f, node, "UpdatedTime", "updated");
 	put_time(im, f, node, "ExpireTime", "expires");
@@ -198,24 +254,35 @@ static void users(struct import *im, FILE *f, uint32_t list, struct name_index *
 
 	for (uint32_t i = nodes[list].child; i != IMPORT_NONE && !im->memory; i = nodes[i].next) {
 		const char *wrong = user_wrong(im, i, taken);
+		char *auth;
 
 		if (wrong != NULL) {
 			import_say(im, i, IMPORT_LEFT, "user %s (%s): %s", nodes[i].name,
 				auth_name(import_number(&im->tree, i, "AuthType", 0)), wrong);
 			continue;
 		}
+		auth = auth_text(im, i, import_number(&im->tree, i, "AuthType", 0));
+		if (auth == NULL) {
+			import_say(im, i, IMPORT_LEFT,
+				"user %s: its certificate, serial number or name is none",
+				nodes[i].name);
+			continue;
+		}
 		put_name(f, separator, nodes[i].name);
+		fputs(auth, f);
+		free(auth);
 		separator = ",\n";
 		user(im, f, i, group_names);
 		fputs(" }", f);
 	}
-	if (taken->cnt > 0)
+	if (separator[0] == ',')
 		fputs(" );\n", f);
 }
 
 void import_accounts(struct import *im, FILE *f, uint32_t database)
 {
-	static const char *const known[] = {"GroupList", "UserList", "IPAccessControlList", NULL};
+	static const char *const known[] = {
+		"GroupList", "UserList", "IPAccessControlList", "CertList", "CrlList", NULL};
 	struct name_index group_names = {0}, user_names = {0};
 	uint32_t list = import_child(&im->tree, database, "GroupList");
 
@@ -226,5 +293,5 @@ void import_accounts(struct import *im, FILE *f, uint32_t database)
 		users(im, f, list, &group_names, &user_names);
 	names_free(&group_names);
 	names_free(&user_names);
-	import_say_rest(im, database, known, "certificates are not imported: add them to the hub");
+	import_say_rest(im, database, known, "there is nothing of the kind here");
 }

@@ -117,10 +117,8 @@ static void keep(struct import *im, FILE *f, uint32_t hub)
 	static const struct {
 		const char *name, *for_when;
 	} parts[] = {
-		{"AccessList", "access lists are imported"},
 		{"CascadeList", "there are cascades"},
 		{"SecureNAT", "there is SecureNAT"},
-		{"LogSetting", "log settings are imported"},
 		{"Message", "there are messages"},
 	};
 	uint32_t total = 0;
@@ -176,7 +174,8 @@ void import_hub(struct import *im, FILE *f, uint32_t hub)
 	static const char *const known[] = {"HashedPassword", "SecurePassword", "Online",
 		"CreatedTime", "Option", "AdminOption", "AccessList", "CascadeList", "LogSetting",
 		"SecureNAT", "Message", "SecurityAccountDatabase", "Type", "Traffic",
-		"LastCommTime", "LastLoginTime", "NumLogin", NULL};
+		"LastCommTime", "LastLoginTime", "NumLogin", "RadiusServerName", "RadiusServerPort",
+		"RadiusSecret", "RadiusRetryInterval", "RadiusRealm", NULL};
 	static const char *const fields_of_option[] = {"MaxSession", "NoEnum", NULL};
 	static const char *const none[] = {NULL};
 	const struct import_node *n = &im->tree.nodes[hub];
@@ -199,6 +198,11 @@ void import_hub(struct import *im, FILE *f, uint32_t hub)
 	options(im, f, import_child(&im->tree, hub, "AdminOption"), "admin_options", hub_admin_keys,
 		HUB_ADMIN_CNT, none);
 	sources(im, f, import_child(&im->tree, database, "IPAccessControlList"));
+	import_radius(im, f, hub);
+	import_access(im, f, import_child(&im->tree, hub, "AccessList"));
+	import_log(im, f, import_child(&im->tree, hub, "LogSetting"));
+	if (database != IMPORT_NONE)
+		import_trust(im, f, database);
 	keep(im, f, hub);
 	import_accounts(im, f, database);
 	fputs("}; }", f);

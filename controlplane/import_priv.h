@@ -33,6 +33,20 @@ void import_say_rest(struct import *im, uint32_t group, const char *const *known
 bool import_put_hash(struct import *im, FILE *f, uint32_t of, const char *name, const char *key,
 	const uint8_t *unless);
 
+#define IMPORT_WRONG_BYTES 256u
+
+/* ` serial = "hex";` from digits or bytes; false and nothing where there is none that could be one. */
+bool import_put_serial(struct import *im, FILE *f, uint32_t of, const char *name);
+/* `before` and a certificate as Base64 in quotes; false and nothing where it is none. */
+bool import_put_certificate(
+	struct import *im, FILE *f, uint32_t of, const char *name, const char *before);
+
+/* Members trusted, revoked and radius, access, log of a hub. IMPORT_NONE: nothing. */
+void import_trust(struct import *im, FILE *f, uint32_t database);
+void import_radius(struct import *im, FILE *f, uint32_t hub);
+void import_access(struct import *im, FILE *f, uint32_t list);
+void import_log(struct import *im, FILE *f, uint32_t log);
+
 /* Members groups and users of a hub, from its SecurityAccountDatabase. */
 void import_accounts(struct import *im, FILE *f, uint32_t database);
 /* One hub, as an object of the record. */

@@ -33,6 +33,20 @@ static int run_password(struct ctl_run *run)
 	return ctl_call_and_tell(run, "SetServerPassword", params);
 }
 
+static int run_cipher(struct ctl_run *run)
+{
+	if (run->arguments[0] == NULL)
+		return ctl_run_general(run);
+	return ctl_call_and_tell(
+		run, "SetServerCipher", json_pack("{s:s}", "String_str", run->arguments[0]));
+}
+
+static const struct ctl_column cipher_lines[] = {
+	{"Chosen", "String_str", CTL_TEXT, "~DEFAULT~: as patchbay.cfg says"},
+	{"In force", "PatchbayInForce_str", CTL_TEXT, "for the next handshake, the best first"},
+	{.title = NULL},
+};
+
 static const struct ctl_column server_columns[] = {
 	{"Product", "ServerProductName_str", CTL_TEXT, "as peers are told"},
 	{"Version", "ServerVersionString_str", CTL_TEXT, "of Patchbay"},
@@ -63,6 +77,20 @@ const struct ctl_command ctl_server_commands[] = {
 			.text = "nobody administers from the network then"}},
 		.done = "password set",
 		.run = run_password,
+	},
+	{
+		.noun = "server",
+		.verb = "cipher",
+		.text = "Show which ciphers TLS may choose from, or set them",
+		.method = "GetServerCipher",
+		.arguments = {{.name = "LIST",
+			.kind = CTL_STRING,
+			.optional = true,
+			.text = "names with : between; ~DEFAULT~: as patchbay.cfg says"}},
+		.columns = cipher_lines,
+		.done = "ciphers set",
+		.hint = "`patchbayctl rpc GetServerCipherList` lists the names.",
+		.run = run_cipher,
 	},
 	{.noun = NULL},
 };
