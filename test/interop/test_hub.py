@@ -112,6 +112,15 @@ def test_learned_addresses_are_listed(lab, join, mac):
     wait_for("MAC table entry", lambda: {"mac": mac_text(mac(1)), "session": a.name} in lab.server.macs("DEFAULT"))
 
 
+def test_addresses_go_with_their_session(lab, join, mac):
+    """The MAC table forgets them when it ends."""
+    a, b = join(), join()
+    introduce(a, (b,), mac(1))
+    wait_for("MAC table entry", lambda: {"mac": mac_text(mac(1)), "session": a.name} in lab.server.macs("DEFAULT"))
+    lab.server.delete_session("DEFAULT", a.name)
+    wait_for("no entry", lambda: mac_text(mac(1)) not in [m["mac"] for m in lab.server.macs("DEFAULT")])
+
+
 def test_a_station_that_moves(join, mac):
     """The address follows the session that sends from it."""
     a, b, c = join(), join(), join()
@@ -140,6 +149,14 @@ def test_impossible_source(lab, join, mac, src):
     a.send(frames.frame(mac(9), src))
     assert not b.wait_frame(timeout_s=QUIET_S)
     assert mac_text(src) not in [m["mac"] for m in lab.server.macs("DEFAULT")]
+
+
+def test_group_as_source(lab, join, mac):
+    """No station has it either, but it passes and is learned (hub.md 3.1 step 7)."""
+    a, b = join(), join()
+    group = b"\3" + mac(1)[1:]
+    introduce(a, (b,), group)
+    wait_for("MAC table entry", lambda: {"mac": mac_text(group), "session": a.name} in lab.server.macs("DEFAULT"))
 
 
 @pytest.mark.parametrize("size", [14, 15, 42, 59, 60, 61, 1513, 1514, 1518, 1600])

@@ -138,6 +138,16 @@ def test_limits(join, mac):
     drops(sender, receiver, arps[4], frames.arp_request(mac(1), "10.9.1.3", "10.9.1.98"))
 
 
+def test_public_addresses_are_not_counted(join, mac):
+    """What the IP table does not manage is not limited, in client mode either (hub.md 5.1)."""
+    sender, receiver = join("guest", require_bridge_routing_mode=0), join()
+    sent = [frames.arp_request(mac(1), f"198.51.100.{n}", "198.51.100.99") for n in range(1, 9)]
+    sender.send(*sent)
+    got = []
+    assert receiver.wait_frame(lambda f: got.append(f) or f == sent[-1])
+    assert [f for f in got if f in sent] == sent
+
+
 def test_limit_ipv6(join, mac):
     """MaxIPv6 2 is 5 (policy.md 29)."""
     sender, receiver = join("limited"), join()
@@ -169,10 +179,12 @@ def test_modes(join, mac, user, mode):
 def test_duplicates(join, mac, user, blocked):
     """An address that somebody else used within 13 s."""
     owner, thief = join(), join(user)
-    owner.send(make(blocked, frames.BROADCAST, mac(1)))
+    # Of its own: the original lets no IPv6 address move while a session that has gone is still in its list.
+    sent, stolen = (make(blocked, frames.BROADCAST, m).replace(bytes.fromhex("0901"), bytes.fromhex("0933"))
+                    for m in (mac(1), mac(1) if user == "checkmac" else mac(2)))
+    owner.send(sent)
     assert thief.wait_frame(lambda f: f[6:12] == mac(1))
-    source = mac(1) if user == "checkmac" else mac(2)
-    drops(thief, owner, make(blocked, frames.BROADCAST, source), make("ipx", frames.BROADCAST, mac(2)))
+    drops(thief, owner, stolen, make("ipx", frames.BROADCAST, mac(2)))
 
 
 def test_privacy(join, mac):
@@ -269,3 +281,15 @@ def test_monitor(join, mac):
     assert monitor.wait_frame(lambda f: got.append(f) or f == sent[-1])
     assert [f for f in got if f[6:12] == mac(1)] == sent
     assert not [f for f in two.take_all() + one.take_all() if f[6:12] == mac(3)]
+
+
+def test_monitor_sees_what_receivers_do_not(join, mac):
+    """It is fed before the receiver's policy and the privacy filter are asked (hub.md 8)."""
+    one, two = join("private"), join("private")
+    two.send(make("other", frames.BROADCAST, mac(2)))
+    monitor = join("watcher", require_monitor_mode=1)
+    one.send(make("other", mac(2), mac(1)), make("ipx", frames.BROADCAST, mac(1)))
+    got = []
+    assert monitor.wait_frame(lambda f: got.append(f) or f[6:14] == mac(1) + b"\x81\x37")
+    assert [f for f in got if f[:12] == mac(2) + mac(1)]
+    assert not [f for f in two.take_all() if f[6:12] == mac(1)]
