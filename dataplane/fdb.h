@@ -62,8 +62,9 @@
  *   drain      the old table, which has nothing live any more, is unpublished and freed a grace period
  *              later.
  * An older value cannot displace a newer one: growth sets a value only in a slot that has none, and if
- * the worker who claimed that slot comes later, its CAS finds growth's value and moves it. An entry for
- * which the new table has no room stays in the old one until it has. A storm of new keys cannot take that
+ * the worker who claimed that slot comes later, its CAS finds growth's value and moves it. An entry whose
+ * two buckets are full in the new table stays in the old one for the moment it takes to make room: of the eight and
+ * itself what was seen in one quantum only, then what is oldest, gives way, counted as evicted. A storm of new keys cannot take that
  * room: the number of entries there may be follows the size of the table (three quarters of the slots,
  * while growth is under way three eighths of the new ones), so what is known stays known.
  *

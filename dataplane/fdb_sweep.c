@@ -336,6 +336,65 @@ static bool carry(struct fdb *fdb, struct fdb_table *to, uint64_t key, uint64_t 
 	return true;
 }
 
+/* What an entry is worth: less if it was seen in one quantum only, then by age. */
+struct worth {
+	bool once;
+	uint32_t updated_s;
+};
+
+static struct worth worth_of(const struct fdb_table *t, const struct fdb_slot *s, uint64_t v)
+{
+	uint32_t created_s =
+		atomic_load_explicit(&t->created[fdb_slot_index(t, s)], memory_order_relaxed);
+
+	return (struct worth){
+		.once = fdb_value_updated_s(v) <= created_s,
+		.updated_s = fdb_value_updated_s(v),
+	};
+}
+
+static bool is_less(struct worth a, struct worth b)
+{
+	return a.once != b.once ? a.once : a.updated_s < b.updated_s;
+}
+
+/*
+ * Both buckets of the entry (s, v) of the old table are full in the new one, as happened in 8 of 30 storms of 300 000
+ * addresses: without anybody giving way growth would wait for as long as entries live, and nothing new be learned.
+ * What is worth least goes: one of the eight, whose slot is free a grace period later, or the entry itself (true).
+ */
+static bool make_room(struct fdb *fdb, struct fdb_table *from, const struct fdb_slot *s, uint64_t v,
+	struct fdb_table *to, uint32_t now_s)
+{
+	uint64_t key = atomic_load(&s->key), victim_v = 0;
+	struct fdb_probe p = fdb_probe(to, fdb_hash(fdb, key));
+	struct worth least = worth_of(from, s, v);
+	struct fdb_slot *victim = NULL;
+
+	for (unsigned i = 0; i < 2 * FDB_BUCKET_SLOTS; i++) {
+		struct fdb_slot *o = probe_slot(&p, i);
+		uint64_t w;
+
+		/* Sets free what has rested, and takes away what is over. */
+		visit(fdb, to, fdb_slot_index(to, o), now_s);
+		w = atomic_load(&o->value);
+		if (!(atomic_load(&o->key) & FDB_KEY_VALID))
+			return false;
+		if (w >= FDB_LIVE && is_less(worth_of(to, o, w), least)) {
+			least = worth_of(to, o, w);
+			victim = o;
+			victim_v = w;
+		}
+	}
+	if (victim == NULL) {
+		fdb_unset_all(fdb, from, key);
+	} else if (!remove_entry(fdb, to, victim, victim_v)) {
+		return false;
+	}
+	count_one(&fdb_own_stripe(fdb)->evicted);
+	return victim == NULL;
+}
+
 /* False: this slot has to wait until there is room for it in the new table. */
 static bool copy_slot(struct fdb *fdb, struct fdb_table *from, struct fdb_table *to, uint32_t index,
 	uint32_t now_s)
@@ -358,7 +417,7 @@ static bool copy_slot(struct fdb *fdb, struct fdb_table *from, struct fdb_table 
 	}
 	if (!carry(fdb, to, k, v, atomic_load_explicit(&from->created[index], memory_order_relaxed),
 		    &wrote))
-		return false;
+		return make_room(fdb, from, s, v, to, now_s);
 	seen = v;
 	if (atomic_compare_exchange_strong(&s->value, &seen, FDB_AWAY)) {
 		fdb_hold(fdb, v, -1);

@@ -162,36 +162,94 @@ static void test_growth_in_a_hurry(void **)
 	fdb_destroy(fdb);
 }
 
-/* The only entry that has no room in the new table waits in the old one, and moves when there is. */
-static void test_growth_without_room(void **)
+/*
+ * Growth has been announced; the two buckets of *key, which port 1 has had since second 1 and used in second
+ * `used_s`, are full of addresses that port 2 was seen with once, in second 1.
+ */
+static struct fdb *no_room(uint64_t *key, uint32_t used_s, uint64_t *filler)
 {
 	struct fdb *fdb = make(60000);
-	uint64_t keys[1], filler[8];
 
 	for (unsigned i = 0; i < 520; i++)
 		learn(fdb, fdb_key(i, 0), 1, 1);
-	keys[0] = fdb_key(0, 0);
+	*key = fdb_key(0, 0);
+	learn(fdb, *key, 1, used_s);
 	grace_blocked = true;
 	while (fdb->growth != FDB_ANNOUNCED)
 		fdb_sweep(fdb, 1024, 1);
-	same_buckets(fdb, keys[0], filler, 8);
+	same_buckets(fdb, *key, filler, 8);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(learn(fdb, filler[i], 2, 1), FDB_LEARNED);
-	assert_int_equal(learn(fdb, keys[0], 1, 2), FDB_FULL); /* same port: stays where it is */
-	assert_int_equal(look(fdb, keys[0]), want(1, 1));
+	assert_int_equal(
+		learn(fdb, *key, 1, used_s + 1), FDB_FULL); /* same port: stays where it is */
+	assert_int_equal(look(fdb, *key), want(1, used_s));
+	return fdb;
+}
+
+/* Growth goes on to its end; having refused keys, the table has grown once more. */
+static void grows_to_the_end(struct fdb *fdb)
+{
 	grace_blocked = false;
 	for (int i = 0; i < 100; i++)
-		fdb_sweep(fdb, 1024, 1);
-	assert_int_equal(fdb->growth, FDB_COPY);
-	assert_int_equal(look(fdb, keys[0]), want(1, 1));
-	/* Seen on another port, and no room to say so: forgotten, not sent the wrong way. */
-	assert_int_equal(learn(fdb, keys[0], 3, 2), FDB_FULL);
-	assert_int_equal(look(fdb, keys[0]), 0);
-	for (int i = 0; i < 100; i++)
-		fdb_sweep(fdb, 1024, 1);
+		fdb_sweep(fdb, 1024, 2);
 	assert_int_equal(fdb->growth, FDB_STABLE);
-	/* Having refused keys, it has grown once more. */
 	assert_int_equal(fdb_slots(atomic_load(&fdb->cur)), 4096);
+}
+
+/* An entry without room in the new table: one that was seen only once gives way to it, a grace period later. */
+static void test_growth_makes_room(void **)
+{
+	uint64_t key, filler[8];
+	struct fdb *fdb = no_room(&key, 2, filler);
+	struct fdb_counters c;
+	unsigned left = 0;
+
+	grace_blocked = false;
+	for (int i = 0; i < 100 && fdb->growth != FDB_COPY; i++)
+		fdb_sweep(fdb, 1, 2);
+	assert_int_equal(fdb->growth, FDB_COPY);
+	grace_blocked = true;
+	for (int i = 0; i < 5000; i++)
+		fdb_sweep(fdb, 1024, 2);
+	/* Held still: it is where it was, and the slot not free yet. */
+	assert_int_equal(fdb->growth, FDB_COPY);
+	assert_int_equal(look(fdb, key), want(1, 2));
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.evicted, 1);
+	grows_to_the_end(fdb);
+	assert_int_equal(look(fdb, key), want(1, 2));
+	for (int i = 0; i < 8; i++)
+		left += look(fdb, filler[i]) != 0;
+	assert_int_equal(left, 7);
+	assert_int_equal(fdb_count(fdb), 520 + 7);
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.evicted, 1);
+	fdb_destroy(fdb);
+}
+
+/* One that is worth no more than what stands there goes itself. */
+static void test_growth_without_room(void **)
+{
+	uint64_t key, filler[8];
+	struct fdb *fdb = no_room(&key, 1, filler);
+
+	grows_to_the_end(fdb);
+	assert_int_equal(look(fdb, key), 0);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(look(fdb, filler[i]), want(2, 1));
+	assert_int_equal(fdb_count(fdb), 519 + 8);
+	fdb_destroy(fdb);
+}
+
+/* One that is seen on another port meanwhile, and no room to say so: forgotten, not sent the wrong way. */
+static void test_growth_without_room_for_a_move(void **)
+{
+	uint64_t key, filler[8];
+	struct fdb *fdb = no_room(&key, 2, filler);
+
+	assert_int_equal(learn(fdb, key, 3, 3), FDB_FULL);
+	assert_int_equal(look(fdb, key), 0);
+	grows_to_the_end(fdb);
 	assert_int_equal(fdb_count(fdb), 519 + 8);
 	fdb_destroy(fdb);
 }
@@ -243,7 +301,9 @@ int main(void)
 		cmocka_unit_test(test_growth_drops_dead),
 		cmocka_unit_test(test_growth_to_the_bound),
 		cmocka_unit_test(test_growth_in_a_hurry),
+		cmocka_unit_test(test_growth_makes_room),
 		cmocka_unit_test(test_growth_without_room),
+		cmocka_unit_test(test_growth_without_room_for_a_move),
 		cmocka_unit_test(test_quantum),
 	};
 
