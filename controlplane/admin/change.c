@@ -59,6 +59,26 @@ void admin_change_fini(struct admin_call *call)
 	directory_change_forget(st->change);
 }
 
+int admin_server_change_wait(struct admin_call *call)
+{
+	const struct admin_server_change *st = call->state;
+	int error;
+
+	if (!server_change_done(st->change, &error))
+		return ADMIN_WAIT;
+	if (error == 0)
+		return ADMIN_DONE;
+	return admin_fail(call, WIRE_ERROR_INTERNAL, "not saved, so nothing was changed: %s",
+		strerror(-error));
+}
+
+void admin_server_change_fini(struct admin_call *call)
+{
+	struct admin_server_change *st = call->state;
+
+	server_change_forget(st->change);
+}
+
 int admin_settings_copy(
 	struct admin_call *call, const struct directory_hub *hub, struct directory_settings *s)
 {

@@ -6,6 +6,7 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/directory_change.h"
+#include "controlplane/server_change.h"
 
 /* First member of a handler's state; admin_change_fini() is its fini. */
 struct admin_change {
@@ -31,6 +32,13 @@ int admin_settings_copy(
 	struct admin_call *call, const struct directory_hub *hub, struct directory_settings *s);
 int admin_settings_change(
 	struct admin_call *call, struct directory_hub *hub, struct directory_settings *s, int rc);
+
+/* The same for changes of the server (server_change.h). */
+struct admin_server_change {
+	struct server_change *change;
+};
+int admin_server_change_wait(struct admin_call *call);
+void admin_server_change_fini(struct admin_call *call);
 
 /* 52 if the caller is a hub administrator whom this admin option of the hub (enum hub_admin_option) fences in. */
 int admin_fenced(struct admin_call *call, const struct directory_hub *hub, unsigned option);

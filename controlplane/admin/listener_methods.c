@@ -4,12 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "controlplane/admin/call.h"
+#include "controlplane/admin/change.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/auth/radius.h"
 #include "controlplane/linger.h"
 #include "controlplane/listener.h"
-#include "controlplane/server_change.h"
 #include "drivers/session/wire/wire_error.h"
 
 static const struct admin_field no_request[] = {ADMIN_END};
@@ -78,21 +77,10 @@ static const struct admin_field port_response[] = {
 	ADMIN_END,
 };
 
-struct listener_change {
-	struct server_change *change;
-};
-
-static void listener_change_fini(struct admin_call *call)
-{
-	struct listener_change *st = call->state;
-
-	server_change_forget(st->change);
-}
-
 static int listener_change_step(
 	struct admin_call *call, enum server_listener_action action, bool enable)
 {
-	struct listener_change *st = call->state;
+	struct admin_server_change *st = call->state;
 	uint32_t port = admin_get_int(call, "Port");
 	int error = 0;
 
@@ -111,13 +99,10 @@ static int listener_change_step(
 			return admin_fail(call, WIRE_ERROR_INTERNAL, "%s", strerror(-error));
 		return ADMIN_WAIT;
 	}
-	if (!server_change_done(st->change, &error))
-		return ADMIN_WAIT;
-	if (error != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL,
-			"not saved, so nothing was changed: %s", strerror(-error));
-	admin_put_int(call, "Port", port);
-	return ADMIN_DONE;
+	error = admin_server_change_wait(call);
+	if (error == ADMIN_DONE)
+		admin_put_int(call, "Port", port);
+	return error;
 }
 
 static int create_listener_step(struct admin_call *call)
@@ -132,9 +117,9 @@ const struct admin_method admin_method_create_listener = {
 	.text = "Adds a TCP listener; a port that cannot be opened shows in EnumListener. 54: there is one.",
 	.request = switch_request,
 	.response = port_response,
-	.state_bytes = sizeof(struct listener_change),
+	.state_bytes = sizeof(struct admin_server_change),
 	.step = create_listener_step,
-	.fini = listener_change_fini,
+	.fini = admin_server_change_fini,
 };
 
 static int delete_listener_step(struct admin_call *call)
@@ -149,9 +134,9 @@ const struct admin_method admin_method_delete_listener = {
 	.text = "Removes a TCP listener; sessions that came in through it live on. 53: there is none.",
 	.request = port_request,
 	.response = port_response,
-	.state_bytes = sizeof(struct listener_change),
+	.state_bytes = sizeof(struct admin_server_change),
 	.step = delete_listener_step,
-	.fini = listener_change_fini,
+	.fini = admin_server_change_fini,
 };
 
 static int enable_listener_step(struct admin_call *call)
@@ -166,9 +151,9 @@ const struct admin_method admin_method_enable_listener = {
 	.text = "Switches a TCP listener on or off; sessions that came in through it live on. 53: there is none.",
 	.request = switch_request,
 	.response = port_response,
-	.state_bytes = sizeof(struct listener_change),
+	.state_bytes = sizeof(struct admin_server_change),
 	.step = enable_listener_step,
-	.fini = listener_change_fini,
+	.fini = admin_server_change_fini,
 };
 
 /* ---- PatchbayGetListenerCounters ------------------------------------------------------------- */

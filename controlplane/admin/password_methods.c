@@ -7,10 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "controlplane/admin/call.h"
+#include "controlplane/admin/change.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/admin/who.h"
-#include "controlplane/server_change.h"
 #include "drivers/session/wire/wire_error.h"
 
 static const struct admin_field set_server_password_request[] = {
@@ -22,11 +21,7 @@ static const struct admin_field set_server_password_request[] = {
 
 static const struct admin_field no_response[] = {ADMIN_END};
 
-struct set_password {
-	struct server_change *change;
-};
-
-static int set_begin(struct admin_call *call, struct set_password *st)
+static int set_begin(struct admin_call *call, struct admin_server_change *st)
 {
 	const char *plain = admin_get_str(call, "PlainTextPassword");
 	struct directory_admin admin = {0};
@@ -54,25 +49,11 @@ static int set_begin(struct admin_call *call, struct set_password *st)
 
 static int set_step(struct admin_call *call)
 {
-	struct set_password *st = call->state;
-	int error;
+	int rc = call->steps == 0 ? set_begin(call, call->state) : admin_server_change_wait(call);
 
-	if (call->steps == 0)
-		return set_begin(call, st);
-	if (!server_change_done(st->change, &error))
-		return ADMIN_WAIT;
-	if (error != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL,
-			"not saved, so nothing was changed: %s", strerror(-error));
-	admin_who_renew(call->caller->who);
-	return ADMIN_DONE;
-}
-
-static void set_fini(struct admin_call *call)
-{
-	struct set_password *st = call->state;
-
-	server_change_forget(st->change);
+	if (rc == ADMIN_DONE)
+		admin_who_renew(call->caller->who);
+	return rc;
 }
 
 const struct admin_method admin_method_set_server_password = {
@@ -84,7 +65,7 @@ const struct admin_method admin_method_set_server_password = {
 		"network. 38: no or an empty password.",
 	.request = set_server_password_request,
 	.response = no_response,
-	.state_bytes = sizeof(struct set_password),
+	.state_bytes = sizeof(struct admin_server_change),
 	.step = set_step,
-	.fini = set_fini,
+	.fini = admin_server_change_fini,
 };

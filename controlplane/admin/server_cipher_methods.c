@@ -10,10 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "controlplane/admin/call.h"
+#include "controlplane/admin/change.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/directory.h"
-#include "controlplane/server_change.h"
 #include "controlplane/server_tls.h"
 #include "controlplane/tls_context.h"
 #include "drivers/session/wire/wire_error.h"
@@ -90,10 +89,6 @@ static const struct admin_field set_response[] = {
 	ADMIN_END,
 };
 
-struct cipher_change {
-	struct server_change *change;
-};
-
 /* OpenSSL's names are in capitals; the original's users need not know. What has some already is left alone (aNULL). */
 static void capitals(const char *from, char list[DIRECTORY_CIPHERS_BYTES])
 {
@@ -106,7 +101,7 @@ static void capitals(const char *from, char list[DIRECTORY_CIPHERS_BYTES])
 		*c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
 }
 
-static int set_begin(struct admin_call *call, struct cipher_change *st)
+static int set_begin(struct admin_call *call, struct admin_server_change *st)
 {
 	char list[DIRECTORY_CIPHERS_BYTES];
 	char error[200];
@@ -126,25 +121,11 @@ static int set_begin(struct admin_call *call, struct cipher_change *st)
 
 static int set_server_cipher_step(struct admin_call *call)
 {
-	struct cipher_change *st = call->state;
-	int error;
+	int rc = call->steps == 0 ? set_begin(call, call->state) : admin_server_change_wait(call);
 
-	if (call->steps == 0)
-		return set_begin(call, st);
-	if (!server_change_done(st->change, &error))
-		return ADMIN_WAIT;
-	if (error != 0)
-		return admin_fail(call, WIRE_ERROR_INTERNAL,
-			"not saved, so nothing was changed: %s", strerror(-error));
-	admin_put_str(call, "String", admin_get_str(call, "String"));
-	return ADMIN_DONE;
-}
-
-static void set_fini(struct admin_call *call)
-{
-	struct cipher_change *st = call->state;
-
-	server_change_forget(st->change);
+	if (rc == ADMIN_DONE)
+		admin_put_str(call, "String", admin_get_str(call, "String"));
+	return rc;
 }
 
 const struct admin_method admin_method_set_server_cipher = {
@@ -156,7 +137,7 @@ const struct admin_method admin_method_set_server_cipher = {
 		"that nobody knows, or none that would do.",
 	.request = set_request,
 	.response = set_response,
-	.state_bytes = sizeof(struct cipher_change),
+	.state_bytes = sizeof(struct admin_server_change),
 	.step = set_server_cipher_step,
-	.fini = set_fini,
+	.fini = admin_server_change_fini,
 };
