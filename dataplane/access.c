@@ -257,8 +257,9 @@ struct access_set *access_set_create(const struct access_set_conf *conf)
 		(conf->dead_cnt > 0 && set->dead == NULL))
 		goto fail;
 	fresh_fill(set, conf);
-	if (urls_copy(&conf->fresh->rule, sizeof(*conf->fresh), set->fresh_cnt, set->fresh_action,
-		    &set->urls) != 0)
+	if (set->fresh_cnt > 0 &&
+		urls_copy(&conf->fresh->rule, sizeof(*conf->fresh), set->fresh_cnt,
+			set->fresh_action, &set->urls) != 0)
 		goto fail;
 	for (uint32_t i = 0; i < conf->dead_cnt; i++)
 		set->dead[conf->dead[i] / 64] |= UINT64_C(1) << conf->dead[i] % 64;

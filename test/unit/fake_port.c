@@ -57,7 +57,9 @@ static void fake_tx_burst(
 		if ((fr->flags & FRAME_F_FLOOD) != 0)
 			atomic_fetch_add(&f->flooded, 1);
 		if (at < FAKE_LOG) {
-			memcpy(&f->serial[at], fr->data + SERIAL_AT, sizeof(f->serial[at]));
+			f->serial[at] = 0;
+			if (fr->len >= SERIAL_AT + sizeof(f->serial[at]))
+				memcpy(&f->serial[at], fr->data + SERIAL_AT, sizeof(f->serial[at]));
 			f->len[at] = fr->len;
 		}
 		if (f->refuse != 0 && at % f->refuse == 0) {
