@@ -69,18 +69,15 @@ static const char *name_in(char *line)
 	return line;
 }
 
-static int keys_read(FILE *f, struct access_names *out)
+int access_names_parse(char *text, struct access_names *out)
 {
-	size_t room = 0, size = 0, left = ACCESS_NAMES_BYTES;
+	size_t room = 0;
 	uint64_t *key = NULL;
-	char *line = NULL;
-	ssize_t got;
-	int rc = 0;
 
-	while (rc == 0 && (got = getline(&line, &size, f)) > 0 && (size_t)got <= left) {
+	*out = (struct access_names){0};
+	for (char *line; (line = strsep(&text, "\n")) != NULL;) {
 		uint64_t k = access_name_key(name_in(line));
 
-		left -= (size_t)got;
 		if (k == 0)
 			continue;
 		if (out->cnt == room) {
@@ -89,16 +86,34 @@ static int keys_read(FILE *f, struct access_names *out)
 			room = room == 0 ? 64 : 2 * room;
 			more = realloc(key, room * sizeof(*key));
 			if (more == NULL) {
-				rc = -ENOMEM;
-				break;
+				free(key);
+				*out = (struct access_names){0};
+				return -ENOMEM;
 			}
 			key = more;
 		}
 		key[out->cnt++] = k;
 	}
-	free(line);
 	access_names_sort(key, out->cnt);
 	out->key = key;
+	return 0;
+}
+
+/* No more than the bound is read, whatever the file is; a line that the bound cuts is none. */
+static int file_read(FILE *f, struct access_names *out)
+{
+	char *text = malloc(ACCESS_NAMES_BYTES + 1);
+	size_t got;
+	int rc;
+
+	if (text == NULL)
+		return -ENOMEM;
+	got = fread(text, 1, ACCESS_NAMES_BYTES, f);
+	while (got == ACCESS_NAMES_BYTES && got > 0 && text[got - 1] != '\n')
+		got--;
+	text[got] = '\0';
+	rc = access_names_parse(text, out);
+	free(text);
 	return rc;
 }
 
@@ -110,7 +125,7 @@ int access_names_read(const char *file, struct access_names *out)
 
 	*out = (struct access_names){0};
 	if (f != NULL) {
-		rc = keys_read(f, out);
+		rc = file_read(f, out);
 		fclose(f);
 	}
 	free(path);

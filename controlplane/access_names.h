@@ -24,6 +24,8 @@ const char *access_names_file(const char *user, bool *exclude);
  * Reads one into *out, whose keys are malloc'ed. A file that is not there lists nobody (-errno). May block; any thread.
  */
 int access_names_read(const char *file, struct access_names *out);
+/* The same from a text, which is cut into lines on the way. -ENOMEM. */
+int access_names_parse(char *text, struct access_names *out);
 /* Changes when the file does; 0: it is not there. */
 uint64_t access_names_stamp(const char *file);
 

@@ -165,64 +165,155 @@ void access_columns_put(
 	}
 }
 
-/* Of the usual frame: EtherType, IPv4 header without options, TCP or UDP above. */
+/* Of the usual frame: EtherType, IPv4 header without options, TCP or UDP above, 48 bytes or more. */
 #define TYPE_AT	     12u
 #define IP_AT	     14u
-#define TTL_AT	     22u
 #define ADDRESS_AT   26u
-#define L4_AT	     34u
 #define TCP_FLAGS_AT 47u
 #define TCP_SYN	     0x02u
 #define TCP_ACK	     0x10u
 #define TCP	     6u
 #define UDP	     17u
-#define LITTLE(x)    (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (x) : __builtin_bswap64(x))
 
-static uint64_t load64(const uint8_t *p)
+#ifdef __x86_64__
+
+/*
+ * Four frames at a time: their bytes are put in order by shuffles, turned into columns, and then judged by columns, too.
+ * No branch but for runts; so it costs the same whatever mixture of protocols comes.
+ */
+#define MIN_BYTES 48u	 /* up to TCP's flags */
+#define NO	  (-128) /* shuffles: a zero */
+
+struct rough {
+	uint64_t type[FRAME_BURST] __attribute__((aligned(32))); /* EtherType, version, fragment */
+	int32_t room[FRAME_BURST] __attribute__((aligned(32)));	 /* bytes behind the MAC header */
+};
+
+/* One frame: header column as TCP flags, protocol, total length; ports; addresses. */
+static inline __m128i row_of(const uint8_t *p, uint64_t *type)
 {
-	uint64_t v;
+	const __m128i from_ip =
+		_mm_setr_epi8(NO, 11, 5, 4, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO);
+	const __m128i from_address =
+		_mm_setr_epi8(NO, NO, NO, NO, 11, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7);
+	const __m128i what =
+		_mm_setr_epi8(0, 1, 2, 8, 9, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO);
+	__m128i ip = _mm_loadu_si128((const __m128i *)(p + TYPE_AT));
+	__m128i row = _mm_or_si128(_mm_shuffle_epi8(ip, from_ip),
+		_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + ADDRESS_AT)), from_address));
 
-	memcpy(&v, p, 8);
-	return LITTLE(v);
+	_mm_storel_epi64((__m128i *)type, _mm_shuffle_epi8(ip, what));
+	return _mm_insert_epi8(row, p[TCP_FLAGS_AT], 0);
 }
 
-uint64_t access_columns_fill(
-	struct access_columns *cols, uint32_t used, struct frame *const *frame, unsigned n)
+/* Columns of four rows, from frame j on. */
+static inline void rows_put(
+	struct access_columns *cols, unsigned j, __m128i a, __m128i b, __m128i c, __m128i d)
+{
+	__m128i ab = _mm_unpacklo_epi32(a, b), cd = _mm_unpacklo_epi32(c, d);
+	__m128i up = _mm_unpackhi_epi32(a, b), cup = _mm_unpackhi_epi32(c, d);
+
+	_mm_store_si128((__m128i *)&cols->word[HEADER][j], _mm_unpacklo_epi64(ab, cd));
+	_mm_store_si128((__m128i *)&cols->word[PORTS][j], _mm_unpackhi_epi64(ab, cd));
+	_mm_store_si128((__m128i *)&cols->word[SRC_IP][j], _mm_unpacklo_epi64(up, cup));
+	_mm_store_si128((__m128i *)&cols->word[SRC_IP + 1][j], _mm_unpackhi_epi64(up, cup));
+}
+
+/* Header words of four frames from their rough ones; returns which of them are usual. */
+static inline unsigned headers_finish(uint32_t *header, const struct rough *rough, unsigned j)
+{
+	const __m128i kinds = _mm_set1_epi64x(0xff1fffffffll);
+	const __m128i usual_kind = _mm_set1_epi64x(0x0000450008ll);
+	__m128i h = _mm_load_si128((const __m128i *)header);
+	__m128i room = _mm_load_si128((const __m128i *)&rough->room[j]);
+	__m128i total = _mm_srli_epi32(h, 16), protocol, tcp, udp, need, l4, opens, bad, k0, k1;
+
+	protocol = _mm_and_si128(h, _mm_set1_epi32(0xff00));
+	tcp = _mm_cmpeq_epi32(protocol, _mm_set1_epi32(TCP << 8));
+	udp = _mm_cmpeq_epi32(protocol, _mm_set1_epi32(UDP << 8));
+	need = _mm_or_si128(
+		_mm_and_si128(tcp, _mm_set1_epi32(40)), _mm_and_si128(udp, _mm_set1_epi32(28)));
+	bad = _mm_or_si128(_mm_cmpgt_epi32(need, total), _mm_cmpgt_epi32(total, room));
+	opens = _mm_cmpeq_epi32(
+		_mm_and_si128(h, _mm_set1_epi32(TCP_SYN | TCP_ACK)), _mm_set1_epi32(TCP_SYN));
+	l4 = _mm_or_si128(
+		_mm_and_si128(tcp,
+			_mm_set1_epi32((ACCESS_L4_IS_TCP | ACCESS_L4_TCP | ACCESS_L4_PORTS) << 16)),
+		_mm_and_si128(udp, _mm_set1_epi32((ACCESS_L4_IS_UDP | ACCESS_L4_PORTS) << 16)));
+	l4 = _mm_or_si128(l4,
+		_mm_andnot_si128(
+			opens, _mm_and_si128(tcp, _mm_set1_epi32(ACCESS_L4_ESTABLISHED << 16))));
+	h = _mm_or_si128(_mm_or_si128(protocol, l4), _mm_set1_epi32(ACCESS_KIND_IPV4));
+	_mm_store_si128((__m128i *)header, h);
+	k0 = _mm_load_si128((const __m128i *)&rough->type[j]);
+	k1 = _mm_load_si128((const __m128i *)&rough->type[j + 2]);
+	k0 = _mm_cmpeq_epi64(_mm_and_si128(k0, kinds), usual_kind);
+	k1 = _mm_cmpeq_epi64(_mm_and_si128(k1, kinds), usual_kind);
+	/* Both halves of each are alike: one of them is enough. */
+	k0 = _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(k0), _mm_castsi128_ps(k1), 0x88));
+	k0 = _mm_and_si128(k0, _mm_andnot_si128(bad, _mm_or_si128(tcp, udp)));
+	return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(k0));
+}
+
+/* Four frames, or fewer at the end of a burst; what is too short is as good as nothing. */
+static inline void four_fill(struct access_columns *cols, struct rough *rough,
+	struct frame *const *frame, unsigned n, unsigned j)
+{
+	static const uint8_t nothing[MIN_BYTES];
+	__m128i row[4];
+
+	for (unsigned i = 0; i < 4; i++) {
+		bool there = j + i < n && likely(frame[j + i]->len >= MIN_BYTES);
+
+		rough->room[j + i] = there ? (int32_t)frame[j + i]->len - (int32_t)IP_AT : -1;
+		row[i] = row_of(there ? frame[j + i]->data : nothing, &rough->type[j + i]);
+	}
+	rows_put(cols, j, row[0], row[1], row[2], row[3]);
+}
+
+static uint64_t usual_fill(struct access_columns *cols, struct frame *const *frame, unsigned n)
+{
+	struct rough rough;
+	uint64_t usual = 0;
+
+	for (unsigned j = 0; j < n; j += 4) {
+		four_fill(cols, &rough, frame, n, j);
+		usual |= (uint64_t)headers_finish(&cols->word[HEADER][j], &rough, j) << j;
+	}
+	return usual;
+}
+
+#else
+
+#define MIN_BYTES 48u /* up to TCP's flags */
+
+static uint64_t usual_fill(struct access_columns *cols, struct frame *const *frame, unsigned n)
 {
 	uint64_t usual = 0;
 
 	for (unsigned j = 0; j < n; j++) {
-		const uint8_t *p = frame[j]->data;
-		uint32_t len = frame[j]->len, total, protocol, l4;
-		uint64_t first, second;
-		bool tcp;
+		struct access_key key;
 
-		if (unlikely(len < L4_AT + 8))
+		if (frame[j]->len < MIN_BYTES ||
+			!access_key_fast(frame[j]->data, frame[j]->len, &key))
 			continue;
-		first = load64(p + TYPE_AT);	  /* EtherType, 0x45, TOS, length, identification */
-		second = load64(p + TYPE_AT + 8); /* fragment, TTL, protocol, checksum, address */
-		total = __builtin_bswap16((uint16_t)(first >> 32));
-		protocol = (uint8_t)(second >> 24);
-		tcp = protocol == TCP;
-		if (unlikely((first & 0xffffff) != 0x450008 || (second & 0xff1f) != 0 ||
-			    (!tcp && protocol != UDP) || total > len - IP_AT ||
-			    total < (tcp ? 40u : 28u)))
-			continue;
-		/* A UDP datagram may end before there: without a branch, some other byte is read. */
-		l4 = p[tcp ? TCP_FLAGS_AT : TTL_AT] & (TCP_SYN | TCP_ACK);
-		l4 = tcp ? ACCESS_L4_IS_TCP | ACCESS_L4_TCP | ACCESS_L4_PORTS |
-				(l4 != TCP_SYN ? ACCESS_L4_ESTABLISHED : 0)
-			 : ACCESS_L4_IS_UDP | ACCESS_L4_PORTS;
+		access_columns_put(cols, IPV4_BITS | 1u << HEADER | 1u << PORTS, j, &key);
 		usual |= UINT64_C(1) << j;
-		cols->word[HEADER][j] = access_header_word(ACCESS_KIND_IPV4, protocol, l4);
-		cols->word[PORTS][j] = ports_of(p + L4_AT);
-		if ((used & IPV4_BITS) != 0) {
-			memcpy(&cols->word[SRC_IP][j], p + ADDRESS_AT, 4);
-			memcpy(&cols->word[SRC_IP + 1][j], p + ADDRESS_AT + 4, 4);
-		}
-		if ((used & MAC_BITS) != 0) {
+	}
+	return usual;
+}
+
+#endif
+
+uint64_t access_columns_fill(
+	struct access_columns *cols, uint32_t used, struct frame *const *frame, unsigned n)
+{
+	uint64_t usual = usual_fill(cols, frame, n);
+
+	if ((used & MAC_BITS) != 0) {
+		for (unsigned j = 0; j < n; j++) {
 			for (unsigned i = 0; i < 3; i++)
-				memcpy(&cols->word[MACS + i][j], p + 4 * i, 4);
+				memcpy(&cols->word[MACS + i][j], frame[j]->data + 4 * i, 4);
 		}
 	}
 	/* What IPv6 alone has is nothing here. */

@@ -86,5 +86,6 @@ static int by_key(const void *a, const void *b)
 
 void access_names_sort(uint64_t *key, uint32_t cnt)
 {
-	qsort(key, cnt, sizeof(*key), by_key);
+	if (cnt > 1)
+		qsort(key, cnt, sizeof(*key), by_key);
 }

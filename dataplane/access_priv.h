@@ -273,8 +273,8 @@ extern const struct access_compare access_compare[ACCESS_FEW_WAYS];
 /* The fastest this CPU has. */
 enum access_few_way access_few_best(void);
 /*
- * Fills those of the columns `used` for the usual frames (IPv4, TCP or UDP, as access_key_fast()), and returns their mask.
- * The others are access_columns_put()'s. Header and ports are always filled. n <= FRAME_BURST. Pure.
+ * Fills those of the columns `used` for the usual frames (those of access_key_fast() that have 48 bytes), and returns their
+ * mask. The others are access_columns_put()'s. Header, ports and IPv4 are always filled. n <= FRAME_BURST. Pure.
  */
 uint64_t access_columns_fill(
 	struct access_columns *cols, uint32_t used, struct frame *const *frame, unsigned n);

@@ -19,6 +19,7 @@
 #define HEADER	   ACCESS_COLUMN_HEADER
 #define PORTS	   ACCESS_COLUMN_PORTS
 #define CANDIDATES 64u
+#define NEAR_RULES 4096u
 #define NONE	   UINT32_MAX
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -128,8 +129,9 @@ static int table_make(const struct access_base *base, struct access_shape *s, co
 {
 	int rc = -ENOSPC;
 
-	/* Half empty; where that makes too long a run, emptier. */
-	for (unsigned room = 2; room <= 8 && rc == -ENOSPC; room *= 2) {
+	/* Half empty, or more so where it still fits into a near cache or would make too long a run otherwise. */
+	for (unsigned room = s->rules <= NEAR_RULES ? 4 : 2; room <= 8 && rc == -ENOSPC;
+		room *= 2) {
 		uint32_t slots = 64;
 
 		while (slots < room * s->rules)

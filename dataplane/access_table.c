@@ -12,10 +12,10 @@
  */
 
 #include <rte_acl.h>
-#include <rte_cycles.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dataplane/access_priv.h"
 
@@ -256,7 +256,10 @@ static bool chunk_make(const struct access_base *base, uint32_t from, uint32_t t
 
 static uint64_t now_ms(void)
 {
-	return rte_get_tsc_cycles() / (rte_get_tsc_hz() / 1000);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void scan_from(struct access_base *base, uint32_t from, uint32_t to)

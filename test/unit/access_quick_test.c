@@ -67,8 +67,9 @@ static uint64_t columns_of(uint32_t used, const struct facts *f, unsigned n)
 		struct access_key key, fast;
 		struct frame_class c;
 
-		/* The same frames are usual to both. */
-		assert_int_equal(open >> j & 1, access_key_fast(f[j].bytes, f[j].len, &fast));
+		/* The same frames are usual to both, but for those that are very short. */
+		assert_int_equal(open >> j & 1,
+			f[j].len >= 48 && access_key_fast(f[j].bytes, f[j].len, &fast));
 		if ((open >> j & 1) != 0)
 			continue;
 		frame_classify(f[j].bytes, f[j].len, &c);
