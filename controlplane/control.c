@@ -21,6 +21,7 @@
 #include "controlplane/notice_log.h"
 #include "controlplane/notify.h"
 #include "controlplane/reload.h"
+#include "controlplane/syslog_target.h"
 #include "dataplane/grace.h"
 #include "dataplane/hub.h"
 #include "dataplane/lcore.h"
@@ -160,6 +161,7 @@ static void housekeeping_due(evutil_socket_t, short, void *)
 	notice_log_run(); /* before the sweep that lets go of port indices */
 	hub_logs_look();
 	admin_where_look(false);
+	syslog_target_run();
 	sweep_hubs();
 	if (!evtimer_pending(control.growth, NULL))
 		growth_due(-1, 0, NULL);

@@ -69,6 +69,17 @@ struct directory_listener {
 	bool removed; /* patchbay.cfg has it, and it is not wanted */
 };
 
+#define DIRECTORY_SYSLOG_PORT 514u
+#define DIRECTORY_SYSLOG_CNT  4 /* off, server, security, packet: as enum logs_syslog */
+
+/* The syslog server, set at run time: stands above patchbay.cfg. */
+struct directory_syslog {
+	bool set;
+	uint8_t lines; /* .. DIRECTORY_SYSLOG_CNT-1; the protocol's SaveType */
+	uint16_t port;
+	char host[DIRECTORY_NAME_BYTES]; /* name, address, or path of a UNIX socket */
+};
+
 /* auth.md section 2; numbers as in admin-rpc.md 4.5. 5, the NT domain, is not offered. */
 enum directory_auth {
 	DIRECTORY_AUTH_ANONYMOUS = 0,
@@ -335,6 +346,10 @@ void directory_server_set_ciphers(const char *ciphers);
 bool directory_listener_get(unsigned index, struct directory_listener *out);
 /* Sets the entry of a port, or (NULL) forgets it. -ENOSPC. The caller saves. */
 int directory_listener_set(uint16_t port, const struct directory_listener *entry);
+
+/* The syslog server set at run time; never NULL. The caller of the second saves. */
+const struct directory_syslog *directory_server_syslog(void);
+void directory_server_set_syslog(const struct directory_syslog *syslog);
 
 /* All bridges in order of creation. */
 const struct directory_bridges *directory_bridges(void);

@@ -16,6 +16,7 @@
 #include "controlplane/log.h"
 #include "controlplane/server_change.h"
 #include "controlplane/server_tls.h"
+#include "controlplane/syslog_target.h"
 
 /* ---- hubs ------------------------------------------------------------------------------------- */
 
@@ -132,6 +133,7 @@ void directory_apply(struct directory *fresh)
 	memcpy(directory_now.listeners, fresh->listeners, sizeof(fresh->listeners));
 	directory_now.listener_cnt = fresh->listener_cnt;
 	memcpy(directory_now.ciphers, fresh->ciphers, sizeof(fresh->ciphers));
+	directory_now.syslog = fresh->syslog;
 	free(directory_now.kept);
 	directory_now.kept = fresh->kept;
 	fresh->kept = NULL;
@@ -139,5 +141,6 @@ void directory_apply(struct directory *fresh)
 	bridges_renew(fresh);
 	server_listeners_renew();
 	server_tls_renew();
+	syslog_target_renew();
 	log_notice("directory", "read again, in force");
 }

@@ -68,6 +68,8 @@ static int server_read(struct config_reader *r, const config_setting_t *value, s
 		d->listener_cnt = 0;
 	if (!r->keeps || config_reader_member(value, "ciphers") != NULL)
 		d->ciphers[0] = '\0';
+	if (!r->keeps || config_reader_member(value, "syslog") != NULL)
+		d->syslog.set = false;
 	directory_server_read(r, value, d);
 	return 0;
 }

@@ -21,6 +21,7 @@ struct directory {
 	unsigned listener_cnt;
 	char ciphers[DIRECTORY_CIPHERS_BYTES]; /* "": patchbay.cfg's */
 	char *kept;			       /* as a hub's, of the server; NULL: nothing */
+	struct directory_syslog syslog;
 	uint64_t journal; /* the first segment of the journal that is not in it (store.h) */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the directory holds of the server as a whole: its administrator, ciphers, and listeners changed at run time. */
+/* What the directory holds of the server as a whole: its administrator, and what was changed at run time. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,6 +55,18 @@ const char *directory_server_ciphers(void)
 void directory_server_set_ciphers(const char *ciphers)
 {
 	snprintf(directory_now.ciphers, sizeof(directory_now.ciphers), "%s", ciphers);
+}
+
+/* ---- syslog ------------------------------------------------------------------------------------ */
+
+const struct directory_syslog *directory_server_syslog(void)
+{
+	return &directory_now.syslog;
+}
+
+void directory_server_set_syslog(const struct directory_syslog *syslog)
+{
+	directory_now.syslog = *syslog;
 }
 
 /* ---- listeners --------------------------------------------------------------------------------- */

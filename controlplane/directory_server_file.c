@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Administrators' passwords, ciphers and listeners as text in the directory file. */
+/* Administrators' passwords, ciphers, listeners and the syslog server as text in the directory file. */
 
 #include <string.h>
 
@@ -163,6 +163,56 @@ static void ciphers_write(FILE *f, const struct directory *d)
 	fputs(";\n", f);
 }
 
+/* ---- syslog ------------------------------------------------------------------------------------ */
+
+static const char *const syslog_lines[DIRECTORY_SYSLOG_CNT] = {
+	"off", "server", "security", "packet"};
+
+static void syslog_read(
+	struct config_reader *r, const config_setting_t *root, struct directory_syslog *out)
+{
+	static const char *const names[] = {"lines", "host", "port", NULL};
+	const config_setting_t *group = config_reader_member(root, "syslog");
+	struct directory_syslog entry = {.set = true};
+	const char *lines = NULL, *host = "";
+	int64_t port = DIRECTORY_SYSLOG_PORT;
+
+	if (group == NULL)
+		return;
+	if (!config_setting_is_group(group)) {
+		config_reader_error(r, group,
+			"should be a group such as { lines = \"security\"; host = \"192.0.2.1\"; }");
+		return;
+	}
+	config_reader_known(r, group, names);
+	config_reader_string(r, group, "lines", &lines);
+	config_reader_string(r, group, "host", &host);
+	config_reader_int(r, group, "port", 1, 65535, &port);
+	while (entry.lines < DIRECTORY_SYSLOG_CNT &&
+		(lines == NULL || strcmp(lines, syslog_lines[entry.lines]) != 0))
+		entry.lines++;
+	if (entry.lines == DIRECTORY_SYSLOG_CNT) {
+		config_reader_error(r, group, "lines should be off, server, security or packet");
+		return;
+	}
+	if (strlen(host) >= sizeof(entry.host) || (host[0] == '\0' && entry.lines != 0)) {
+		config_reader_error(r, group, "host should have 1 to 255 bytes");
+		return;
+	}
+	strcpy(entry.host, host);
+	entry.port = (uint16_t)port;
+	*out = entry;
+}
+
+static void syslog_write(FILE *f, const struct directory_syslog *s)
+{
+	if (!s->set)
+		return;
+	fprintf(f, "\nsyslog = { lines = \"%s\"; host = ", syslog_lines[s->lines]);
+	directory_put_string(f, s->host);
+	fprintf(f, "; port = %u; };\n", s->port);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------- */
 
 void directory_server_read(
@@ -171,6 +221,7 @@ void directory_server_read(
 	directory_admin_read(r, root, false, &d->admin);
 	ciphers_read(r, root, d);
 	directory_listeners_read(r, root, d);
+	syslog_read(r, root, &d->syslog);
 }
 
 void directory_server_write(FILE *f, const struct directory *d)
@@ -178,4 +229,5 @@ void directory_server_write(FILE *f, const struct directory *d)
 	directory_admin_write(f, "", false, &d->admin);
 	ciphers_write(f, d);
 	directory_listeners_write(f, d);
+	syslog_write(f, &d->syslog);
 }

@@ -39,7 +39,8 @@ void directory_listeners_read(
 void directory_listeners_write(FILE *f, const struct directory *d);
 
 /* The members of the file that are the server's settings, all together: the two above, and what joins them. */
-#define DIRECTORY_SERVER_NAMES "admin_password", "admin_password_hash", "ciphers", "listeners"
+#define DIRECTORY_SERVER_NAMES \
+	"admin_password", "admin_password_hash", "ciphers", "listeners", "syslog"
 void directory_server_read(
 	struct config_reader *r, const config_setting_t *root, struct directory *d);
 void directory_server_write(FILE *f, const struct directory *d);

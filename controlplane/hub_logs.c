@@ -20,6 +20,8 @@ void hub_logs_options(const struct directory_hub *hub, struct hub_options *out)
 	conf->no_ipv4 = hub->ext_options[HUB_EXT_NoIPv4PacketLog];
 	conf->no_ipv6 = hub->ext_options[HUB_EXT_NoIPv6PacketLog];
 	conf->no_http = hub->ext_options[HUB_EXT_DisableHttpParsing];
+	out->tells_macs = !hub->ext_options[HUB_EXT_NoMacAddressLog];
+	out->tells_all_leases = !hub->ext_options[HUB_EXT_NoDhcpPacketLogOutsideHub];
 	conf->per_minute = hub->ext_options[HUB_EXT_MaxLoggedPacketsPerMinute];
 }
 

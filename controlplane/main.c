@@ -37,6 +37,7 @@
 #include "controlplane/slow.h"
 #include "controlplane/state.h"
 #include "controlplane/store.h"
+#include "controlplane/syslog_target.h"
 #include "controlplane/telemetry.h"
 #include "controlplane/tls_context.h"
 #include "dataplane/fdb.h"
@@ -227,16 +228,11 @@ static int start_logs(const struct config *config)
 		log_error("logs", "log.directory %s: %s", conf.folder, strerror(-rc));
 		return rc;
 	}
-	if (config->log_syslog[0] == '\0')
-		return 0;
-	rc = syslog_address(config->log_syslog, config->log_syslog_port, &to, &bytes);
-	if (rc < 0)
-		log_error("logs",
-			"log.syslog \"%s\": should be a numeric address or the path of a socket",
-			config->log_syslog);
-	else
+	/* What needs no name is in force from the first line on; the rest is syslog_target_renew()'s. */
+	if (config->log_syslog[0] != '\0' && !directory_server_syslog()->set &&
+		syslog_address(config->log_syslog, config->log_syslog_port, &to, &bytes) == 0)
 		logs_syslog_set((enum logs_syslog)config->log_syslog_lines, &to, bytes);
-	return rc;
+	return 0;
 }
 
 static int start_data_path(const struct config *config)
@@ -401,6 +397,7 @@ static int run(const struct config *config, const struct eal_plan *plan)
 			if (rc == 0)
 				rc = start_control(config);
 			if (rc == 0) {
+				syslog_target_renew();
 				banner_print(config->state_dir, first_start);
 				notify_ready();
 				control_run();

@@ -13,6 +13,7 @@
 #include "controlplane/directory.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
+#include "controlplane/logs/logs.h"
 #include "controlplane/metrics.h"
 #include "controlplane/registry.h"
 #include "dataplane/fdb.h"
@@ -146,6 +147,30 @@ static void server_families(struct text *t)
 	say(t, "patchbay_log_lines_lost_total %" PRIu64 "\n", log_lost());
 }
 
+/* The logs that an auditor reads. */
+static void log_families(struct text *t)
+{
+	static const char *const names[LOGS_CNT] = {
+		[LOGS_SERVER] = "server", [LOGS_SECURITY] = "security", [LOGS_PACKET] = "packet"};
+	struct logs_counters c;
+
+	logs_counters(&c);
+	counter(t, "patchbay_log_lines_written", "Lines written to disk by log.");
+	for (unsigned i = 0; i < LOGS_CNT; i++)
+		sample(t, "patchbay_log_lines_written_total", "log", names[i], c.written_by[i]);
+	counter(t, "patchbay_log_lines_sent", "Lines that went to a syslog server instead.");
+	say(t, "patchbay_log_lines_sent_total %" PRIu64 "\n", c.sent);
+	counter(t, "patchbay_log_lines_refused", "Lines that the disk did not take by log.");
+	for (unsigned i = 0; i < LOGS_CNT; i++)
+		sample(t, "patchbay_log_lines_refused_total", "log", names[i], c.lost_disk_by[i]);
+	counter(t, "patchbay_log_lines_dropped",
+		"What was to be logged and never became a line, by where it ended: events in the ring "
+		"before the log thread, frames in their worker's ring, lines at the syslog server.");
+	sample(t, "patchbay_log_lines_dropped_total", "at", "event_ring", c.lost_ring);
+	sample(t, "patchbay_log_lines_dropped_total", "at", "packet_ring", c.unlogged);
+	sample(t, "patchbay_log_lines_dropped_total", "at", "syslog", c.lost_syslog);
+}
+
 static void login_families(struct text *t)
 {
 	const struct listener_counters *c = &listener_counters;
@@ -276,6 +301,7 @@ int metrics_text(struct evbuffer *out, bool openmetrics)
 	t.failed = collect(&t) != 0;
 	if (!t.failed) {
 		server_families(&t);
+		log_families(&t);
 		login_families(&t);
 		drop_families(&t);
 		lcore_families(&t);

@@ -18,7 +18,10 @@
 /* As many lines of one kind or reason at once, and then a minute. */
 #define LINES_BURST	 5u
 #define LINES_PER_MINUTE 6u
-#define PORT_TEXT	 600u /* names of hub and session with some room */
+/* Stations and leases: an auditor wants them one by one. */
+#define STATIONS_BURST	    512u
+#define STATIONS_PER_MINUTE 1200u
+#define PORT_TEXT	    600u /* names of hub and session with some room */
 
 /*
  * Who a port is. The index is another's only after two more passes over the MAC table, which this thread makes
@@ -36,6 +39,18 @@ static void port_text(uint32_t port_idx, char out[PORT_TEXT])
 			lb->hub != NULL ? lb->hub->name : "");
 	else
 		snprintf(out, PORT_TEXT, "a session that has ended");
+}
+
+/* The same without the hub. */
+static void port_name(uint32_t port_idx, char out[PORT_TEXT])
+{
+	const struct vpn_session *vs = registry_session_by_port(port_idx);
+	const struct local_bridge *lb = vs == NULL ? bridges_by_port(port_idx) : NULL;
+
+	snprintf(out, PORT_TEXT, "%s",
+		vs != NULL	     ? vs->name
+			: lb != NULL ? lb->session_name
+				     : "(ended)");
 }
 
 /* "" for none; IPv4 as such. */
@@ -92,19 +107,28 @@ void notice_log_text(const struct notice *n, char *out, size_t size)
 		snprintf(out, size, "loop: %s is blocked for a time, because of a loop with %s",
 			port, other);
 		return;
+	case NOTICE_LEARNED:
+	case NOTICE_MOVED:
+	case NOTICE_LEASE:
+	case NOTICE_CNT:
+		break; /* in the security log alone */
 	}
 	snprintf(out, size, "%s: notice of an unknown kind", port);
 }
 
+static bool is_of_station(const struct notice *n)
+{
+	return n->kind >= NOTICE_LEARNED;
+}
+
 static struct log_limit *limit_of(const struct notice *n)
 {
-	static struct log_limit violations[STATS_DROP_IN_CNT], loops, blocks;
-	struct log_limit *limit = n->kind == NOTICE_LOOP ? &loops
-		: n->kind == NOTICE_BLOCKED		 ? &blocks
-							 : &violations[n->reason];
+	static struct log_limit violations[STATS_DROP_IN_CNT], kinds[NOTICE_CNT];
+	struct log_limit *limit =
+		n->kind == NOTICE_VIOLATION ? &violations[n->reason] : &kinds[n->kind];
 
-	limit->burst = LINES_BURST;
-	limit->per_minute = LINES_PER_MINUTE;
+	limit->burst = is_of_station(n) ? STATIONS_BURST : LINES_BURST;
+	limit->per_minute = is_of_station(n) ? STATIONS_PER_MINUTE : LINES_PER_MINUTE;
 	return limit;
 }
 
@@ -149,6 +173,37 @@ static void security(const struct notice *n, uint64_t held)
 			LOG_NUMBER("not_shown", held), LOG_END});
 }
 
+/* A MAC address that is new or elsewhere, or an address that a DHCP server gave: the security log alone has it. */
+static void station(const struct notice *n, uint64_t held)
+{
+	static const char *const events[NOTICE_CNT] = {[NOTICE_LEARNED] = "mac learned",
+		[NOTICE_MOVED] = "mac moved",
+		[NOTICE_LEASE] = "dhcp lease"};
+	const struct vpn_session *vs = registry_session_by_port(n->port_idx);
+	const struct directory_hub *hub = hub_of(n->port_idx != 0 ? n->port_idx : n->other_idx);
+	char mac[18], lease[INET6_ADDRSTRLEN], server[INET6_ADDRSTRLEN], other[PORT_TEXT] = "",
+									 port[PORT_TEXT] = "";
+
+	if (hub == NULL || hub->hub == NULL)
+		return;
+	mac_text(n->mac, mac);
+	address_text(n->src, lease);
+	address_text(n->dst, server);
+	if (n->other_idx != 0)
+		port_name(n->other_idx, other);
+	if (n->port_idx != 0)
+		port_name(n->port_idx, port);
+	logs_event(hub_log_id(hub->hub), events[n->kind],
+		(const struct log_field[]){LOG_TEXT("user", vs != NULL ? vs->user : NULL),
+			LOG_TEXT("hub", hub->name),
+			LOG_TEXT("session", port[0] != '\0' ? port : NULL), LOG_WORD("mac", mac),
+			LOG_NUMBER("vlan", n->vlan),
+			LOG_WORD("lease", lease[0] != '\0' ? lease : NULL),
+			LOG_WORD("server", server[0] != '\0' ? server : NULL),
+			LOG_TEXT("other", other[0] != '\0' ? other : NULL),
+			LOG_NUMBER("not_shown", held), LOG_END});
+}
+
 static void say(const struct notice *n)
 {
 	enum log_level level = n->kind == NOTICE_VIOLATION ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
@@ -158,6 +213,10 @@ static void say(const struct notice *n)
 	/* Asked first: most of a flood costs no text. */
 	if (!log_limit_pass(limit_of(n), &held))
 		return;
+	if (is_of_station(n)) {
+		station(n, held);
+		return;
+	}
 	security(n, held);
 	notice_log_text(n, text, sizeof(text));
 	if (held > 0)

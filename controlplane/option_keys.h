@@ -22,7 +22,7 @@
 	X(NoAddressPollingIPv4, 0, 0, 1, NOW, "do not ask known IPv4 hosts for signs of life")           \
 	X(NoAddressPollingIPv6, 0, 0, 1, NOW, "do not ask known IPv6 hosts for signs of life")           \
 	X(NoIpTable, 0, 0, 1, NOW, "keep no IP table; policies that need it rest")                       \
-	X(NoMacAddressLog, 1, 0, 1, KEPT, "do not log MAC addresses when they are learned")              \
+	X(NoMacAddressLog, 1, 0, 1, NOW, "do not log MAC addresses when they are learned")               \
 	X(ManageOnlyPrivateIP, 1, 0, 1, NOW, "hold only private IPv4 addresses in the IP table")         \
 	X(ManageOnlyLocalUnicastIPv6, 1, 0, 1, NOW, "hold only fe80::/10 of IPv6 in the IP table")       \
 	X(DisableIPParsing, 0, 0, 1, NOW, "take every frame for opaque layer 2")                         \
@@ -54,7 +54,7 @@
 		"EtherType of VLAN tags that are put in and taken out")                                  \
 	X(AdjustTcpMssValue, 0, 0, 65535, NOW, "bound of TCP's maximum segment size; 0: none")           \
 	X(DisableAdjustTcpMss, 0, 0, 1, NOW, "leave TCP's maximum segment size alone")                   \
-	X(NoDhcpPacketLogOutsideHub, 1, 0, 1, KEPT, "do not log leases that concern no session")         \
+	X(NoDhcpPacketLogOutsideHub, 1, 0, 1, NOW, "do not log leases that concern no session")          \
 	X(DisableHttpParsing, 0, 0, 1, NOW, "no HTTP requests in the packet log")                        \
 	X(DisableUdpAcceleration, 0, 0, 1, LOGIN, "refuse UDP acceleration")                             \
 	X(DisableUdpFilterForLocalBridgeNic, 0, 0, 1, KEPT,                                              \
@@ -71,7 +71,7 @@
 	X(SecureNAT_MaxDnsSessionsPerIp, 0, 0, 4294967295u, KEPT,                                        \
 		"NAT: DNS queries per inner address")                                                    \
 	X(SecureNAT_MaxIcmpSessionsPerIp, 0, 0, 4294967295u, KEPT, "NAT: pings per inner address")       \
-	X(AccessListIncludeFileCacheLifetime, 30, 0, 4294967295u, KEPT,                                  \
+	X(AccessListIncludeFileCacheLifetime, 30, 0, 4294967295u, NOW,                                   \
 		"seconds for which files that access rules include are believed")                        \
 	X(DisableKernelModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                         \
 	X(DisableIpRawModeSecureNAT, 0, 0, 1, KEPT, "choice of the NAT engine")                          \

@@ -13,6 +13,7 @@
 #include "controlplane/server_change.h"
 #include "controlplane/server_tls.h"
 #include "controlplane/store.h"
+#include "controlplane/syslog_target.h"
 
 static struct {
 	struct config *config;
@@ -59,6 +60,7 @@ static void config_again(void)
 			"config", "%s: these hold from the next start on: %s", again.path, later);
 	config_free(fresh);
 	server_listeners_renew();
+	syslog_target_renew();
 	log_notice("config", "%s read again", again.path);
 }
 

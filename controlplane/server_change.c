@@ -12,19 +12,22 @@
 #include "controlplane/server_change.h"
 #include "controlplane/server_tls.h"
 #include "controlplane/store.h"
+#include "controlplane/syslog_target.h"
 
 struct server_change {
 	struct store_request request; /* first */
 	enum {
 		OF_ADMIN,
 		OF_LISTENER,
-		OF_CIPHERS
+		OF_CIPHERS,
+		OF_SYSLOG,
 	} of;
 	bool settled;
 	bool forgotten;
 	int error;
 
 	struct directory_admin old_admin, new_admin;
+	struct directory_syslog old_syslog, new_syslog;
 
 	enum server_listener_action action;
 	uint16_t port;
@@ -64,6 +67,10 @@ static void take_back(const struct server_change *c)
 		if (strcmp(directory_server_ciphers(), c->new_ciphers) == 0)
 			directory_server_set_ciphers(c->old_ciphers);
 		break;
+	case OF_SYSLOG:
+		if (memcmp(directory_server_syslog(), &c->new_syslog, sizeof(c->new_syslog)) == 0)
+			directory_server_set_syslog(&c->old_syslog);
+		break;
 	}
 }
 
@@ -75,6 +82,11 @@ static void put_in_force(const struct server_change *c)
 		server_tls_renew();
 		log_notice("tls", "ciphers are now: %s",
 			c->new_ciphers[0] != '\0' ? c->new_ciphers : "those of patchbay.cfg");
+		return;
+	}
+	if (c->of == OF_SYSLOG) {
+		syslog_target_renew();
+		log_notice("admin", "the syslog server was changed");
 		return;
 	}
 	if (c->of == OF_ADMIN) {
@@ -147,6 +159,20 @@ int server_change_ciphers(const char *ciphers, struct server_change **out)
 	strcpy(c->old_ciphers, directory_server_ciphers());
 	strcpy(c->new_ciphers, ciphers);
 	directory_server_set_ciphers(ciphers);
+	*out = begin(c);
+	return 0;
+}
+
+int server_change_syslog(const struct directory_syslog *syslog, struct server_change **out)
+{
+	struct server_change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->of = OF_SYSLOG;
+	c->old_syslog = *directory_server_syslog();
+	c->new_syslog = *syslog;
+	directory_server_set_syslog(syslog);
 	*out = begin(c);
 	return 0;
 }

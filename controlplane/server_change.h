@@ -3,7 +3,7 @@
 #define PATCHBAY_CONTROLPLANE_SERVER_CHANGE_H
 
 /*
- * Changes of the server as a whole at run time: its administrator's password, its ciphers, its listeners. Each goes into the
+ * Changes of the server as a whole at run time: its administrator's password, ciphers, listeners, the syslog server. Each goes into the
  * directory, onto the disk, and is then in force; when the disk refuses, it is as it was before.
  *
  * Control thread only.
@@ -26,6 +26,8 @@ enum server_listener_action {
 int server_change_admin(const struct directory_admin *admin, struct server_change **out);
 /* A list that server_tls_ciphers_ok() has found good; "": patchbay.cfg's. The same, and -EINVAL: too long. */
 int server_change_ciphers(const char *ciphers, struct server_change **out);
+/* -ENOMEM. */
+int server_change_syslog(const struct directory_syslog *syslog, struct server_change **out);
 /* -EEXIST (add), -ENOENT (others), -ENOSPC, -ENOMEM. `enabled` says nothing when removing. */
 int server_change_listener(enum server_listener_action action, uint16_t port, bool enabled,
 	struct server_change **out);

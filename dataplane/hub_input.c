@@ -375,6 +375,14 @@ static uint64_t learn(struct input *in)
 			hub_press(b->lc, b->hub);
 			spent = tries_spent(in, &terms);
 			break;
+		case FDB_LEARNED:
+			if (unlikely(b->options->options.tells_macs))
+				notice_station(b->lc, NOTICE_LEARNED, port, 0, key);
+			break;
+		case FDB_MOVED:
+			/* Somebody roams, or there is a loop, or a thief: always told. */
+			notice_station(b->lc, NOTICE_MOVED, port, fdb_value_port(seen), key);
+			break;
 		default:
 			break;
 		}

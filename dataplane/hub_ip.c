@@ -111,10 +111,12 @@ static void lease(struct input *in, unsigned j, const struct frame_class *c)
 	struct port *port;
 
 	fdb_lookup_bulk(in->b.hub->fdb, &key, 1, &value);
-	if (value == 0)
-		return;
-	port = port_get(fdb_value_port(value), fdb_value_gen(value));
-	if (port != NULL && port->hub == in->b.hub)
+	port = value != 0 ? port_get(fdb_value_port(value), fdb_value_gen(value)) : NULL;
+	if (port != NULL && port->hub != in->b.hub)
+		port = NULL;
+	if (port != NULL || in->b.options->options.tells_all_leases)
+		notice_lease(in->b.lc, port, in->port, c, key);
+	if (port != NULL)
 		iptable_lease(in->b.hub->ips, &seen, port, in->b.lc->now_s);
 }
 

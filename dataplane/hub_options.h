@@ -80,6 +80,9 @@ struct hub_options {
 	uint32_t dormant_s;
 	/* Which frames the packet log takes (packet_log.h); default none. */
 	struct packet_log_conf packet_log;
+	/* What workers tell (notice.h): new stations; leases of stations that are not in the hub. */
+	bool tells_macs;
+	bool tells_all_leases;
 	/* Ours. */
 	enum hub_loop_guard loop_guard;
 	uint32_t loop_block_s; /* 0 = HUB_LOOP_BLOCK_DEFAULT */

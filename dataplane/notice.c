@@ -19,8 +19,8 @@ static struct {
 	_Atomic uint32_t tail __attribute__((aligned(64)));
 } notices[LCORE_MAX] __attribute__((aligned(64)));
 
-/* A place for the next record, or NULL. */
-static struct notice *place(struct lcore *lc)
+/* A place for the next record, or NULL. Not one of the last `spare` of this second. */
+static struct notice *place(struct lcore *lc, uint32_t spare)
 {
 	uint32_t head = atomic_load_explicit(&notices[lc->index].head, memory_order_relaxed);
 
@@ -29,7 +29,7 @@ static struct notice *place(struct lcore *lc)
 		notices[lc->index].left = NOTICE_PER_SECOND;
 	}
 	/* Acquire pairs with notice_take(): the record that stood there has been read. */
-	if (notices[lc->index].left == 0 ||
+	if (notices[lc->index].left <= spare ||
 		head - atomic_load_explicit(&notices[lc->index].tail, memory_order_acquire) ==
 			NOTICE_RING) {
 		atomic_store_explicit(&notices[lc->index].lost,
@@ -51,7 +51,7 @@ static void publish(struct lcore *lc)
 void notice_violation(struct lcore *lc, const struct port *port, enum stats_drop_in reason,
 	const struct frame_class *c, uint64_t key)
 {
-	struct notice *n = place(lc);
+	struct notice *n = place(lc, 0);
 
 	if (n == NULL)
 		return;
@@ -74,7 +74,7 @@ void notice_violation(struct lcore *lc, const struct port *port, enum stats_drop
 void notice_loop(struct lcore *lc, enum notice_kind kind, const struct port *port,
 	uint32_t other_idx, uint64_t mac)
 {
-	struct notice *n = place(lc);
+	struct notice *n = place(lc, 0);
 
 	if (n == NULL)
 		return;
@@ -86,6 +86,46 @@ void notice_loop(struct lcore *lc, enum notice_kind kind, const struct port *por
 		.other_idx = other_idx,
 		.mac = mac,
 	};
+	publish(lc);
+}
+
+void notice_station(struct lcore *lc, enum notice_kind kind, const struct port *port,
+	uint32_t other_idx, uint64_t key)
+{
+	struct notice *n = place(lc, NOTICE_PER_SECOND / 2);
+
+	if (n == NULL)
+		return;
+	*n = (struct notice){
+		.kind = kind,
+		.at_ms = lc->now_ms,
+		.port_idx = port->idx,
+		.port_gen = port->gen,
+		.other_idx = other_idx,
+		.vlan = (uint16_t)(key >> FDB_VLAN_SHIFT & 0xfff),
+		.mac = key & FDB_MAC_MASK,
+	};
+	publish(lc);
+}
+
+void notice_lease(struct lcore *lc, const struct port *port, const struct port *other,
+	const struct frame_class *c, uint64_t key)
+{
+	struct notice *n = place(lc, NOTICE_PER_SECOND / 2);
+
+	if (n == NULL)
+		return;
+	*n = (struct notice){
+		.kind = NOTICE_LEASE,
+		.at_ms = lc->now_ms,
+		.port_idx = port != NULL ? port->idx : 0,
+		.port_gen = port != NULL ? port->gen : 0,
+		.other_idx = other->idx,
+		.vlan = (uint16_t)(key >> FDB_VLAN_SHIFT & 0xfff),
+		.mac = key & FDB_MAC_MASK,
+	};
+	memcpy(n->src, c->lease, sizeof(n->src));
+	memcpy(n->dst, c->src, sizeof(n->dst));
 	publish(lc);
 }
 

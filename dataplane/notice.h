@@ -3,7 +3,7 @@
 #define PATCHBAY_DATAPLANE_NOTICE_H
 
 /*
- * What workers have to tell people: rules that somebody broke, MAC addresses that moved, loops.
+ * What workers have to tell people: rules that somebody broke, MAC addresses that came or moved, leases, loops.
  *
  * A worker writes no log. It puts a record on a ring of its own, at most NOTICE_PER_SECOND of them a second
  * and never more than the ring holds; what does not fit is a number. The counters (stats.h) count every
@@ -26,6 +26,10 @@ enum notice_kind {
 	NOTICE_VIOLATION, /* a frame was dropped: `reason` */
 	NOTICE_LOOP,	  /* frames of `other_idx` came back on `port_idx` */
 	NOTICE_BLOCKED,	  /* and `port_idx` is out of the hub for a time */
+	NOTICE_LEARNED,	  /* `mac` is new on `port_idx` */
+	NOTICE_MOVED,	  /* `mac` was on `other_idx`, is on `port_idx` */
+	NOTICE_LEASE, /* `mac` on `port_idx` (0: not known) got the address `src` from `dst` on `other_idx` */
+	NOTICE_CNT
 };
 
 struct notice {
@@ -45,6 +49,15 @@ void notice_violation(struct lcore *lc, const struct port *port, enum stats_drop
 /* Worker. `port` is the one the notice is about. */
 void notice_loop(struct lcore *lc, enum notice_kind kind, const struct port *port,
 	uint32_t other_idx, uint64_t mac);
+
+/*
+ * A station that came or moved, with its key, or a lease that c's frame tells of (`port`: the client's, may be NULL; `other`:
+ * where the frame came from). At most half of a second's notices are such, so that they hide no broken rule. Worker.
+ */
+void notice_station(struct lcore *lc, enum notice_kind kind, const struct port *port,
+	uint32_t other_idx, uint64_t key);
+void notice_lease(struct lcore *lc, const struct port *port, const struct port *other,
+	const struct frame_class *c, uint64_t key);
 
 /*
  * Takes up to `max` notices of a worker, oldest first; returns how many. *lost: the number that found no

@@ -69,6 +69,7 @@
 	X(get_server_info)                \
 	X(get_server_status)              \
 	X(get_session_status)             \
+	X(get_sys_log)                    \
 	X(get_user)                       \
 	X(patchbay_add_access)            \
 	X(patchbay_enable_access)         \
@@ -103,6 +104,7 @@
 	X(set_server_cert)                \
 	X(set_server_cipher)              \
 	X(set_server_password)            \
+	X(set_sys_log)                    \
 	X(set_user)                       \
 	X(test)
 

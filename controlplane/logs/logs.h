@@ -81,14 +81,23 @@ void logs_event(uint32_t hub_id, const char *event, const struct log_field *fiel
 /* A line of the diagnostic log; log.c's tap. */
 void logs_message(const char *level, const char *area, const char *text, size_t len);
 
+enum logs_log {
+	LOGS_SERVER,
+	LOGS_SECURITY,
+	LOGS_PACKET,
+	LOGS_CNT
+};
+
 struct logs_counters {
-	uint64_t written;     /* lines to disk */
-	uint64_t sent;	      /* to the syslog server */
-	uint64_t lost_ring;   /* events that found no room */
-	uint64_t lost_disk;   /* lines that the disk did not take */
-	uint64_t lost_syslog; /* that the server did not take */
-	uint64_t unlogged;    /* frames whose worker's ring was full */
-	uint64_t removed;     /* files that went because the disk was full */
+	uint64_t written;	       /* lines to disk */
+	uint64_t sent;		       /* to the syslog server */
+	uint64_t lost_ring;	       /* events that found no room */
+	uint64_t lost_disk;	       /* lines that the disk did not take */
+	uint64_t lost_syslog;	       /* that the server did not take */
+	uint64_t unlogged;	       /* frames whose worker's ring was full */
+	uint64_t removed;	       /* files that went because the disk was full */
+	uint64_t written_by[LOGS_CNT]; /* of `written` and `lost_disk`: by log */
+	uint64_t lost_disk_by[LOGS_CNT];
 };
 void logs_counters(struct logs_counters *out);
 /* "" before logs_init(). */

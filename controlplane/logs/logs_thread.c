@@ -47,8 +47,8 @@ static struct {
 	int64_t second;
 	struct tm local;
 	char date[16], clock[16], utc[24];
-	int64_t wall_offset_ms; /* wall clock minus the workers' */
-	uint64_t written, lost_disk;
+	int64_t wall_offset_ms;				 /* wall clock minus the workers' */
+	uint64_t written[LOGS_CNT], lost_disk[LOGS_CNT]; /* by hubs that are gone */
 	char line[PACKET_TEXT_MAX];
 } out;
 
@@ -169,6 +169,12 @@ static void own_event(uint32_t hub, const char *name, const struct log_field *fi
 
 /* ---- hubs ------------------------------------------------------------------------------------- */
 
+static void count(uint64_t *written, uint64_t *lost, enum logs_log log, const struct log_file *f)
+{
+	written[log] += f->written;
+	lost[log] += f->lost;
+}
+
 static void sink_free(unsigned slot)
 {
 	struct hub_sink *h = out.hub[slot];
@@ -176,8 +182,8 @@ static void sink_free(unsigned slot)
 	out.hub[slot] = NULL;
 	log_file_close(&h->security);
 	log_file_close(&h->packet);
-	out.written += h->security.written + h->packet.written;
-	out.lost_disk += h->security.lost + h->packet.lost;
+	count(out.written, out.lost_disk, LOGS_SECURITY, &h->security);
+	count(out.written, out.lost_disk, LOGS_PACKET, &h->packet);
 	free(h);
 }
 
@@ -363,16 +369,10 @@ static bool packets_run(const uint64_t *heads, unsigned workers)
 
 /* ---- the thread ------------------------------------------------------------------------------- */
 
-static void count(uint64_t *written, uint64_t *lost, const struct log_file *f)
-{
-	*written += f->written;
-	*lost += f->lost;
-}
-
 /* Everything to the disk; hubs that are gone are let go; the numbers are told. */
 static void flush(unsigned removed)
 {
-	uint64_t written, lost, unlogged_cnt = 0;
+	uint64_t written[LOGS_CNT], lost[LOGS_CNT], unlogged_cnt = 0;
 
 	log_file_flush(&out.server);
 	out.packet_hubs = 0;
@@ -385,20 +385,25 @@ static void flush(unsigned removed)
 		if (out.hub[i]->gone)
 			sink_free(i);
 	}
-	written = out.written;
-	lost = out.lost_disk;
-	count(&written, &lost, &out.server);
+	memcpy(written, out.written, sizeof(written));
+	memcpy(lost, out.lost_disk, sizeof(lost));
+	count(written, lost, LOGS_SERVER, &out.server);
 	for (unsigned i = 0; i < out.hub_top; i++) {
 		if (out.hub[i] == NULL)
 			continue;
-		count(&written, &lost, &out.hub[i]->security);
-		count(&written, &lost, &out.hub[i]->packet);
+		count(written, lost, LOGS_SECURITY, &out.hub[i]->security);
+		count(written, lost, LOGS_PACKET, &out.hub[i]->packet);
 	}
 	for (unsigned w = 0; w < lcore_count(); w++)
 		unlogged_cnt += packet_log_lost(w);
 	pthread_mutex_lock(&logs.lock);
-	logs.counters.written = written;
-	logs.counters.lost_disk = lost;
+	logs.counters.written = logs.counters.lost_disk = 0;
+	for (unsigned i = 0; i < LOGS_CNT; i++) {
+		logs.counters.written_by[i] = written[i];
+		logs.counters.written += written[i];
+		logs.counters.lost_disk_by[i] = lost[i];
+		logs.counters.lost_disk += lost[i];
+	}
 	logs.counters.sent = out.syslog.sent;
 	logs.counters.lost_syslog = out.syslog.lost;
 	logs.counters.unlogged = unlogged_cnt;

@@ -310,6 +310,18 @@ int server_change_listener(
 	return 0;
 }
 
+int server_change_syslog(const struct directory_syslog *, struct server_change **out)
+{
+	*out = (struct server_change *)&fakes;
+	return 0;
+}
+
+void syslog_target_get(struct directory_syslog *out)
+{
+	*out = (struct directory_syslog){
+		.set = true, .lines = 2, .port = 514, .host = "log.example.net"};
+}
+
 bool server_change_done(const struct server_change *, int *error)
 {
 	*error = fakes.change_error;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Administrators' passwords and listeners in the directory: round trip, and what a file may say. */
+/* Administrators' passwords, listeners and the syslog server in the directory: round trip, and what a file may say. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -115,6 +115,32 @@ static void test_too_many_listeners(void **)
 	assert_int_equal(directory_listener_set(l.port, &l), 0);
 }
 
+static void test_syslog(void **)
+{
+	const struct directory_syslog *got;
+	size_t size;
+	char *text;
+
+	assert_int_equal(load("hubs = ( );\n"), 0);
+	assert_false(directory_server_syslog()->set);
+	assert_int_equal(
+		load("hubs = ( );\nsyslog = { lines = \"security\"; host = \"log\\\"s\"; };\n"), 0);
+	text = directory_serialise(&size);
+	assert_int_equal(load("hubs = ( );\n"), 0);
+	assert_false(directory_server_syslog()->set);
+	assert_int_equal(load(text), 0);
+	free(text);
+	got = directory_server_syslog();
+	assert_true(got->set);
+	assert_int_equal(got->lines, 2);
+	assert_int_equal(got->port, 514);
+	assert_string_equal(got->host, "log\"s");
+	/* Switched off is an entry, too: above patchbay.cfg. */
+	assert_int_equal(load("hubs = ( );\nsyslog = { lines = \"off\"; };\n"), 0);
+	assert_true(directory_server_syslog()->set);
+	assert_int_equal(directory_server_syslog()->lines, 0);
+}
+
 static void test_wrong(void **)
 {
 	static const struct {
@@ -131,6 +157,12 @@ static void test_wrong(void **)
 		{"listeners = ( { port = 0; } );", "port"},
 		{"listeners = ( { port = 5; bind = \"x\"; } );", "bind"},
 		{"listeners = ( { port = 5; }, { port = 5; removed = true; } );", "earlier"},
+		{"syslog = 5;", "group"},
+		{"syslog = { host = \"h\"; };", "lines"},
+		{"syslog = { lines = \"some\"; host = \"h\"; };", "lines"},
+		{"syslog = { lines = \"packet\"; };", "host"},
+		{"syslog = { lines = \"packet\"; host = \"h\"; port = 0; };", "port"},
+		{"syslog = { lines = \"packet\"; host = \"h\"; tls = true; };", "tls"},
 	};
 
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -160,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_empty_password),
 		cmocka_unit_test(test_clear_password),
 		cmocka_unit_test(test_too_many_listeners),
+		cmocka_unit_test(test_syslog),
 		cmocka_unit_test(test_wrong),
 	};
 
