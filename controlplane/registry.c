@@ -7,7 +7,9 @@
  * has come back from the worker, so that a connection that was under way to it finds its owner.
  */
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,13 +297,33 @@ static void session_free(struct vpn_session *vs)
 
 /* ---- life of sessions ------------------------------------------------------------------------ */
 
+#define WHO_BYTES (DIRECTORY_NAME_BYTES + 400u)
+
+/* As access rules that redirect tell it to web servers. */
+static void who_text(const struct vpn_session *vs, char *out, size_t size)
+{
+	char address[INET6_ADDRSTRLEN] = "";
+	const char *text = address;
+
+	(void)getnameinfo((const struct sockaddr *)&vs->peer, sizeof(vs->peer), address,
+		sizeof(address), NULL, 0, NI_NUMERICHOST);
+	/* An IPv4 peer of a socket for both families. */
+	if (strncmp(address, "::ffff:", 7) == 0 && strchr(address, '.') != NULL)
+		text += 7;
+	snprintf(out, size, "%s|%s|%s", vs->user, vs->name, text);
+}
+
 int registry_session_add(struct vpn_session *vs, struct session_conf *conf)
 {
+	char who[WHO_BYTES];
 	int err;
 
 	conf->cb = &callbacks;
 	conf->ctx = vs;
+	who_text(vs, who, sizeof(who));
+	conf->who = who;
 	err = session_create(conf, &vs->session);
+	conf->who = NULL;
 	if (err != 0)
 		return err;
 	TAILQ_INIT(&vs->connections);

@@ -7,10 +7,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "dataplane/access.h"
 #include "dataplane/hub_access_priv.h"
 #include "dataplane/hub_input_priv.h"
+#include "dataplane/sha1.h"
 
 #define PROTO_TCP  6u
 #define TCP_SYN	   0x02u
@@ -130,6 +132,100 @@ static void put_tcp(const uint8_t *asked, uint32_t payload, uint8_t *tcp)
 	put16(tcp + 14, WINDOW);
 }
 
+/* ---- who is sent there ------------------------------------------------------------------------ */
+
+#define TAG	   "<INFO>"
+#define WHO_BYTES  700u
+#define URL_BYTES  1000u /* with headers it fits into a frame */
+#define TIME_BYTES 64u
+
+/* YYYYMMDDhhmmss in UTC. Not by gmtime_r(), which takes a lock. */
+static void time_text(char out[TIME_BYTES])
+{
+	struct timespec now;
+	uint64_t days, z, era, day, year, month;
+	unsigned second;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	days = (uint64_t)now.tv_sec / 86400;
+	second = (unsigned)((uint64_t)now.tv_sec % 86400);
+	/* Years that begin in March, in eras of 400, have their odd day at the end. */
+	z = days + 719468;
+	era = z / 146097;
+	day = z % 146097;
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	day -= (153 * month + 2) / 5;
+	month = month < 10 ? month + 3 : month - 9;
+	year += era * 400 + (month <= 2);
+	snprintf(out, TIME_BYTES, "%04u%02u%02u%02u%02u%02u", (unsigned)year % 10000,
+		(unsigned)month % 100, (unsigned)day % 100 + 1, second / 3600, second / 60 % 60,
+		second % 60);
+}
+
+/* "user|session|address|time|" and, in hexadecimal, the SHA-1 of that and the secret. False: too long. */
+static bool tag_text(const char *who, const char *secret, char *out, size_t size)
+{
+	char time[TIME_BYTES];
+	uint8_t digest[SHA1_BYTES];
+	int len, all;
+
+	time_text(time);
+	len = snprintf(out, size, "%s|%s|", who, time);
+	if (len < 0 || (size_t)len >= size)
+		return false;
+	all = snprintf(out + len, size - (size_t)len, "%s", secret);
+	if (all < 0 || (size_t)all >= size - (size_t)len || (size_t)len + 2 * SHA1_BYTES >= size)
+		return false;
+	sha1(out, (size_t)(len + all), digest);
+	for (unsigned i = 0; i < SHA1_BYTES; i++)
+		snprintf(out + len + 2 * i, 3, "%02x", digest[i]);
+	return true;
+}
+
+/* One byte of a tag as a URL may have it. */
+static size_t put_escaped(char *to, unsigned char c)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~|:";
+
+	if (c != '\0' && strchr(plain, c) != NULL) {
+		*to = (char)c;
+		return 1;
+	}
+	to[0] = '%';
+	to[1] = "0123456789ABCDEF"[c >> 4];
+	to[2] = "0123456789ABCDEF"[c & 15];
+	return 3;
+}
+
+/*
+ * What stands in a rule, with the sender in the place of <INFO> if there is a secret to vouch for it (behind the last |, and
+ * cut off). What does not fit is left as it is.
+ */
+static const char *url_for(const char *rule, const char *who, char out[URL_BYTES])
+{
+	const char *at = strstr(rule, TAG), *secret = strrchr(rule, '|');
+	char tag[WHO_BYTES + ACCESS_URL_MAX];
+	size_t n;
+
+	if (at == NULL || secret == NULL || secret < at || secret[1] == '\0' || who == NULL ||
+		!tag_text(who, secret + 1, tag, sizeof(tag)))
+		return rule;
+	n = (size_t)(at - rule);
+	memcpy(out, rule, n);
+	for (const char *p = tag; *p != '\0'; p++) {
+		if (n + 4 + (size_t)(secret - at) > URL_BYTES)
+			return rule;
+		n += put_escaped(out + n, (unsigned char)*p);
+	}
+	at += strlen(TAG);
+	memcpy(out + n, at, (size_t)(secret - at));
+	out[n + (size_t)(secret - at)] = '\0';
+	return out;
+}
+
 /* Length of the answer in `to` (HUB_SCRATCH_BYTES). */
 static uint32_t answer(
 	const struct frame_class *c, const struct frame *f, const char *url, uint8_t *to)
@@ -162,6 +258,7 @@ void hub_redirect(struct input *in, unsigned j, const char *url)
 	struct lcore *lc = in->b.lc;
 	const struct frame_class *c = burst_class(&in->b, j);
 	struct frame f = {.data = lc->scratch->out[FRAME_BURST - 1]};
+	char whole[URL_BYTES];
 	struct port *to;
 	struct burst b;
 
@@ -171,7 +268,7 @@ void hub_redirect(struct input *in, unsigned j, const char *url)
 	to = port_get(port->idx, port->gen);
 	if (to == NULL || to->tx_lcore[lc->index] != lc->index)
 		return;
-	f.len = (uint16_t)answer(c, in->b.frame[j], url, f.data);
+	f.len = (uint16_t)answer(c, in->b.frame[j], url_for(url, port->who, whole), f.data);
 	burst_begin(&b, lc, in->b.hub);
 	b.frame[0] = &f;
 	b.n = 1;

@@ -85,6 +85,8 @@ struct port {
 	struct port_rules *rules; /* what it may do (port_rules.h); NULL: everything */
 	struct access_party
 		party; /* who it is to access rules; port_rules_set() fills it in, too */
+	/* "user|session|address" of a user's session, for redirections that say so; NULL: none. The driver's. */
+	const char *who;
 	/* lcore_now_s() until which the loop guard keeps it out, 0 = it is free. Any worker; rare. */
 	_Atomic uint32_t blocked_until_s;
 	_Atomic uint32_t

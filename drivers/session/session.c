@@ -82,6 +82,7 @@ static void session_free(struct session *s)
 	free(s->port.stats[s->port.home]);
 	port_rules_free(&s->port);
 	udp_destroy(s->udp);
+	free((void *)(uintptr_t)s->port.who);
 	free(s->first);
 	free(s);
 }
@@ -132,6 +133,9 @@ int session_create(const struct session_conf *conf, struct session **out)
 	if (s->port.stats[conf->worker] == NULL || s->first == NULL)
 		goto fail;
 	if (conf->policy != NULL && port_rules_set(&s->port, conf->policy) != 0)
+		goto fail;
+	s->port.who = conf->who != NULL ? strdup(conf->who) : NULL;
+	if (conf->who != NULL && s->port.who == NULL)
 		goto fail;
 	if (conf->udp != NULL) {
 		s->udp = udp_create(conf->udp, s, conf->worker);

@@ -110,6 +110,7 @@ struct session_conf {
 	uint16_t adjust_mss;  /* TCP inside is held to segments of so many bytes; 0: not */
 	const struct session_udp_conf *udp; /* session_udp.h; copied. NULL: no UDP acceleration */
 	const struct policy *policy;	    /* dataplane/policy.h; copied. NULL: no rule at all */
+	const char *who; /* "user|session|address" (port.h); copied. NULL: none */
 	uint32_t
 		staging_bytes; /* hard bound of what waits for the peer; 0 = STAGING_HARD_DEFAULT */
 	uint32_t staging_age_ms; /* frames that waited for longer are dropped; 0 = none */

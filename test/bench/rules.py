@@ -4,15 +4,19 @@ with a packet log of all headers (and the same when nobody reads it and its ring
 
 Measured between two ports that take and give plain bytes (rules_bench.c), so that the rules are what is seen.
 All cases in one process, by turns in an order drawn anew each time; the runs' medians are printed, ratios are what counts.
+
+After that, access rules between two polled devices, beside as many flows of OVS-DPDK (rules_flows.py).
 """
 
 import json
+import pathlib
 import statistics
 import subprocess
 
 from lab.server import ROOT
 
-from . import table
+from . import rules_flows, table
+from .switch_tools import OVS
 
 BENCH = ROOT / "build/test/bench/rules_bench"
 WANTED = {"default": 1.05, "every": 2.0, "monitor": 2.0, "log": 2.0, "log_full": 2.0,
@@ -27,6 +31,10 @@ def add_arguments(parser):
     parser.add_argument("--macs", type=int, default=1024, help="stations (default 1024)")
     parser.add_argument("--bursts", type=int, default=20000, help="bursts per case, side and run (default 20000)")
     parser.add_argument("--burst", type=int, default=64, help="frames per burst (default 64)")
+    parser.add_argument("--parts", default="cycles,flows", help="cycles, flows or both (default)")
+    parser.add_argument("--windows", type=int, default=3, help="flows: windows of a second per figure (default 3)")
+    parser.add_argument("--cpu", type=int, default=1, metavar="N", help="flows: CPU of the worker (1)")
+    parser.add_argument("--no-ovs", action="store_true", help="flows: leave OVS-DPDK out")
 
 
 def one(args):
@@ -36,8 +44,8 @@ def one(args):
     return {row["case"]: row for row in map(json.loads, done.stdout.splitlines())}
 
 
-def main(args, progress):
-    """Measure, print, return everything."""
+def cycles(args, progress):
+    """On the bare worker: all kinds of rules."""
     turns = []
     for turn in range(args.turns):
         progress(f"turn {turn + 1} of {args.turns}")
@@ -51,4 +59,17 @@ def main(args, progress):
         rows.append([case, f"{statistics.median(cycles):.1f}", f"{min(cycles):.1f}..{max(cycles):.1f}",
                      f"{statistics.median(t[case]['ns'] for t in turns):.1f}", f"{ratio:.2f}", verdict])
     table.show(["rules", "cycles/frame", "range", "ns/frame", "x none", "wanted"], rows)
-    return {"turns": turns}
+    return turns
+
+
+def main(args, progress):
+    """Measure, print, return everything."""
+    parts = args.parts.split(",")
+    if "flows" in parts and not args.no_ovs and not pathlib.Path(OVS).exists():
+        raise SystemExit(f"{OVS} is missing: apt-get install openvswitch-switch-dpdk, or --no-ovs")
+    got = {}
+    if "cycles" in parts:
+        got["turns"] = cycles(args, progress)
+    if "flows" in parts:
+        got["flows"] = rules_flows.main(args, progress)
+    return got

@@ -263,6 +263,34 @@ def test_arp_by_option(rpc, join, mac):
     drops(alice, bob, make("arp", mac), frames.arp_request(mac(1), "10.9.0.3", "10.9.0.2"))
 
 
+@pytest.mark.parametrize("rule", [{}, {"IsIPv6": True}], ids=["IPv4", "IPv6"])
+def test_arp_by_bare_rule(rpc, join, mac, rule):
+    """With that option a rule without conditions, of either family, matches ARP; without it, it does not."""
+    alice, bob = join("alice", "ARP"), join("bob", "ARP")
+    add(rpc, hub="ARP", **rule)
+    add(rpc, hub="ARP", priority=50, drop=False, Protocol=1)
+    drops(alice, bob, make("arp", mac), make("icmp", mac))
+    alice, bob = join("alice"), join("bob")
+    add(rpc, **rule)
+    drops(alice, bob, make("udp", mac), make("arp", mac))
+
+
+def test_stored(lab, rpc):
+    """What a list makes of a rule: priority 0 is one, ends of port ranges are put in order, ids are places, unique ids stay."""
+    add(rpc, priority=7, **ports("Dest", 50, 0))
+    add(rpc, priority=0, **ports("Src", 0, 100))
+    listed = rpc.call("EnumAccess", HubName="DEFAULT")
+    assert listed["Priority"] == [0, 7] and listed["Id"] == [1, 2]
+    assert (listed["DestPortStart"][1], listed["DestPortEnd"][1]) == (50, 50)
+    assert (listed["SrcPortStart"][0], listed["SrcPortEnd"][0]) == (0, 100)
+    rpc.call("DeleteAccess", HubName="DEFAULT", Id=1)
+    again = rpc.call("EnumAccess", HubName="DEFAULT")
+    # The original numbers rules anew when one is added, not when one goes.
+    assert again["Id"] == [1 if lab.server.kind == "patchbay" else 2] and again["UniqueId"] == [listed["UniqueId"][1]]
+    rpc.call("DeleteAccess", HubName="DEFAULT", Id=again["UniqueId"][0])
+    assert not rpc.call("EnumAccess", HubName="DEFAULT").get("Id")
+
+
 def test_delay_and_loss(rpc, join, mac):
     """A delay of 300 ms is that long; a loss of 50 per cent is about that."""
     alice, bob = join("alice"), join("bob")

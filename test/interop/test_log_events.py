@@ -144,7 +144,7 @@ def test_syslog(lab):
         assert on_disk() == before  # sent, so not on disk
         with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT") as rpc:
             got = rpc.call("GetSysLog")
-            assert (got["SaveType"], got["Hostname"], got["Port"]) == (0, "", 0)
+            assert (got["SaveType"], got["Hostname"], got["Port"]) == ([0], [""], [0])
         assert lab.server.rpc("GetSysLog") == {"SaveType_u32": 2, "Hostname_str": "localhost", "Port_u32": port}
         done = vpncmd(lab.server.node, ["SyslogDisable", "SyslogGet"])
         assert [d.error for d in done] == [0, 0]

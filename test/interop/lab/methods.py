@@ -33,6 +33,7 @@ CALLS = {
     "GetBridgeSupport": Call(ANY), "EnumListener": Call(ANY), "EnumLocalBridge": Call(ANY), "EnumHub": Call(ANY),
     "EnumLogFile": Call(ANY), "ReadLogFile": Call(ANY, {"FilePath": "server_log/none.log"}, GONE),
     "GetDefaultHubAdminOptions": Call(ANY),
+    "GetSysLog": Call(ANY), "SetSysLog": Call(SERVER, {"SaveType": 1, "Hostname": "", "Port": 0}, (38,)),
     "SetServerPassword": Call(SERVER, {}, (38,)),
     "SetServerCert": Call(SERVER, {"Cert": b"x", "Key": b"x"}, (4,)),
     "RegenerateServerCert": Call(SERVER, {"StrValue": "x" * 65}, (38,)),
