@@ -19,6 +19,7 @@ static const struct admin_field enum_udp_row[] = {
 	ADMIN_INT64("DatagramsIn", "datagrams received"),
 	ADMIN_INT64("DatagramsOut", "datagrams sent"),
 	ADMIN_INT64("CallsIn", "system calls that received them"),
+	ADMIN_INT64("GroupsIn", "messages in which the kernel had left several together"),
 	ADMIN_INT64("CallsOut", "system calls that sent them"),
 	ADMIN_INT64("Foreign", "datagrams that no session's key opened"),
 	ADMIN_INT64("OverBudget", "of strangers, dropped because too many had been looked at"),
@@ -47,6 +48,7 @@ static void put_socket(struct admin_call *call, unsigned lcore, unsigned family)
 	admin_put_int64(call, "DatagramsIn", v.datagrams_in);
 	admin_put_int64(call, "DatagramsOut", v.datagrams_out);
 	admin_put_int64(call, "CallsIn", v.calls_in);
+	admin_put_int64(call, "GroupsIn", v.groups_in);
 	admin_put_int64(call, "CallsOut", v.calls_out);
 	admin_put_int64(call, "Foreign", v.foreign);
 	admin_put_int64(call, "OverBudget", v.over_budget);

@@ -12,6 +12,7 @@ static const struct ctl_column udp_columns[] = {
 	{"OUT", "DatagramsOut_u64", CTL_NUMBER, "datagrams sent"},
 	{"CALLS-IN", "CallsIn_u64", CTL_NUMBER, "system calls"},
 	{"CALLS-OUT", "CallsOut_u64", CTL_NUMBER, "system calls"},
+	{"GROUPS-IN", "GroupsIn_u64", CTL_NUMBER, "several datagrams that the kernel left together"},
 	{"FOREIGN", "Foreign_u64", CTL_NUMBER, "datagrams of no session"},
 	{"OVER-BUDGET", "OverBudget_u64", CTL_NUMBER, "more strangers than may be looked at"},
 	{"TRUNCATED", "Truncated_u64", CTL_NUMBER, "longer than the protocol allows"},

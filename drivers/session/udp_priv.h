@@ -33,12 +33,20 @@
 #include "drivers/session/udp_table.h"
 #include "drivers/session/wire/udp_packet.h"
 
-#define UDP_BURST 64u /* datagrams in one system call, either way */
+#define UDP_BURST 64u /* datagrams sealed, opened, switched at once; messages in one system call */
 /* The longest datagram anybody may send us: a full frame that did not compress, padding, seals. */
 #define UDP_DATAGRAM_MAX 2048u
-#define UDP_SLOT_BYTES	 (UDP_DATAGRAM_MAX + 64u) /* so that not all begin in the same cache set */
 #define UDP_OUT_BYTES	 (UDP_BURST * UDP_DATAGRAM_MAX)
-#define UDP_ROUNDS	 4u /* bursts that one socket gets in a turn */
+#define UDP_TURN	 256u /* datagrams that one socket gets in a turn, before it looks again */
+/*
+ * Receiving, a message is one datagram, or a group of one size that the kernel did not take apart (UDP_GRO). As
+ * long as single ones come a call has UDP_BURST slots, of which each touches one page; for a while behind a group
+ * it has UDP_GROUPS, or one call could bring more than a turn should.
+ */
+#define UDP_GROUP_BYTES 65536u
+#define UDP_GROUPS	2u
+#define UDP_GROUPED_MS	1000u
+#define UDP_SLOT_BYTES	(UDP_GROUP_BYTES + 64u) /* so that not all begin in the same cache set */
 
 struct session;
 struct session_worker;
@@ -46,6 +54,8 @@ struct udp_worker;
 
 /* Destination, source address, and size of the pieces: what one sendmsg() is told beside the bytes. */
 #define UDP_CONTROL_BYTES 64u
+/* What recvmmsg() says beside them: the size of the pieces. */
+#define UDP_GROUP_CONTROL CMSG_SPACE(sizeof(int))
 
 /* Counters of a socket: the worker writes, anybody reads (struct session_udp_socket_view). */
 struct udp_socket_live {
@@ -53,6 +63,7 @@ struct udp_socket_live {
 	_Atomic uint64_t datagrams_out;
 	_Atomic uint64_t calls_in;
 	_Atomic uint64_t calls_out;
+	_Atomic uint64_t groups_in;
 	_Atomic uint64_t foreign;
 	_Atomic uint64_t over_budget;
 	_Atomic uint64_t truncated;
@@ -68,6 +79,7 @@ struct udp_socket {
 	uint16_t budget;  /* bytes of a datagram that padding may fill up to */
 	bool registered;  /* the worker polls it */
 	bool no_segments; /* the kernel refused to cut datagrams out of a longer one */
+	uint64_t group_ms; /* when datagrams came last that the kernel had left together */
 	struct udp_worker *worker;
 	struct udp_table *table; /* the worker's; of a session that we dialled: for itself */
 	/* The batch under way: messages [at, cnt) have not been taken. */
@@ -93,10 +105,12 @@ struct udp_worker {
 	struct udp_table table;
 	struct udp_socket sockets[UDP_FAMILIES];
 	/* Receiving: */
-	uint8_t *in; /* UDP_BURST slots, and one more for trying keys */
+	uint8_t *in;	/* UDP_BURST slots, of which only what has been used is memory */
+	uint8_t *trial; /* UDP_DATAGRAM_MAX, for trying keys */
 	struct mmsghdr messages[UDP_BURST];
 	struct iovec iovs[UDP_BURST];
 	struct sockaddr_storage from[UDP_BURST];
+	uint8_t control[UDP_BURST][UDP_GROUP_CONTROL] __attribute__((aligned(16)));
 };
 
 /* Counters of a session: its worker writes, anybody reads (struct session_udp_view). */

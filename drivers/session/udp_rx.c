@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Datagrams -> frames. A burst is received in one call; datagrams that follow each other from one address are
- * opened in a row with their session's key and reach the hub as one burst. In a turn a socket gets UDP_ROUNDS
- * bursts at most; epoll is level-triggered and brings it back behind everybody else.
+ * Datagrams -> frames. A burst is received in one call, some of it as groups that are taken apart here; datagrams
+ * that follow each other from one address are opened in a row with their session's key and reach the hub as one
+ * burst. In a turn a socket makes no further call behind UDP_TURN datagrams; epoll is level-triggered and brings
+ * it back behind everybody else.
  *
  * Whoever cannot open what comes from an address where a session is alive is a forger: one decryption, one
  * counter. Only datagrams from other addresses are tried with other keys, within the budgets of udp_table.h.
  */
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -169,7 +172,7 @@ static void take_stranger(struct lcore *lc, struct udp_socket *sock, struct sess
 	const struct udp_datagram *d, const struct udp_address *from)
 {
 	struct udp_worker *uw = sock->worker;
-	struct udp_datagram copy = {.data = uw->in + (size_t)UDP_BURST * UDP_SLOT_BYTES};
+	struct udp_datagram copy = {.data = uw->trial};
 	struct udp_search search;
 	struct udp_member *m;
 
@@ -189,73 +192,117 @@ static void take_stranger(struct lcore *lc, struct udp_socket *sock, struct sess
 	live_add(search.out_of_budget ? &sock->live.over_budget : &sock->live.foreign, 1);
 }
 
-static bool datagram_at(
-	struct udp_worker *uw, unsigned i, struct udp_datagram *d, struct udp_address *from)
+/* Datagrams that follow each other from where one living session is. */
+struct run {
+	struct session_udp *u;
+	struct udp_address from;
+	unsigned n;
+	struct udp_datagram d[UDP_BURST];
+};
+
+static void run_end(struct lcore *lc, struct run *r)
 {
-	*d = (struct udp_datagram){.data = uw->iovs[i].iov_base, .bytes = uw->messages[i].msg_len};
-	return (uw->messages[i].msg_hdr.msg_flags & MSG_TRUNC) == 0 &&
-		udp_address_from(from, &uw->from[i]);
+	if (r->n != 0)
+		take_run(lc, r->u, r->d, r->n, &r->from);
+	r->n = 0;
 }
 
-/* Goes through what one call brought. */
-static void take_burst(struct lcore *lc, struct udp_socket *sock, unsigned n)
+static void run_add(struct lcore *lc, struct udp_socket *sock, struct run *r,
+	const struct udp_datagram *d, const struct udp_address *from)
+{
+	struct udp_member *m;
+
+	if (r->n == 0) {
+		m = udp_table_find(sock->table, from);
+		r->u = m != NULL ? udp_of(m) : NULL;
+		/* Someone else may have the address of one who is not heard any more. */
+		if (r->u == NULL || !r->u->path.since_set) {
+			take_stranger(lc, sock, r->u, d, from);
+			return;
+		}
+		r->from = *from;
+	}
+	r->d[r->n++] = *d;
+	if (r->n == UDP_BURST)
+		run_end(lc, r);
+}
+
+/* The size of datagrams that the kernel left together, 0: it is one. */
+static uint32_t group_piece(const struct msghdr *mh)
+{
+	const struct cmsghdr *c = mh->msg_control;
+	int bytes;
+
+	if (mh->msg_controllen < CMSG_LEN(sizeof(bytes)) || c->cmsg_level != IPPROTO_UDP ||
+		c->cmsg_type != UDP_GRO)
+		return 0;
+	memcpy(&bytes, CMSG_DATA(c), sizeof(bytes));
+	return bytes > 0 ? (uint32_t)bytes : 0;
+}
+
+/* One message; returns how many datagrams it was. */
+static unsigned take_message(
+	struct lcore *lc, struct udp_socket *sock, struct run *r, unsigned i)
+{
+	const struct mmsghdr *m = &sock->worker->messages[i];
+	uint32_t left = m->msg_len, piece = group_piece(&m->msg_hdr);
+	struct udp_datagram d = {.data = m->msg_hdr.msg_iov->iov_base};
+	struct udp_address from;
+	unsigned cnt = 1;
+
+	if (piece != 0 && piece < left) {
+		cnt = (left + piece - 1) / piece;
+		sock->group_ms = lcore_now_ms(lc);
+		live_add(&sock->live.groups_in, 1);
+	} else {
+		piece = left;
+	}
+	if ((m->msg_hdr.msg_flags & MSG_TRUNC) != 0 || piece > UDP_DATAGRAM_MAX ||
+		!udp_address_from(&from, &sock->worker->from[i])) {
+		live_add(&sock->live.truncated, cnt);
+		return cnt;
+	}
+	if (r->n != 0 && !udp_address_equal(&r->from, &from))
+		run_end(lc, r);
+	for (unsigned k = 0; k < cnt; k++, d.data += piece, left -= piece) {
+		d.bytes = RTE_MIN(piece, left);
+		run_add(lc, sock, r, &d, &from);
+	}
+	return cnt;
+}
+
+/* One call; returns how many datagrams it brought, and whether there may be more. */
+static unsigned receive_burst(struct lcore *lc, struct udp_socket *sock, bool *more)
 {
 	struct udp_worker *uw = sock->worker;
-	struct udp_datagram d[UDP_BURST];
-	struct udp_address from = {0}, next;
-	struct udp_member *m;
-	unsigned run = 0;
-	struct session_udp *u = NULL;
+	bool grouped = lcore_now_ms(lc) - sock->group_ms < UDP_GROUPED_MS;
+	unsigned slots = grouped ? UDP_GROUPS : UDP_BURST, cnt = 0;
+	struct run r = {.n = 0};
+	int n;
 
-	for (unsigned i = 0; i < n; i++) {
-		bool whole = datagram_at(uw, i, &d[run], &next);
-
-		if (run != 0 && (!whole || !udp_address_equal(&from, &next))) {
-			struct udp_datagram behind = d[run];
-
-			take_run(lc, u, d, run, &from);
-			d[0] = behind;
-			run = 0;
-		}
-		if (!whole) {
-			live_add(&sock->live.truncated, 1);
-			continue;
-		}
-		if (run == 0) {
-			m = udp_table_find(sock->table, &next);
-			u = m != NULL ? udp_of(m) : NULL;
-			/* Someone else may have the address of one who is not heard any more. */
-			if (u == NULL || !u->path.since_set) {
-				take_stranger(lc, sock, u, &d[0], &next);
-				continue;
-			}
-			from = next;
-		}
-		run++;
+	for (unsigned i = 0; i < slots; i++) {
+		uw->messages[i].msg_hdr.msg_namelen = sizeof(uw->from[i]);
+		uw->messages[i].msg_hdr.msg_controllen = sizeof(uw->control[i]);
 	}
-	if (run != 0)
-		take_run(lc, u, d, run, &from);
+	n = recvmmsg(sock->lfd.fd, uw->messages, slots, MSG_DONTWAIT, NULL);
+	live_add(&sock->live.calls_in, 1);
+	*more = n == (int)slots;
+	for (int i = 0; i < n; i++)
+		cnt += take_message(lc, sock, &r, (unsigned)i);
+	run_end(lc, &r);
+	live_add(&sock->live.datagrams_in, cnt);
+	return cnt;
 }
 
 static void receive(struct lcore *lc, struct udp_socket *sock)
 {
-	struct udp_worker *uw = sock->worker;
+	const struct session_worker *w = session_worker_get(lcore_index(lc));
+	unsigned taken = 0;
+	bool more = true;
 
-	for (unsigned round = 0; round < UDP_ROUNDS; round++) {
-		int n;
-
-		for (unsigned i = 0; i < UDP_BURST; i++)
-			uw->messages[i].msg_hdr.msg_namelen = sizeof(uw->from[i]);
-		n = recvmmsg(sock->lfd.fd, uw->messages, UDP_BURST, MSG_DONTWAIT, NULL);
-		live_add(&sock->live.calls_in, 1);
-		if (n <= 0)
-			return;
-		live_add(&sock->live.datagrams_in, n);
-		take_burst(lc, sock, (unsigned)n);
-		if ((unsigned)n < UDP_BURST ||
-			!zip_has_share(session_worker_get(lcore_index(lc)), ZIP_IN))
-			return;
-	}
+	do {
+		taken += receive_burst(lc, sock, &more);
+	} while (more && taken < UDP_TURN && zip_has_share(w, ZIP_IN));
 }
 
 /* There is room again: the rest of the batch, then whoever waited for it. */

@@ -8,11 +8,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -139,6 +142,20 @@ static void over_udp(unsigned i)
 		assert_true(server[1].bytes_out - server[0].bytes_out < PAIR_ROUND * 300);
 }
 
+/* What one side sent in one message, the other took in one. */
+static void in_groups(void)
+{
+	struct session_udp_socket_view v;
+	int on = 1, fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bool supported = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
+
+	close(fd);
+	assert_true(session_udp_socket_view(0, AF_INET, &v));
+	if (supported)
+		assert_true(v.groups_in != 0);
+	assert_int_equal(v.truncated + v.foreign, 0);
+}
+
 static bool fallen_back(void *arg)
 {
 	struct session_udp_view at_client;
@@ -177,6 +194,7 @@ static void both_roles(void **)
 		if (!is_skipped(i))
 			over_udp(i);
 	}
+	in_groups();
 	bed_end(&pairs[0].server, SESSION_END_ADMIN);
 	from = bed_now_ms();
 	assert_true(bed_wait(fallen_back, &pairs[0]));

@@ -44,6 +44,8 @@ static void usage(FILE *to)
 	      "  --no-encrypt         data outside TLS\n"
 	      "  --compress\n"
 	      "  --udp 1|2            UDP acceleration up to this version; waits until it is in use\n"
+	      "  --udp-groups         send and take datagrams in groups, as Patchbay does (left out: one by one, of\n"
+	      "                       random lengths, as stock clients do)\n"
 	      "  --pattern NAME       pairs, one-to-all, all-to-one, sink (each to itself), idle (pairs)\n"
 	      "  --size N|mix         bytes of a frame, 64..1514, without FCS; mix: 7 of 64, 4 of 590, 1 of 1514\n"
 	      "                       (1514)\n"
@@ -170,6 +172,7 @@ static const struct option longs[] = {
 	{"no-encrypt", 0, NULL, 'E'},
 	{"compress", 0, NULL, 'z'},
 	{"udp", 1, NULL, 'U'},
+	{"udp-groups", 0, NULL, 'G'},
 	{"pattern", 1, NULL, 'T'},
 	{"size", 1, NULL, 'b'},
 	{"fill", 1, NULL, 'f'},
@@ -228,6 +231,9 @@ static bool option_session(struct options *opt, int c)
 		return true;
 	case 'U':
 		opt->udp = whole(optarg, "udp", 1, 2);
+		return true;
+	case 'G':
+		opt->udp_groups = true;
 		return true;
 	default:
 		return false;
@@ -301,6 +307,8 @@ static void check(const struct options *opt)
 		(opt->rate == 0 || opt->pattern == PATTERN_ONE_TO_ALL ||
 			opt->pattern == PATTERN_SINK))
 		wrong("--echo needs --rate, and pairs or all-to-one");
+	if (opt->udp_groups && opt->udp == 0)
+		wrong("--udp-groups needs --udp");
 	if (opt->rate != 0 && opt->window != 0)
 		wrong("--window has no meaning with --rate");
 }

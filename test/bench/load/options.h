@@ -41,7 +41,8 @@ struct options {
 	const char *cipher;   /* suite or list for that version; NULL: OpenSSL's choice */
 	bool encrypt;
 	bool compress;
-	unsigned udp; /* highest version of UDP acceleration; 0: off */
+	unsigned udp;	 /* highest version of UDP acceleration; 0: off */
+	bool udp_groups; /* datagrams of a size in a row as one message, both ways */
 	enum load_pattern pattern;
 	unsigned sizes[OPTIONS_MIX_CNT]; /* frame lengths, in turn */
 	unsigned size_cnt;

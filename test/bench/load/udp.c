@@ -2,6 +2,7 @@
 /* See udp.h. */
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,6 +19,9 @@
 #define DATAGRAM_BYTES 2048u
 #define SOCKET_BUFFER  (4 << 20) /* what we receive must not be lost here */
 #define KEEPALIVE_ROOM 1000u	 /* wire.md 7.3 */
+/* With --udp-groups: what the kernel cuts at most out of one message, and what it hands over at most as one. */
+#define GROUP_BYTES    65000u
+#define GROUP_DATAGRAM 1452u
 
 struct udp_link {
 	struct watch watch;
@@ -34,6 +38,7 @@ struct udp_link {
 };
 
 static uint8_t scratch[BATCH][DATAGRAM_BYTES] __attribute__((aligned(64)));
+static uint8_t group[65536];
 
 static uint32_t random32(void)
 {
@@ -52,8 +57,9 @@ static uint64_t now_ms(const struct load *l)
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-static uint32_t build(
-	struct load *l, struct udp_link *u, uint8_t *at, uint32_t size, bool compressed)
+/* `padding`: at random, 0 to UDP_PACKET_PADDING_MAX. */
+static uint32_t build(struct load *l, struct udp_link *u, uint8_t *at, uint32_t size,
+	bool compressed, uint32_t padding)
 {
 	struct udp_packet packet = {.cookie = u->cookie_server,
 		.tick = udp_path_tick(now_ms(l)),
@@ -64,7 +70,37 @@ static uint32_t build(
 	uint32_t room =
 		udp_packet_padding_room(u->form, size, size != 0 ? u->budget : KEEPALIVE_ROOM);
 
-	return (uint32_t)udp_packet_put(u->form, &packet, random32() % (room + 1), at);
+	return (uint32_t)udp_packet_put(u->form, &packet, padding % (room + 1), at);
+}
+
+/* Datagrams of one size in a row are one message, which the kernel cuts; a shorter one may end it. */
+static void send_groups(struct udp_link *u, const struct udp_datagram *d, unsigned n)
+{
+	struct iovec vectors[BATCH];
+
+	for (unsigned i = 0; i < n;) {
+		uint8_t control[CMSG_SPACE(sizeof(uint16_t))] __attribute__((aligned(8))) = {0};
+		struct msghdr mh = {.msg_iov = vectors,
+			.msg_control = control,
+			.msg_controllen = sizeof(control)};
+		uint32_t size = d[i].bytes, bytes = 0;
+		uint16_t segment = (uint16_t)size;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+
+		do {
+			vectors[mh.msg_iovlen++] =
+				(struct iovec){.iov_base = d[i].data, .iov_len = d[i].bytes};
+			bytes += d[i].bytes;
+		} while (d[i++].bytes == size && i < n && size <= GROUP_DATAGRAM &&
+			d[i].bytes <= size && bytes + d[i].bytes <= GROUP_BYTES);
+		*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(segment)),
+			.cmsg_level = IPPROTO_UDP,
+			.cmsg_type = UDP_SEGMENT};
+		memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+		if (mh.msg_iovlen == 1)
+			mh.msg_controllen = 0;
+		(void)sendmsg(u->fd, &mh, MSG_DONTWAIT);
+	}
 }
 
 static void send_batch(struct load *l, struct udp_link *u, struct udp_datagram *d, unsigned n)
@@ -80,7 +116,10 @@ static void send_batch(struct load *l, struct udp_link *u, struct udp_datagram *
 		l->wire.to_server += d[i].bytes;
 	}
 	/* What the kernel does not take is lost, as datagrams are, and counted with the others. */
-	(void)sendmmsg(u->fd, messages, n, MSG_DONTWAIT);
+	if (l->opt->udp_groups)
+		send_groups(u, d, n);
+	else
+		(void)sendmmsg(u->fd, messages, n, MSG_DONTWAIT);
 	udp_path_sent(&u->path, now_ms(l));
 }
 
@@ -89,6 +128,7 @@ bool udp_transmit(struct load *l, struct peer *p)
 	struct udp_link *u = p->udp;
 	struct udp_datagram d[BATCH];
 	uint8_t frame[OPTIONS_SIZE_MAX];
+	uint32_t padding = random32();
 	unsigned n = 0;
 
 	l->now_ns = load_clock_ns();
@@ -103,8 +143,11 @@ bool udp_transmit(struct load *l, struct peer *p)
 			size = zblock_deflate(l->z, frame, size, payload);
 			l->traffic.sums.compressed_bytes += size;
 		}
-		d[n] = (struct udp_datagram){
-			.data = scratch[n], .bytes = build(l, u, scratch[n], size, p->compress)};
+		/* Stock peers draw for each datagram, Patchbay for a batch. */
+		if (!l->opt->udp_groups)
+			padding = random32();
+		d[n] = (struct udp_datagram){.data = scratch[n],
+			.bytes = build(l, u, scratch[n], size, p->compress, padding)};
 	}
 	if (n != 0)
 		send_batch(l, u, d, n);
@@ -119,7 +162,7 @@ void udp_keepalive(struct load *l, struct peer *p)
 	if (u == NULL || u->out == NULL || now_ms(l) < u->keepalive_ms)
 		return;
 	u->keepalive_ms = now_ms(l) + udp_path_interval_ms(u->path.fast, random32());
-	d = (struct udp_datagram){.data = scratch[0], .bytes = build(l, u, scratch[0], 0, false)};
+	d = (struct udp_datagram){.data = scratch[0], .bytes = build(l, u, scratch[0], 0, false, random32())};
 	send_batch(l, u, &d, 1);
 }
 
@@ -154,9 +197,18 @@ static void arrived(struct load *l, struct udp_link *u, const struct udp_datagra
 		traffic_arrived(l, u->peer, l->inflated, (unsigned)size);
 }
 
-static void link_ready(struct load *l, struct watch *w, uint32_t)
+static void take(struct load *l, struct udp_link *u, struct udp_datagram *d, unsigned n)
 {
-	struct udp_link *u = (struct udp_link *)w;
+	udp_packet_open(u->in, d, n);
+	for (unsigned i = 0; i < n; i++) {
+		l->wire.from_server += d[i].bytes;
+		arrived(l, u, &d[i]);
+	}
+}
+
+/* Datagrams one by one, as a stock peer's kernel hands them over. */
+static void receive_single(struct load *l, struct udp_link *u)
+{
 	struct mmsghdr messages[BATCH] = {0};
 	struct iovec vectors[BATCH];
 	struct udp_datagram d[BATCH];
@@ -171,13 +223,50 @@ static void link_ready(struct load *l, struct watch *w, uint32_t)
 	if (n <= 0 || u->in == NULL)
 		return; /* a refused port shows here once, and is no end */
 	l->now_ns = load_clock_ns();
-	for (int i = 0; i < n; i++) {
-		d[i] = (struct udp_datagram){.data = scratch[i], .bytes = messages[i].msg_len};
-		l->wire.from_server += messages[i].msg_len;
-	}
-	udp_packet_open(u->in, d, (unsigned)n);
 	for (int i = 0; i < n; i++)
-		arrived(l, u, &d[i]);
+		d[i] = (struct udp_datagram){.data = scratch[i], .bytes = messages[i].msg_len};
+	take(l, u, d, (unsigned)n);
+}
+
+/* What the server sent as one message. */
+static void receive_group(struct load *l, struct udp_link *u)
+{
+	uint8_t control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct iovec vector = {.iov_base = group, .iov_len = sizeof(group)};
+	struct msghdr mh = {.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	ssize_t bytes = recvmsg(u->fd, &mh, MSG_DONTWAIT);
+	const struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+	struct udp_datagram d[BATCH];
+	int piece = (int)bytes;
+	unsigned n = 0;
+
+	if (bytes <= 0 || u->in == NULL)
+		return;
+	if (c != NULL && c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO)
+		memcpy(&piece, CMSG_DATA(c), sizeof(piece));
+	l->now_ns = load_clock_ns();
+	for (ssize_t at = 0; at < bytes; at += piece) {
+		d[n++] = (struct udp_datagram){.data = group + at,
+			.bytes = (uint32_t)(bytes - at < piece ? bytes - at : piece)};
+		if (n == BATCH) {
+			take(l, u, d, n);
+			n = 0;
+		}
+	}
+	take(l, u, d, n);
+}
+
+static void link_ready(struct load *l, struct watch *w, uint32_t)
+{
+	struct udp_link *u = (struct udp_link *)w;
+
+	if (l->opt->udp_groups)
+		receive_group(l, u);
+	else
+		receive_single(l, u);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -188,7 +277,7 @@ bool udp_offer(struct load *l, struct peer *p, struct login_udp_offer *offer)
 	struct sockaddr_storage own = {.ss_family = l->opt->server.ss_family};
 	socklen_t len = is_ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	struct udp_link *u = calloc(1, sizeof(*u));
-	int buffer = SOCKET_BUFFER;
+	int buffer = SOCKET_BUFFER, on = 1;
 
 	if (u == NULL)
 		return false;
@@ -203,6 +292,8 @@ bool udp_offer(struct load *l, struct peer *p, struct login_udp_offer *offer)
 		return false;
 	}
 	(void)setsockopt(u->fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
+	if (l->opt->udp_groups)
+		(void)setsockopt(u->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
 	u->watch.ready = link_ready;
 	u->peer = p;
 	p->udp = u;
