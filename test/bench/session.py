@@ -69,8 +69,10 @@ ROWS = [
     # No floor: the relay's is of bytes that come in, and here each goes out 255 times.
     Row("one-to-all", "--sessions 256 --pattern one-to-all --rate 20", floor=None, unit="cpu_s_per_million_frames",
         full=True),
-    # A TCP segment of 1309 bytes in its frame; few at a time, because the original's socket holds no more.
-    Row("udp", "--udp 2 --size 1363 --window 32", floor=None),
+    # A TCP segment of 1309 bytes in its frame; few at a time for the original, whose socket holds no more.
+    Row("udp", "--udp 2 --size 1363", floor=None, windows=(32, 128)),
+    # Peers that batch as Patchbay does: what a cascade between two of its kind costs.
+    Row("udp-groups", "--udp 2 --udp-groups --size 1363", floor=None, windows=(32, 128), full=True),
     Row("logins", "--pattern idle --seconds 0.1 --sessions 200", floor=None, unit="login_ms", what="logins"),
     Row("memory", "--pattern idle --seconds 3 --sessions 2000", floor=None, unit="kib_per_session", what="memory",
         fresh=True, slow=True),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import SERVER4, LabError, frames, pack, wait_for
+from lab import SERVER4, SERVER6, LabError, frames, pack, wait_for
 from lab.server import mac_text
 from lab.wireclient import LoginError, Session, connect
 
@@ -113,6 +113,32 @@ def test_rejoin_before_the_server_noticed(dial, peer):
     talk(session, peer)
     assert refused(lambda: session.rejoin(dial())) == 15
     session.close()
+
+
+@pytest.mark.parametrize("lab", [2], indirect=True, ids=["two workers"])
+def test_joins_on_any_listener(lab, dial, peer):
+    """Whatever port and address family a connection comes over, it gets to the worker that owns the session."""
+    sessions = [Session(dial()).login("DEFAULT", "alice", "alicepw", max_connection=4).wait_ready() for _ in range(2)]
+    for session in sessions:
+        for host, port in ((SERVER4, 443), (SERVER6, 992), (SERVER6, 8888)):
+            session.rejoin(connect(lab.nodes["wire"], host, port))
+            talk(session, peer)
+        assert len(session.links) == 4 and not any(link.conn.end for link in session.links)
+        session.conn.close()  # the one that joined last carried everything
+        talk(session, peer)
+    for session in sessions:
+        session.close()
+
+
+def test_no_rc4(dial, peer):
+    """What peers before 2012 asked for is not granted: the session is encrypted by TLS, or by nothing."""
+    for encrypt in (1, 0):
+        session = Session(dial()).login("DEFAULT", "alice", "alicepw", use_encrypt=encrypt, use_fast_rc4=1).wait_ready()
+        assert pack.first(session.welcome, "use_fast_rc4", 0) == 0
+        assert pack.first(session.welcome, "use_encrypt") == encrypt
+        assert "rc4_key_client_to_server" not in session.welcome
+        talk(session, peer)
+        session.close()
 
 
 def test_unknown_key(dial):

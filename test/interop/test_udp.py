@@ -22,6 +22,7 @@ import time
 import pytest
 
 from lab import SERVER4, SERVER6, frames, pack, wait_for
+from lab.capture import Capture
 from lab.netns import LabError
 from lab.server import default_hubs
 from lab.client import NIC, StockClient
@@ -185,6 +186,24 @@ def test_segment_size(pair):
     got = json.loads(a.node.run("iperf3", "-c", b.address, "-J", "-n", "20M", timeout_s=60).stdout)
     daemon.wait()
     assert got["start"]["tcp_mss_default"] in (1297, 1309), got["start"]
+
+
+def test_on_the_wire(lab, pair, balanced):  # pylint: disable=unused-argument
+    """tshark sees datagrams of the lengths that the document allows, in which nothing can be read, and hardly any TCP."""
+    a, b = pair
+    mark = b"PATCHBAY"
+    with Capture(a.node, 8888, ports=f"udp port {PORT} or tcp port 8888") as seen:
+        for size in (56, 1321):  # a short frame, and a full TCP segment's
+            assert a.node.run("ping", "-n", "-q", "-i", "0.05", "-c", "20", "-s", size, "-p", mark.hex(),
+                              b.address, timeout_s=60).returncode == 0
+    for outwards in (True, False):
+        datagrams = [s["payload"] for s in seen.segments if s["udp"] and s["out"] == outwards]
+        assert len(datagrams) >= 40
+        assert max(map(len, datagrams)) <= 1426  # wire.md 7.3
+        assert len([d for d in datagrams if len(d) >= 1400]) >= 20
+        assert len({d[:12] for d in datagrams}) == len(datagrams)  # nonces
+        assert not any(mark in d for d in datagrams)
+    assert sum(len(s["payload"]) for s in seen.segments if not s["udp"]) < 5000
 
 
 def test_port_changes(lab, pair, balanced):  # pylint: disable=unused-argument
@@ -385,12 +404,13 @@ def test_refused(make_lab):
     """By the hub's option, by the configuration; and a version that is too old."""
     hubs = default_hubs()
     hubs[0].options = {"DisableUdpAcceleration": True}
-    lab = make_lab(hubs=hubs, settings={"udp_acceleration": {"min_version": 2}})
+    lab = make_lab(hubs=hubs, settings={"udp_acceleration": {"min_version": 2, "first_port": 51000}})
     lab.server.start()
     for hub, version, granted in (("DEFAULT", 2, 0), ("SECOND", 1, 0), ("SECOND", 2, 2)):
         udp = UdpPath(lab.nodes["wire"])
         session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, "guest", **udp.offer(version))
         assert pack.first(session.welcome, "udp_acceleration_version", 0) == granted, (hub, version)
+        assert pack.first(session.welcome, "udp_acceleration_server_port", 0) == (51000 if granted else 0)
         assert session.wait_ready()
         session.close()
         udp.close()

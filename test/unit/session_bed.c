@@ -498,9 +498,12 @@ void bed_pump(void)
 	}
 }
 
+/* Longer than anything takes where a dozen others want the CPU, too. */
+#define WAIT_MS 40000u
+
 bool bed_wait(bool (*cond)(void *arg), void *arg)
 {
-	uint64_t until = bed_now_ms() + 10000;
+	uint64_t until = bed_now_ms() + WAIT_MS;
 
 	while (!cond(arg)) {
 		if (bed_now_ms() > until)

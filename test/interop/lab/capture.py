@@ -10,14 +10,18 @@ class Capture:
     """A capture in the background of TCP to and from a port, while the `with` block lasts; then its segments.
 
     segments: [{"port": the client's, "out": sent by the client, "types": TLS record types that end in it,
-    "lengths": of their bodies, "payload": bytes}]
+    "lengths": of their bodies, "payload": bytes, "udp": a datagram and no segment}]
+
+    `ports`: libpcap's filter instead, also of UDP; then "out" says that the node itself sent it.
     """
 
     FIELDS = ("tcp.srcport", "tcp.dstport", "tls.record.content_type", "tls.record.opaque_type", "tls.record.length",
-              "tcp.payload")
+              "tcp.payload", "udp.payload", "ip.src")
 
-    def __init__(self, node, port, interface="eth0"):
+    def __init__(self, node, port, interface="eth0", ports=None):
         self.node, self.port, self.interface = node, port, interface
+        self.filter = ports or f"tcp port {port}"
+        self.own = node.ip(f"-4 -o addr show {interface}").stdout.split()[3].split("/")[0] if ports else None
         self.file = node.folder / "capture.pcapng"
         self.segments = []
         self.process = None
@@ -25,7 +29,7 @@ class Capture:
     def __enter__(self):
         self.file.unlink(missing_ok=True)
         # Room in the kernel (MiB) for all that may come while the writer gets no CPU: a gap would make nonsense of what follows.
-        self.process = self.node.spawn("tshark", "-q", "-B", "64", "-i", self.interface, "-f", f"tcp port {self.port}",
+        self.process = self.node.spawn("tshark", "-q", "-B", "64", "-i", self.interface, "-f", self.filter,
                                        "-w", self.file, log="tshark.log")
         # It writes the file's head when it begins, and the log's line when it listens.
         wait_for("tshark", lambda: self.file.exists() and self.file.stat().st_size > 0
@@ -49,15 +53,16 @@ class Capture:
     def read(self):
         """Take the file apart."""
         args = [arg for field in self.FIELDS for arg in ("-e", field)]
-        out = self.node.run("tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tcp.len > 0",
+        out = self.node.run("tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tcp.len > 0 or udp",
                             "-T", "fields", *args, timeout_s=60).stdout
         for line in out.splitlines():
-            source, target, types, opaque, lengths, payload = line.split("\t")
-            outwards = int(target) == self.port
+            source, target, types, opaque, lengths, payload, datagram, address = line.split("\t")
+            outwards = address == self.own if self.own else int(target) == self.port
             numbers = [n for n in (types + "," + opaque).split(",") if n]
             self.segments.append({
-                "port": int(source if outwards else target), "out": outwards, "types": [int(n) for n in numbers],
-                "lengths": [int(n) for n in lengths.split(",") if n], "payload": bytes.fromhex(payload)})
+                "port": int((source if outwards else target) or 0), "out": outwards, "types": [int(n) for n in numbers],
+                "lengths": [int(n) for n in lengths.split(",") if n], "payload": bytes.fromhex(payload or datagram),
+                "udp": bool(datagram)})
 
     def of(self, conn, outwards):
         """Segments of a wireclient connection in one direction."""
