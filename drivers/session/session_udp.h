@@ -95,11 +95,11 @@ struct session_udp_socket_view {
 	uint32_t sessions;
 	uint64_t datagrams_in, datagrams_out;
 	uint64_t calls_in, calls_out; /* system calls */
-	uint64_t groups_in;	      /* messages of several datagrams, which the kernel had left together */
-	uint64_t foreign;	      /* no session's */
-	uint64_t over_budget;	      /* more strangers than may be looked at in a second */
-	uint64_t truncated;	      /* longer than any datagram of the protocol */
-	uint64_t blocked;	      /* times the kernel took no more */
+	uint64_t groups_in; /* messages of several datagrams, which the kernel had left together */
+	uint64_t foreign;   /* no session's */
+	uint64_t over_budget; /* more strangers than may be looked at in a second */
+	uint64_t truncated;   /* longer than any datagram of the protocol */
+	uint64_t blocked;     /* times the kernel took no more */
 	uint64_t send_errors;
 };
 

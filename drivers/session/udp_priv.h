@@ -76,9 +76,9 @@ struct udp_socket {
 	struct lcore_fd lfd; /* fd -1: there is none */
 	uint16_t family;
 	uint16_t port;
-	uint16_t budget;  /* bytes of a datagram that padding may fill up to */
-	bool registered;  /* the worker polls it */
-	bool no_segments; /* the kernel refused to cut datagrams out of a longer one */
+	uint16_t budget;   /* bytes of a datagram that padding may fill up to */
+	bool registered;   /* the worker polls it */
+	bool no_segments;  /* the kernel refused to cut datagrams out of a longer one */
 	uint64_t group_ms; /* when datagrams came last that the kernel had left together */
 	struct udp_worker *worker;
 	struct udp_table *table; /* the worker's; of a session that we dialled: for itself */

@@ -241,8 +241,7 @@ static uint32_t group_piece(const struct msghdr *mh)
 }
 
 /* One message; returns how many datagrams it was. */
-static unsigned take_message(
-	struct lcore *lc, struct udp_socket *sock, struct run *r, unsigned i)
+static unsigned take_message(struct lcore *lc, struct udp_socket *sock, struct run *r, unsigned i)
 {
 	const struct mmsghdr *m = &sock->worker->messages[i];
 	uint32_t left = m->msg_len, piece = group_piece(&m->msg_hdr);

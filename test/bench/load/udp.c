@@ -162,7 +162,8 @@ void udp_keepalive(struct load *l, struct peer *p)
 	if (u == NULL || u->out == NULL || now_ms(l) < u->keepalive_ms)
 		return;
 	u->keepalive_ms = now_ms(l) + udp_path_interval_ms(u->path.fast, random32());
-	d = (struct udp_datagram){.data = scratch[0], .bytes = build(l, u, scratch[0], 0, false, random32())};
+	d = (struct udp_datagram){
+		.data = scratch[0], .bytes = build(l, u, scratch[0], 0, false, random32())};
 	send_batch(l, u, &d, 1);
 }
 
