@@ -67,6 +67,11 @@ uint64_t lcore_now_ms(const struct lcore *lc)
 	return lc->now_ms;
 }
 
+uint64_t lcore_run_ms(const struct lcore *lc)
+{
+	return lc->now_ms - lc->stalled_ms;
+}
+
 uint32_t lcore_now_s(const struct lcore *lc)
 {
 	return lc->now_s;
@@ -142,6 +147,8 @@ static void lcore_turn(struct lcore *lc)
 		SEEN_ADD(lc, idle_cycles, busy + lc->blocked_tsc);
 	}
 	SEEN_ADD(lc, turns, 1);
+	if (unlikely(busy > lc->stall_tsc))
+		lc->stalled_ms += lcore_tsc_to_ms(busy - lc->stall_tsc);
 	__atomic_store_n(&lc->mark_tsc, tsc, __ATOMIC_RELAXED); /* lcore_view() reads it */
 	lcore_clock_update(lc, tsc);
 	lc->may_block = idle_decide(lc, work > 0, tsc);
@@ -211,6 +218,7 @@ static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsign
 	lc->spin_tsc = us_to_tsc(conf->spin_us);
 	lc->epoll_gap_tsc = us_to_tsc(LCORE_EPOLL_GAP_US);
 	lc->sockets_tsc = us_to_tsc(LCORE_SOCKETS_US);
+	lc->stall_tsc = us_to_tsc(LCORE_STALL_MS * 1000);
 	lc->epoll_fd = -1;
 	lc->bell.fd = -1;
 	lcore_table[lcore_cnt++] = lc;

@@ -128,6 +128,12 @@ void lcore_timer_cancel(struct lcore *lc, struct lcore_timer *t);
 /* ---- the clock: read once a turn ------------------------------------------------------------- */
 
 uint64_t lcore_now_ms(const struct lcore *lc); /* since start, TSC */
+/*
+ * The same without the times in which this worker had work and no CPU (turns beyond LCORE_STALL_MS): for what waits
+ * for the worker. Frames are too old when a receiver has been slow, not when the machine has.
+ */
+#define LCORE_STALL_MS 20u
+uint64_t lcore_run_ms(const struct lcore *lc);
 uint32_t lcore_now_s(const struct lcore *lc);  /* the fdb clock: seconds since start, from 1 */
 /* The same clock for the control thread. */
 uint64_t lcore_clock_ms(void);

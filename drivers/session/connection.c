@@ -389,7 +389,7 @@ void connection_join(struct lcore *lc, struct session *s, struct session_connect
 		return;
 	}
 	if (c->member.may_send && s->set.sender_cnt == 0)
-		staging_connected(&s->staging, lcore_now_ms(lc));
+		staging_connected(&s->staging, lcore_run_ms(lc));
 	connection_set_join(&s->set, &c->member);
 	connection_no_answer(c);
 	live_add(&s->live.connections_joined, 1);

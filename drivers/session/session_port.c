@@ -32,7 +32,7 @@ static void expire(struct lcore *lc, struct session *s)
 
 	if (s->set.sender_cnt == 0)
 		return; /* it waits for a connection */
-	dropped = staging_expire(&s->staging, &s->worker->pool, lcore_now_ms(lc));
+	dropped = staging_expire(&s->staging, &s->worker->pool, lcore_run_ms(lc));
 	if (dropped != 0)
 		hub_count_drop_out(lc, &s->port, STATS_DROP_OUT_STAGING_AGE, dropped);
 }
@@ -64,7 +64,7 @@ static void session_tx_burst(
 	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0}; /* the last one: taken */
 	bool connected = s->set.sender_cnt != 0 || (s->udp != NULL && udp_active(lc, s->udp));
 	const uint16_t mss = session_mss(s);
-	uint64_t now_ms = lcore_now_ms(lc);
+	uint64_t now_ms = lcore_run_ms(lc);
 
 	expire(lc, s); /* the old make room for the new */
 	for (unsigned i = 0; i < n; i++) {

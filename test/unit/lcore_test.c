@@ -665,6 +665,40 @@ static void the_clock_runs_in_ms(void **)
 	assert_true(lcore_now_s(lcore_get(0)) >= 1);
 }
 
+static struct {
+	uint64_t now_ms, run_ms;
+} stall[2];
+
+/* Looks at both clocks, and keeps the worker for half a second in its turn; then looks again. */
+static void stall_begin(struct lcore *lc, void *)
+{
+	stall[0].now_ms = lcore_now_ms(lc);
+	stall[0].run_ms = lcore_run_ms(lc);
+	wall_sleep_ms(500);
+}
+
+static void stall_end(struct lcore *lc, void *)
+{
+	stall[1].now_ms = lcore_now_ms(lc);
+	stall[1].run_ms = lcore_run_ms(lc);
+}
+
+/* What a worker was kept from its work does not make old what waits for it; what it slept does. */
+static void a_stall_makes_nothing_old(void **)
+{
+	uint64_t by_now, by_run;
+
+	worker_call(0, stall_begin, NULL);
+	worker_call(0, stall_end, NULL);
+	by_now = stall[1].now_ms - stall[0].now_ms;
+	by_run = stall[1].run_ms - stall[0].run_ms;
+	assert_true(by_now >= 490);
+	assert_true(by_run + 470 <= by_now);
+	wall_sleep_ms(300);
+	worker_call(0, stall_begin, NULL);
+	assert_true(stall[0].run_ms - stall[1].run_ms >= 200);
+}
+
 static void configuration_is_checked(void **)
 {
 	struct lcore_conf conf = {.workers = WORKERS};
@@ -703,6 +737,7 @@ int main(void)
 		cmocka_unit_test(a_silent_worker_is_counted),
 		cmocka_unit_test(a_frame_is_copied_whole),
 		cmocka_unit_test(the_clock_runs_in_ms),
+		cmocka_unit_test(a_stall_makes_nothing_old),
 		cmocka_unit_test(configuration_is_checked),
 	};
 
