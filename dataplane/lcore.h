@@ -134,7 +134,7 @@ uint64_t lcore_now_ms(const struct lcore *lc); /* since start, TSC */
  */
 #define LCORE_STALL_MS 20u
 uint64_t lcore_run_ms(const struct lcore *lc);
-uint32_t lcore_now_s(const struct lcore *lc);  /* the fdb clock: seconds since start, from 1 */
+uint32_t lcore_now_s(const struct lcore *lc); /* the fdb clock: seconds since start, from 1 */
 /* The same clock for the control thread. */
 uint64_t lcore_clock_ms(void);
 uint32_t lcore_clock_s(void);
