@@ -25,6 +25,7 @@
 #include "controlplane/server_tls.h"
 #include "controlplane/slow.h"
 #include "controlplane/store.h"
+#include "controlplane/syslog_target.h"
 #include "controlplane/tls_context.h"
 
 struct admin_fakes fakes;
