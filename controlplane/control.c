@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "controlplane/access.h"
+#include "controlplane/admin/upload.h"
 #include "controlplane/admin/where.h"
 #include "controlplane/bridges.h"
 #include "controlplane/control.h"
@@ -161,6 +162,7 @@ static void housekeeping_due(evutil_socket_t, short, void *)
 	notice_log_run(); /* before the sweep that lets go of port indices */
 	hub_logs_look();
 	admin_where_look(false);
+	upload_look(lcore_clock_ms());
 	syslog_target_run();
 	sweep_hubs();
 	if (!evtimer_pending(control.growth, NULL))

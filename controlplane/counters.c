@@ -332,6 +332,14 @@ static void round_done(struct slow_job *job)
 		round_begin();
 }
 
+/* Before anything was written. Who has asked meanwhile waits for the next, which may fare better. */
+static void round_failed(int error)
+{
+	round_over(error);
+	if (counters.wanted > counters.number)
+		round_begin();
+}
+
 static void on_more(evutil_socket_t, short, void *)
 {
 	static const struct timeval soon = {.tv_sec = 0};
@@ -343,7 +351,7 @@ static void on_more(evutil_socket_t, short, void *)
 	}
 	counters.noting = false;
 	if (error != 0) {
-		round_over(error);
+		round_failed(error);
 		return;
 	}
 	counters.writing = true;
@@ -369,7 +377,12 @@ static void round_begin(void)
 	counters.noted = 0;
 	traffic_fold();
 	note_server(&error);
-	on_more(-1, 0, NULL);
+	if (error == 0) {
+		on_more(-1, 0, NULL);
+		return;
+	}
+	counters.noting = false;
+	round_failed(error);
 }
 
 static void on_due(evutil_socket_t, short, void *)

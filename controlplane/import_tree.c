@@ -22,7 +22,7 @@ bool import_is_original(const char *text)
 void import_tree_free(struct import_tree *tree)
 {
 	if (tree->copy != NULL)
-		explicit_bzero(tree->copy, strlen(tree->copy));
+		explicit_bzero(tree->copy, tree->copy_size);
 	free(tree->copy);
 	free(tree->nodes);
 	*tree = (struct import_tree){0};
@@ -238,6 +238,7 @@ bool import_tree_read(struct import_tree *tree, const char *text)
 	tree->copy = strdup(text);
 	if (tree->copy == NULL)
 		return false;
+	tree->copy_size = size;
 	p = tree->copy;
 	if (strncmp(p, "\xef\xbb\xbf", 3) == 0)
 		p += 3;

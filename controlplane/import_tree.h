@@ -47,7 +47,8 @@ struct import_node {
 };
 
 struct import_tree {
-	char *copy; /* what names and values point into */
+	char *copy; /* what names and values point into: cut into pieces, secrets among them */
+	size_t copy_size;
 	struct import_node *nodes;
 	uint32_t cnt, cap;
 	uint32_t wrong_line;

@@ -4,13 +4,16 @@
  * parts; it is read on a slow helper.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/reading.h"
+#include "controlplane/admin/upload.h"
 #include "controlplane/import.h"
 #include "controlplane/slow.h"
+#include "dataplane/lcore.h"
 #include "drivers/session/wire/wire_error.h"
 
 #define PART_BYTES 524288u
@@ -18,21 +21,6 @@
 static const struct admin_field no_fields[] = {ADMIN_END};
 
 /* ---- PatchbayUpload -------------------------------------------------------------------------- */
-
-/* One at a time: whoever begins anew is the one who counts. */
-static struct {
-	char *text;
-	size_t size;
-} upload;
-
-static void upload_forget(void)
-{
-	if (upload.text != NULL)
-		explicit_bzero(upload.text, upload.size);
-	free(upload.text);
-	upload.text = NULL;
-	upload.size = 0;
-}
 
 static const struct admin_field upload_request[] = {
 	ADMIN_REQUIRED_INT("Offset", 0, IMPORT_TEXT_MAX, "of the part in the text; 0 begins anew"),
@@ -42,36 +30,34 @@ static const struct admin_field upload_request[] = {
 
 static int upload_step(struct admin_call *call)
 {
-	uint32_t offset = admin_get_int(call, "Offset");
 	size_t size = 0;
 	const uint8_t *data = admin_get_data(call, "Data", &size);
-	char *longer;
+	int rc = data == NULL || size == 0 || memchr(data, '\0', size) != NULL
+		? -EFBIG
+		: upload_part(admin_get_int(call, "Offset"), data, size, IMPORT_TEXT_MAX,
+			  lcore_clock_ms());
 
-	if (offset == 0)
-		upload_forget();
-	if (offset != upload.size)
-		return admin_fail_field(
-			call, "Offset", "should be %zu: somebody else has begun anew", upload.size);
-	if (data == NULL || size == 0 || memchr(data, '\0', size) != NULL ||
-		upload.size + size > IMPORT_TEXT_MAX)
+	switch (rc) {
+	case 0:
+		return ADMIN_DONE;
+	case -ESPIPE:
+		return admin_fail_field(call, "Offset",
+			"should be %zu: somebody else has begun anew, or the last part came too long ago",
+			upload_size());
+	case -EFBIG:
 		return admin_fail_field(call, "Data",
 			"must be a text, with all parts at most %u bytes", IMPORT_TEXT_MAX);
-	longer = realloc(upload.text, upload.size + size + 1);
-	if (longer == NULL)
+	default:
 		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
-	memcpy(longer + upload.size, data, size);
-	upload.text = longer;
-	upload.size += size;
-	longer[upload.size] = '\0';
-	return ADMIN_DONE;
+	}
 }
 
 const struct admin_method admin_method_patchbay_upload = {
 	.name = "PatchbayUpload",
 	.role = ADMIN_ROLE_SERVER,
 	.effect = ADMIN_EFFECT_RUNS,
-	.text = "Takes the next part of a text for PatchbayImport; it is forgotten when that has read it, or a new one "
-		"begins. 38: not the next part, or too much.",
+	.text = "Takes the next part of a text for PatchbayImport; it is forgotten when that has read it, a new one "
+		"begins, or five minutes after its last part. 38: not the next part, or too much.",
 	.request = upload_request,
 	.response = no_fields,
 	.step = upload_step,
@@ -139,15 +125,13 @@ static void job_done(struct slow_job *job)
 
 static int import_begin(struct admin_call *call, struct import_state *st)
 {
-	if (upload.text == NULL)
+	if (upload_size() == 0)
 		return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER,
 			"there is no text: send it with PatchbayUpload first");
 	st->job = calloc(1, sizeof(*st->job));
 	if (st->job == NULL)
 		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
-	st->job->text = upload.text;
-	upload.text = NULL;
-	upload.size = 0;
+	st->job->text = upload_take();
 	st->job->job.work = job_work;
 	st->job->job.done = job_done;
 	slow_submit(&st->job->job);
