@@ -83,7 +83,8 @@ struct bridges_change;
 
 /*
  * Adds a bridge like `wanted` (its name may be empty) to the directory and asks for a save; it is started when
- * that is done. -EINVAL, -EEXIST, -ENOSPC, -ENOMEM: nothing was begun.
+ * that is done. -EINVAL, -EEXIST, -ENOSPC, -ENOMEM: nothing was begun; -EBUSY: one of that device or name is on its way
+ * out, ask again in a moment.
  */
 int bridges_add(const struct directory_bridge *wanted, struct bridges_change **out);
 /* Deletes by device or name. -ENOENT. Done when it is saved and the device is closed. */

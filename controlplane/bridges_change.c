@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
 
 #include "controlplane/bridges.h"
 #include "controlplane/log.h"
@@ -16,11 +18,33 @@ struct bridges_change {
 	struct store_request request;
 	struct directory_bridge *entry; /* added: in the list; deleted: out of it, ours */
 	struct directory_bridge what;	/* a copy, for asking after it */
+	TAILQ_ENTRY(bridges_change) leaving_entry;
 	bool adds;
 	bool saved; /* or refused */
 	bool forgotten;
 	int error;
 };
+
+/* Out of the directory, and back there if the disk says no: their devices and names are not free. */
+static TAILQ_HEAD(, bridges_change) leaving = TAILQ_HEAD_INITIALIZER(leaving);
+
+static bool same(const struct directory_bridge *leaves, const char *device, bool tap)
+{
+	return leaves->tap || tap ? strcasecmp(leaves->device, device) == 0
+				  : strcmp(leaves->device, device) == 0;
+}
+
+static bool is_leaving(const struct directory_bridge *wanted, const char *name)
+{
+	const struct bridges_change *c;
+
+	TAILQ_FOREACH (c, &leaving, leaving_entry)
+		if (strcasecmp(c->what.hub, wanted->hub) == 0 &&
+			(same(&c->what, wanted->device, wanted->tap) ||
+				strcasecmp(c->what.name, name) == 0))
+			return true;
+	return false;
+}
 
 static void added(struct bridges_change *c)
 {
@@ -39,6 +63,7 @@ static void added(struct bridges_change *c)
 
 static void deleted(struct bridges_change *c)
 {
+	TAILQ_REMOVE(&leaving, c, leaving_entry);
 	if (c->error != 0) {
 		directory_bridge_put(c->entry);
 		return;
@@ -85,7 +110,9 @@ int bridges_add(const struct directory_bridge *wanted, struct bridges_change **o
 	strcpy(name, wanted->name);
 	if (name[0] == '\0')
 		directory_bridge_default_name(wanted->device, name);
-	rc = directory_bridge_create(wanted->hub, wanted->device, wanted->tap, name, &entry);
+	rc = is_leaving(wanted, name)
+		? -EBUSY
+		: directory_bridge_create(wanted->hub, wanted->device, wanted->tap, name, &entry);
 	if (rc != 0) {
 		free(c);
 		return rc;
@@ -110,6 +137,7 @@ int bridges_delete(const char *hub, const char *which, struct bridges_change **o
 	if (c == NULL)
 		return -ENOMEM;
 	directory_bridge_take(entry);
+	TAILQ_INSERT_TAIL(&leaving, c, leaving_entry);
 	*out = begin(c, entry);
 	return 0;
 }

@@ -78,6 +78,7 @@ static int add_begin(struct admin_call *call, struct change *st)
 	rc = bridges_add(&wanted, &st->change);
 	switch (rc) {
 	case 0:
+	case -EBUSY:
 		return ADMIN_WAIT;
 	case -EEXIST:
 		/* The same once more is no error (bridge-cascade.md A.1); another under its name is. */
@@ -113,7 +114,7 @@ static int add_step(struct admin_call *call)
 	struct change *st = call->state;
 	int error, rc;
 
-	if (call->steps == 0) {
+	if (st->change == NULL) {
 		rc = add_begin(call, st);
 		return rc == ADMIN_DONE ? change_done(call) : rc;
 	}
