@@ -106,8 +106,10 @@ static const struct admin_field enum_response[] = {
 		"rules that are scanned until the next run of the compiler"),
 	ADMIN_BOOL("PatchbayCompiling", "the compiler runs"),
 	ADMIN_INT("PatchbayCompileMs", 0, UINT32_MAX, "what its last run took, ms"),
-	ADMIN_INT64("PatchbayParked", "frames of all hubs that wait for a rule's Delay"),
-	ADMIN_INT64("PatchbayParkRefused", "frames that found no room to wait, since the start"),
+	ADMIN_INT64("PatchbayParked",
+		"frames of all hubs that wait for a rule's Delay; 0 to administrators of one"),
+	ADMIN_INT64("PatchbayParkRefused",
+		"frames of all hubs that found no room to wait, since the start; 0 likewise"),
 	ADMIN_ROWS("AccessList", row_out, "one record per rule, in the order of evaluation"),
 	ADMIN_END,
 };
@@ -352,8 +354,9 @@ static int enum_step(struct admin_call *call)
 		admin_put_int(call, "PatchbayFresh", v.fresh);
 		admin_put_bool(call, "PatchbayCompiling", v.compiling);
 		admin_put_int(call, "PatchbayCompileMs", v.base.compile_ms);
-		admin_put_int64(call, "PatchbayParked", v.parked);
-		admin_put_int64(call, "PatchbayParkRefused", v.refused);
+		/* What other hubs do is no business of this one's administrator. */
+		admin_put_int64(call, "PatchbayParked", call->caller->server ? v.parked : 0);
+		admin_put_int64(call, "PatchbayParkRefused", call->caller->server ? v.refused : 0);
 		admin_rows_begin(call, "AccessList");
 	}
 	hub = directory_hub_find(admin_get_str(call, "HubName"));

@@ -21,7 +21,7 @@ static const struct admin_field set_request[] = {
 		"names or addresses, with a space, comma or semicolon between; empty = none"),
 	ADMIN_INT("RadiusPort", 1, 65535, "UDP port of all of them"),
 	ADMIN_STR("RadiusSecret", 0, DIRECTORY_RADIUS_SECRET_BYTES - 1,
-		"secret shared with all of them; missing: it stays as it is"),
+		"secret shared with all of them; missing: it stays as it is, as long as servers and port do"),
 	ADMIN_INT("RadiusRetryInterval", 0, UINT32_MAX,
 		"ms until the next server is asked, or the same again; below 500: 500"),
 	ADMIN_INT("RadiusRetryTimeout", 0, UINT32_MAX,
@@ -90,6 +90,7 @@ static int take(struct admin_call *call, struct directory_radius *radius)
 {
 	const char *servers = admin_get_str(call, "RadiusServerName");
 	const char *wrong = directory_radius_servers_wrong(servers);
+	bool elsewhere, had_one = radius->secret[0] != '\0';
 
 	if (wrong != NULL)
 		return admin_fail_field(call, "RadiusServerName", "%s", wrong);
@@ -99,14 +100,20 @@ static int take(struct admin_call *call, struct directory_radius *radius)
 	if (!directory_text_ok(admin_get_str(call, "PatchbayRealm"), false))
 		return admin_fail_field(
 			call, "PatchbayRealm", "must be UTF-8 without control characters");
+	elsewhere = strcmp(radius->servers, servers) != 0 ||
+		(admin_has(call, "RadiusPort") &&
+			admin_get_int(call, "RadiusPort") != radius->port);
 	snprintf(radius->servers, sizeof(radius->servers), "%s", servers);
 	if (admin_has(call, "RadiusPort"))
 		radius->port = (uint16_t)admin_get_int(call, "RadiusPort");
-	/* Tools that read and write back send what they were told: nothing. */
+	/*
+	 * Tools that read and write back send what they were told: nothing. But what a secret makes of passwords is for
+	 * the servers it was given for: who names others might learn it from what is sent to them.
+	 */
 	if (admin_get_str(call, "RadiusSecret")[0] != '\0')
 		snprintf(radius->secret, sizeof(radius->secret), "%s",
 			admin_get_str(call, "RadiusSecret"));
-	else if (servers[0] == '\0')
+	else if (elsewhere)
 		explicit_bzero(radius->secret, sizeof(radius->secret));
 	if (admin_get_int(call, "RadiusRetryTimeout") != 0)
 		radius->timeout_ms = within(admin_get_int(call, "RadiusRetryTimeout"),
@@ -121,8 +128,9 @@ static int take(struct admin_call *call, struct directory_radius *radius)
 		radius->unsigned_replies =
 			!admin_get_bool(call, "PatchbayRequireMessageAuthenticator");
 	if (radius->servers[0] != '\0' && radius->secret[0] == '\0')
-		return admin_fail_field(
-			call, "RadiusSecret", "is missing: without one anybody could answer");
+		return admin_fail_field(call, "RadiusSecret", "is missing: %s",
+			had_one ? "other servers need it given anew, also if it is the same"
+				: "without one anybody could answer");
 	return 0;
 }
 
@@ -150,7 +158,8 @@ const struct admin_method admin_method_set_hub_radius = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_STORED,
 	.text = "Which RADIUS servers a hub asks about its users of type 4, from the next login on. Without servers the "
-		"secret is forgotten, too. 8: no such hub, 38: no list of servers, or no secret.",
+		"secret is forgotten, too; with other servers, or another port, it has to be given anew. 8: no such hub, 38: "
+		"no list of servers, or no secret.",
 	.request = set_request,
 	.response = response,
 	.state_bytes = sizeof(struct admin_change),

@@ -246,7 +246,7 @@ static const struct ctl_column state_columns[] = {
 	{"parked", "PatchbayParked_u64", CTL_NUMBER,
 		"frames that wait for a rule's delay, all hubs"},
 	{"park refused", "PatchbayParkRefused_u64", CTL_NUMBER,
-		"frames that found no room to wait"},
+		"frames that found no room to wait, all hubs"},
 	{.title = NULL},
 };
 

@@ -315,7 +315,7 @@ def test_the_clock_tells_nothing(lab):
 
 def test_peer_that_leaves(lab):
     """Whoever leaves while his login waits is forgotten with what was asked about him."""
-    lab.server.rpc("SetHubRadius", HubName_str="GONE", RadiusServerName_str="10.77.0.99", RadiusRetryTimeout_u32=60000)
+    lab.server.rpc("SetHubRadius", HubName_str="GONE", RadiusServerName_str="10.77.0.99", RadiusSecret_str="gone", RadiusRetryTimeout_u32=60000)
     before = lab.server.counters()["radius_asked"]
     trying = [Try(lab, "GONE", "u", "x") for _ in range(4)]
     wait_for("all are asked about", lambda: lab.server.counters()["radius_asked"] == before + 4)

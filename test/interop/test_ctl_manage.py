@@ -182,6 +182,7 @@ def test_radius(lab):
     assert (shown["RadiusServerName_str"], shown["RadiusRetryTimeout_u32"], shown["PatchbayRealm_str"],
             shown["PatchbayHasSecret_bool"]) == (FAKE4, 7000, "lab", True)
     assert "geheim" not in json.dumps(shown) and "geheim" not in ctl(lab, "radius", "show", "DEFAULT")
+    assert "given anew" in wrong(lab, "radius", "set", "DEFAULT", "--servers", "10.77.0.99", status=(1,))
     ctl(lab, "user", "create", "DEFAULT", "carol", "--radius", "--radius-name", "caroline")
     with FakeRadius(lab.nodes["wire"], FAKE4, 1812, "geheim", lambda r, s: s.send(r.reply(), r.peer)) as radius:
         assert login(lab, "carol", plain="pw") == 0

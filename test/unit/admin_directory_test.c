@@ -437,6 +437,58 @@ static void sources_and_options(void **)
 }
 
 /* A hub's administrator is fenced in by its admin options. */
+/* Whoever may name the servers must not get out of them what they are not his to know. */
+static void radius_secrets_stay_with_their_servers(void **)
+{
+	static const struct admin_caller of_hub = {.hub_name = "H", .via = "test"};
+	struct directory_hub *hub = directory_hub_find("H");
+	static const char *const elsewhere[] = {
+		"\"HubName_str\":\"H\",\"RadiusServerName_str\":\"192.0.2.9\"",
+		"\"HubName_str\":\"H\",\"RadiusServerName_str\":\"192.0.2.1,192.0.2.9\"",
+		"\"HubName_str\":\"H\",\"RadiusServerName_str\":\"192.0.2.1\",\"RadiusPort_u32\":1645",
+	};
+
+	assert_int_equal(call_as(&of_hub, "SetHubRadius",
+				 "\"HubName_str\":\"H\",\"RadiusServerName_str\":\"192.0.2.1\","
+				 "\"RadiusPort_u32\":1812,\"RadiusSecret_str\":\"s3\""),
+		0);
+	for (unsigned i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+		assert_int_equal(call_as(&of_hub, "SetHubRadius", elsewhere[i]), 38);
+		assert_non_null(strstr(message(), "given anew"));
+		assert_int_equal(call("SetHubRadius", elsewhere[i]), 38);
+		assert_string_equal(hub->radius.servers, "192.0.2.1");
+		assert_int_equal(hub->radius.port, 1812);
+		assert_string_equal(hub->radius.secret, "s3");
+	}
+	/* What was read may be written back, and the rest be changed. */
+	assert_int_equal(call_as(&of_hub, "SetHubRadius",
+				 "\"HubName_str\":\"H\",\"RadiusServerName_str\":\"192.0.2.1\","
+				 "\"RadiusPort_u32\":1812,\"RadiusSecret_str\":\"\","
+				 "\"PatchbayRealm_str\":\"lab\""),
+		0);
+	assert_string_equal(hub->radius.secret, "s3");
+	assert_string_equal(hub->radius.realm, "lab");
+	assert_int_equal(call_as(&of_hub, "SetHubRadius",
+				 "\"HubName_str\":\"H\",\"RadiusServerName_str\":\"192.0.2.9\","
+				 "\"RadiusSecret_str\":\"t4\""),
+		0);
+	assert_string_equal(hub->radius.servers, "192.0.2.9");
+	assert_string_equal(hub->radius.secret, "t4");
+}
+
+/* Frames that wait are counted by workers, for all hubs together. */
+static void a_hub_hears_nothing_of_others(void **)
+{
+	static const struct admin_caller of_hub = {.hub_name = "H", .via = "test"};
+
+	assert_int_equal(call("EnumAccess", "\"HubName_str\":\"H\""), 0);
+	assert_int_equal(json_integer_value(result("PatchbayParked_u64")), 7);
+	assert_int_equal(json_integer_value(result("PatchbayParkRefused_u64")), 3);
+	assert_int_equal(call_as(&of_hub, "EnumAccess", "\"HubName_str\":\"H\""), 0);
+	assert_int_equal(json_integer_value(result("PatchbayParked_u64")), 0);
+	assert_int_equal(json_integer_value(result("PatchbayParkRefused_u64")), 0);
+}
+
 static void fenced_in(void **)
 {
 	static const struct admin_caller caller = {.hub_name = "H", .via = "test"};
@@ -516,6 +568,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(running_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(hub_settings, setup, teardown),
 		cmocka_unit_test_setup_teardown(sources_and_options, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			radius_secrets_stay_with_their_servers, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hub_hears_nothing_of_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(fenced_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(ip_table, setup, teardown),
 	};
