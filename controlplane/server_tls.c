@@ -260,12 +260,20 @@ static bool same_certificate(const struct certificate_pair *pair)
 static void change_done(struct slow_job *job)
 {
 	struct server_tls_change *c = (struct server_tls_change *)job;
-	bool news = c->error == 0 && (tls.now == NULL || !c->reread || !same_certificate(&c->pair));
+	bool news;
 	SSL_CTX *ctx = NULL;
 
 	tls.changing = false;
+	/* We end: what is on the disk is the next start's. */
+	if (tls.now == NULL) {
+		c->settled = true;
+		if (c->forgotten)
+			change_free(c);
+		return;
+	}
 	/* It is on the disk; OpenSSL has taken it once already, so that this is but memory. */
-	if (news && tls.now != NULL)
+	news = c->error == 0 && (!c->reread || !same_certificate(&c->pair));
+	if (news)
 		ctx = context_of(&c->pair, c->why, sizeof(c->why));
 	if (news && ctx == NULL)
 		c->error = -ENOMEM;

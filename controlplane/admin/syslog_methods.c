@@ -6,6 +6,7 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/directory.h"
 #include "controlplane/server_change.h"
 #include "controlplane/syslog_target.h"
 #include "drivers/session/wire/wire_error.h"
@@ -49,6 +50,8 @@ static int set_begin(struct admin_call *call, struct set_syslog *st)
 	if (want.lines != 0 && host[0] == '\0')
 		return admin_fail(call, WIRE_ERROR_INVALID_PARAMETER,
 			"Hostname is empty: name the server that the lines are to go to");
+	if (!directory_text_ok(host, false))
+		return admin_fail_field(call, "Hostname", "must be text");
 	if (want.port == 0)
 		want.port = DIRECTORY_SYSLOG_PORT;
 	strcpy(want.host, host);

@@ -147,7 +147,9 @@ struct look {
 };
 
 static struct {
-	char *path;
+	/* Stays after the end: a helper may still be looking. */
+	char path[4096 + sizeof(WHERE_FILE)];
+	bool on;
 	struct stat seen;
 	bool there;
 	struct where_rules rules;
@@ -200,8 +202,13 @@ static void look_work(struct slow_job *job)
 	struct look *l = (struct look *)job;
 	struct stat now = {0};
 
-	if (stat(where.path, &now) < 0 && errno != ENOENT) {
+	if (stat(where.path, &now) < 0) {
 		l->error = -errno;
+		/* A link that leads nowhere was to say something. */
+		if (l->error == -ENOENT && lstat(where.path, &now) < 0)
+			l->error = 0;
+	}
+	if (l->error != 0) {
 		l->news = true;
 		l->seen = now;
 		return;
@@ -243,7 +250,7 @@ static void look_done(struct slow_job *job)
 	struct look *l = (struct look *)job;
 
 	where.looking = false;
-	if (!l->news || where.path == NULL) {
+	if (!l->news || !where.on) {
 		where_rules_free(&l->rules);
 		return;
 	}
@@ -257,7 +264,7 @@ static void look_done(struct slow_job *job)
 
 void admin_where_look(bool now)
 {
-	if (where.looking || where.path == NULL || (!now && ++where.seconds % LOOK_EVERY != 0))
+	if (where.looking || !where.on || (!now && ++where.seconds % LOOK_EVERY != 0))
 		return;
 	where.looking = true;
 	where.look = (struct look){
@@ -275,10 +282,10 @@ bool admin_where_allows(const struct sockaddr_storage *peer, const char *hub)
 
 int admin_where_init(const char *state_dir)
 {
-	if (asprintf(&where.path, "%s/" WHERE_FILE, state_dir) < 0) {
-		where.path = NULL;
-		return -ENOMEM;
-	}
+	if ((size_t)snprintf(where.path, sizeof(where.path), "%s/" WHERE_FILE, state_dir) >=
+		sizeof(where.path))
+		return -ENAMETOOLONG;
+	where.on = true;
 	/* At a start there is nobody yet whom the disk could keep waiting. */
 	where.look = (struct look){.job = {.work = look_work, .done = look_done}};
 	look_work(&where.look.job);
@@ -289,8 +296,7 @@ int admin_where_init(const char *state_dir)
 void admin_where_fini(void)
 {
 	where_rules_free(&where.rules);
-	free(where.path);
-	where.path = NULL;
+	where.on = false;
 	where.there = false;
 	where.seen = (struct stat){0};
 }

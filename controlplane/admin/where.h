@@ -12,7 +12,7 @@
  *
  * Without the file everybody may try. With it only who a rule allows; a line that is none is told in the log and
  * allows nobody, and a file that cannot be read allows nobody at all. The local socket is no part of it. Looked at
- * when an administrator comes, before his password is.
+ * when an administrator comes, before his password is; who is there already stays (the password's change sends away).
  *
  * A slow helper looks every few seconds whether the file is another. Control thread only, but for where_parse().
  */
@@ -46,7 +46,7 @@ void where_rules_free(struct where_rules *r);
 bool where_rules_allow(
 	const struct where_rules *r, const struct sockaddr_storage *peer, const char *hub);
 
-/* Reads the file at once. -ENOMEM. */
+/* Reads the file at once. -ENAMETOOLONG. */
 int admin_where_init(const char *state_dir);
 void admin_where_fini(void);
 /* Once a second; or (`now`) without waiting for the next look. */

@@ -11,7 +11,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controlplane/admin/where.h"
 #include "controlplane/control.h"
@@ -121,12 +123,35 @@ static void as_many_as_there_may_be(void **)
 	where_rules_free(&r);
 }
 
+/* Without a file everybody may try; a link that leads nowhere is no such case. */
+static void no_file(void **)
+{
+	struct sockaddr_storage peer = address("192.0.2.1");
+	char dir[] = "/tmp/pb-where-XXXXXX", path[64];
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/" WHERE_FILE, dir);
+	assert_int_equal(admin_where_init(dir), 0);
+	assert_true(admin_where_allows(&peer, ""));
+	admin_where_fini();
+	assert_int_equal(symlink("nowhere", path), 0);
+	assert_int_equal(admin_where_init(dir), 0);
+	assert_false(admin_where_allows(&peer, ""));
+	/* No helper runs here: it is looked at once. */
+	assert_int_equal(unlink(path), 0);
+	admin_where_look(true);
+	assert_true(admin_where_allows(&peer, ""));
+	admin_where_fini();
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_allowed),
 		cmocka_unit_test(lines_that_are_none),
 		cmocka_unit_test(as_many_as_there_may_be),
+		cmocka_unit_test(no_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
