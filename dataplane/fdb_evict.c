@@ -116,6 +116,7 @@ bool fdb_evict(struct fdb *fdb, struct fdb_stripe *own, struct fdb_table *t, uin
 	 */
 	if (held > best.held / 2 && !churn_take(fdb))
 		return false;
+	fdb_unset_older(fdb, t, best.key);
 	fdb_unset_all(fdb, t, best.key);
 	atomic_fetch_add_explicit(&own->evicted, 1, memory_order_relaxed);
 	return true;

@@ -172,6 +172,14 @@ bool fdb_unset_all(struct fdb *fdb, struct fdb_table *t, uint64_t key)
 	return found;
 }
 
+void fdb_unset_older(struct fdb *fdb, const struct fdb_table *t, uint64_t key)
+{
+	struct fdb_table *old = atomic_load(&fdb->old);
+
+	if (old != NULL && old != t)
+		fdb_unset_all(fdb, old, key);
+}
+
 struct fdb_stripe *fdb_own_stripe(struct fdb *fdb)
 {
 	static _Atomic unsigned threads;

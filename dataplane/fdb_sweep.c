@@ -373,9 +373,11 @@ static bool make_room(struct fdb *fdb, struct fdb_table *from, const struct fdb_
 
 	for (unsigned i = 0; i < 2 * FDB_BUCKET_SLOTS; i++) {
 		struct fdb_slot *o = probe_slot(&p, i);
-		uint64_t w;
+		uint64_t w = atomic_load(&o->value);
 
 		/* Sets free what has rested, and takes away what is over. */
+		if (w >= FDB_LIVE && (!fdb_alive(fdb, w) || expired(fdb, w, now_s)))
+			fdb_unset_older(fdb, to, atomic_load(&o->key));
 		visit(fdb, to, fdb_slot_index(to, o), now_s);
 		w = atomic_load(&o->value);
 		if (!(atomic_load(&o->key) & FDB_KEY_VALID))
@@ -388,8 +390,10 @@ static bool make_room(struct fdb *fdb, struct fdb_table *from, const struct fdb_
 	}
 	if (victim == NULL) {
 		fdb_unset_all(fdb, from, key);
-	} else if (!remove_entry(fdb, to, victim, victim_v)) {
-		return false;
+	} else {
+		fdb_unset_older(fdb, to, atomic_load(&victim->key));
+		if (!remove_entry(fdb, to, victim, victim_v))
+			return false;
 	}
 	count_one(&fdb_own_stripe(fdb)->evicted);
 	return victim == NULL;

@@ -252,6 +252,12 @@ void fdb_ungrant(struct fdb *fdb);
  */
 bool fdb_unset_all(struct fdb *fdb, struct fdb_table *t, uint64_t key);
 /*
+ * Before an entry of the current table `t` is given up: what the table that is being left still says of the key goes
+ * first. Between the moment in which an entry has its value here and the one in which it is taken away there it is in
+ * both, and who has seen the newer value here must not find the older one again. Any thread that may write the table.
+ */
+void fdb_unset_older(struct fdb *fdb, const struct fdb_table *t, uint64_t key);
+/*
  * fdb_evict.c: no credit is left. True: an entry of `t` has gone in favour of port_idx; try again. A large port's try
  * counts *tries down.
  */

@@ -147,6 +147,8 @@ def test_traffic_of_users_and_groups(lab):
     assert "From the user" in said and "900" in said
     for session in (two, again):
         lab.server.delete_session("DEFAULT", session.name)
+    ctl(lab, "user", "delete", "DEFAULT", "count")
+    ctl(lab, "group", "delete", "DEFAULT", "counted")
 
 
 def test_password(lab):

@@ -32,7 +32,7 @@ static const struct counters_line lines[LINES] = {
 		.last_comm_ms = 1700000002000,
 		.traffic = {.in = {10, 20, 30, 40}, .out = {50, 60, 70, 80}},
 		.name = 1},
-	{.kind = COUNTERS_GROUP, .traffic = {.in = {9}}, .name = 9},
+	{.kind = COUNTERS_GROUP, .traffic = {.in = {.unicast_bytes = 9}}, .name = 9},
 	{.kind = COUNTERS_USER,
 		.login_cnt = UINT32_MAX,
 		.created_ms = INT64_MAX,
