@@ -179,8 +179,11 @@ static bool tag_text(const char *who, const char *secret, char *out, size_t size
 	if (all < 0 || (size_t)all >= size - (size_t)len || (size_t)len + 2 * SHA1_BYTES >= size)
 		return false;
 	sha1(out, (size_t)(len + all), digest);
-	for (unsigned i = 0; i < SHA1_BYTES; i++)
-		snprintf(out + len + 2 * i, 3, "%02x", digest[i]);
+	for (unsigned i = 0; i < SHA1_BYTES; i++) {
+		out[len++] = "0123456789abcdef"[digest[i] >> 4];
+		out[len++] = "0123456789abcdef"[digest[i] & 15];
+	}
+	out[len] = '\0';
 	return true;
 }
 
@@ -200,29 +203,41 @@ static size_t put_escaped(char *to, unsigned char c)
 	return 3;
 }
 
+/* The rule up to `end`, with who is sent in the place of the tag at `at`. False: it does not fit. */
+static bool put_tagged(
+	const char *rule, const char *at, const char *end, const char *who, char out[URL_BYTES])
+{
+	char tag[WHO_BYTES + ACCESS_URL_MAX];
+	size_t n = (size_t)(at - rule);
+
+	if (!tag_text(who, end + 1, tag, sizeof(tag)))
+		return false;
+	memcpy(out, rule, n);
+	for (const char *p = tag; *p != '\0'; p++) {
+		if (n + 4 + (size_t)(end - at) > URL_BYTES)
+			return false;
+		n += put_escaped(out + n, (unsigned char)*p);
+	}
+	at += strlen(TAG);
+	memcpy(out + n, at, (size_t)(end - at));
+	out[n + (size_t)(end - at)] = '\0';
+	return true;
+}
+
 /*
  * What stands in a rule, with the sender in the place of <INFO> if there is a secret to vouch for it (behind the last |, and
- * cut off). What does not fit is left as it is.
+ * cut off). A sender that does not fit leaves the tag as it is; the secret goes to nobody all the same.
  */
 static const char *url_for(const char *rule, const char *who, char out[URL_BYTES])
 {
 	const char *at = strstr(rule, TAG), *secret = strrchr(rule, '|');
-	char tag[WHO_BYTES + ACCESS_URL_MAX];
-	size_t n;
 
-	if (at == NULL || secret == NULL || secret < at || secret[1] == '\0' || who == NULL ||
-		!tag_text(who, secret + 1, tag, sizeof(tag)))
+	if (at == NULL || secret == NULL || secret < at || secret[1] == '\0')
 		return rule;
-	n = (size_t)(at - rule);
-	memcpy(out, rule, n);
-	for (const char *p = tag; *p != '\0'; p++) {
-		if (n + 4 + (size_t)(secret - at) > URL_BYTES)
-			return rule;
-		n += put_escaped(out + n, (unsigned char)*p);
+	if (who == NULL || !put_tagged(rule, at, secret, who, out)) {
+		memcpy(out, rule, (size_t)(secret - rule));
+		out[secret - rule] = '\0';
 	}
-	at += strlen(TAG);
-	memcpy(out + n, at, (size_t)(secret - at));
-	out[n + (size_t)(secret - at)] = '\0';
 	return out;
 }
 

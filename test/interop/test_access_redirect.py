@@ -18,12 +18,13 @@ from lab.wireclient import Session, connect
 pytestmark = pytest.mark.patchbay
 BOB = frames.mac(2, 0x61)
 NAME = "Al ice+ü"  # to be escaped
+LONG = "ü" * 100  # 600 characters where it is escaped, and again in the session's name
 
 
 @pytest.fixture(scope="module", name="lab", params=[1, 2], ids=["one worker", "two workers"])
 def fixture_lab(request, make_lab):
     """A user whose name a URL cannot have as it is."""
-    lab = make_lab(hubs=[Hub("DEFAULT", [User(NAME, "pw"), User("bob", "pw")])], settings={"lcores": {"workers": request.param}})
+    lab = make_lab(hubs=[Hub("DEFAULT", [User(NAME, "pw"), User("bob", "pw"), User(LONG, "pw")])], settings={"lcores": {"workers": request.param}})
     lab.server.start()
     yield lab
     lab.close()
@@ -67,3 +68,8 @@ def test_with_secret(lab):
 def test_without(lab, url):
     """No secret, or no tag: the address as it was written."""
     assert asked(lab, url, "bob")[0] == url
+
+
+def test_too_long(lab):
+    """Who does not fit into an address is not told, and neither is the secret."""
+    assert asked(lab, "http://example.net/?who=<INFO>&x=1|hush", LONG)[0] == "http://example.net/?who=<INFO>&x=1"
