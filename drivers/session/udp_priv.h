@@ -40,12 +40,12 @@
 #define UDP_TURN	 256u /* datagrams that one socket gets in a turn, before it looks again */
 /*
  * Receiving, a message is one datagram, or a group of one size that the kernel did not take apart (UDP_GRO). As
- * long as single ones come a call has UDP_BURST slots, of which each touches one page; for a while behind a group
- * it has UDP_GROUPS, or one call could bring more than a turn should.
+ * long as single ones come a call has UDP_BURST slots, of which each touches one page; behind a group it has
+ * UDP_GROUPS, or one call could bring more than a turn should, and twice as many behind each that was full of single
+ * ones. (Not for a time: one group a second, from anybody, would cost all others a call for two datagrams.)
  */
 #define UDP_GROUP_BYTES 65536u
 #define UDP_GROUPS	2u
-#define UDP_GROUPED_MS	1000u
 #define UDP_SLOT_BYTES	(UDP_GROUP_BYTES + 64u) /* so that not all begin in the same cache set */
 
 struct session;
@@ -76,10 +76,10 @@ struct udp_socket {
 	struct lcore_fd lfd; /* fd -1: there is none */
 	uint16_t family;
 	uint16_t port;
-	uint16_t budget;   /* bytes of a datagram that padding may fill up to */
-	bool registered;   /* the worker polls it */
-	bool no_segments;  /* the kernel refused to cut datagrams out of a longer one */
-	uint64_t group_ms; /* when datagrams came last that the kernel had left together */
+	uint16_t budget;  /* bytes of a datagram that padding may fill up to */
+	bool registered;  /* the worker polls it */
+	uint16_t slots;	  /* of the next recvmmsg(): UDP_GROUPS .. UDP_BURST */
+	bool no_segments; /* the kernel refused to cut datagrams out of a longer one */
 	struct udp_worker *worker;
 	struct udp_table *table; /* the worker's; of a session that we dialled: for itself */
 	/* The batch under way: messages [at, cnt) have not been taken. */

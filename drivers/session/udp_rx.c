@@ -251,7 +251,6 @@ static unsigned take_message(struct lcore *lc, struct udp_socket *sock, struct r
 
 	if (piece != 0 && piece < left) {
 		cnt = (left + piece - 1) / piece;
-		sock->group_ms = lcore_now_ms(lc);
 		live_add(&sock->live.groups_in, 1);
 	} else {
 		piece = left;
@@ -274,11 +273,11 @@ static unsigned take_message(struct lcore *lc, struct udp_socket *sock, struct r
 static unsigned receive_burst(struct lcore *lc, struct udp_socket *sock, bool *more)
 {
 	struct udp_worker *uw = sock->worker;
-	bool grouped = lcore_now_ms(lc) - sock->group_ms < UDP_GROUPED_MS;
-	unsigned slots = grouped ? UDP_GROUPS : UDP_BURST, cnt = 0;
-	struct run r = {.n = 0};
+	unsigned slots = sock->slots, cnt = 0;
+	struct run r;
 	int n;
 
+	r.n = 0;
 	for (unsigned i = 0; i < slots; i++) {
 		uw->messages[i].msg_hdr.msg_namelen = sizeof(uw->from[i]);
 		uw->messages[i].msg_hdr.msg_controllen = sizeof(uw->control[i]);
@@ -289,6 +288,10 @@ static unsigned receive_burst(struct lcore *lc, struct udp_socket *sock, bool *m
 	for (int i = 0; i < n; i++)
 		cnt += take_message(lc, sock, &r, (unsigned)i);
 	run_end(lc, &r);
+	if (n > 0 && cnt > (unsigned)n)
+		sock->slots = UDP_GROUPS;
+	else if (*more)
+		sock->slots = (uint16_t)RTE_MIN(2 * slots, UDP_BURST);
 	live_add(&sock->live.datagrams_in, cnt);
 	return cnt;
 }

@@ -135,6 +135,7 @@ static void socket_init(struct udp_socket *sock, struct udp_worker *uw, uint16_t
 	sock->lfd = (struct lcore_fd){.fd = -1, .ready = udp_socket_ready};
 	sock->family = family;
 	sock->budget = family == AF_INET ? UDP_PACKET_BUDGET_IP4 : UDP_PACKET_BUDGET_IP6;
+	sock->slots = UDP_BURST;
 	sock->worker = uw;
 	sock->table = &uw->table;
 	TAILQ_INIT(&sock->waiting);

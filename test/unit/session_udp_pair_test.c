@@ -11,6 +11,7 @@
 #include <netinet/udp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -156,6 +157,80 @@ static void in_groups(void)
 	assert_int_equal(v.truncated + v.foreign, 0);
 }
 
+/* ---- one group among the datagrams of others ---- */
+
+#define SINGLES 64u
+
+static atomic_bool gate_open;
+
+static void wait_for_gate(struct lcore *, struct lcore_msg *)
+{
+	while (!atomic_load(&gate_open))
+		usleep(100);
+}
+
+static bool has_come(void *arg)
+{
+	struct session_udp_socket_view v;
+
+	session_udp_socket_view(0, AF_INET, &v);
+	return v.datagrams_in >= *(const uint64_t *)arg;
+}
+
+/* Three datagrams of one size as one message. False: this kernel does not. */
+static bool send_group(int fd, const struct sockaddr_in *to)
+{
+	uint8_t control[CMSG_SPACE(sizeof(uint16_t))] __attribute__((aligned(8))) = {0};
+	static uint8_t bytes[300];
+	struct iovec vector = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+	struct msghdr mh = {.msg_name = (void *)(uintptr_t)to,
+		.msg_namelen = sizeof(*to),
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+	uint16_t piece = sizeof(bytes) / 3;
+
+	*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(piece)),
+		.cmsg_level = IPPROTO_UDP,
+		.cmsg_type = UDP_SEGMENT};
+	memcpy(CMSG_DATA(c), &piece, sizeof(piece));
+	return sendmsg(fd, &mh, 0) == (ssize_t)sizeof(bytes);
+}
+
+/* A stranger's group costs those who send single datagrams a few small calls, not one for every two of theirs. */
+static void a_group_of_a_stranger(void)
+{
+	struct sockaddr_storage ss = loopback(false, session_udp_port(0, AF_INET), false);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct lcore_msg msg = {.fn = wait_for_gate};
+	struct session_udp_socket_view before, after;
+	uint64_t wanted;
+
+	assert_true(session_udp_socket_view(0, AF_INET, &before));
+	wanted = before.datagrams_in + 3;
+	if (!send_group(fd, (const struct sockaddr_in *)&ss)) {
+		close(fd);
+		return;
+	}
+	assert_true(bed_wait(has_come, &wanted));
+	assert_int_equal(lcore_msg_reserve(lcore_get(0), 1), 0);
+	lcore_msg_post(lcore_get(0), &msg);
+	assert_true(session_udp_socket_view(0, AF_INET, &before));
+	for (unsigned i = 0; i < SINGLES; i++)
+		assert_int_equal(sendto(fd, &i, sizeof(i), 0, (const struct sockaddr *)&ss,
+					 sizeof(struct sockaddr_in)),
+			sizeof(i));
+	atomic_store(&gate_open, true);
+	wanted = before.datagrams_in + SINGLES;
+	assert_true(bed_wait(has_come, &wanted));
+	assert_true(session_udp_socket_view(0, AF_INET, &after));
+	/* 2, 4, 8, 16, 32, the rest, and what others sent meanwhile. */
+	assert_in_range(after.calls_in - before.calls_in, 1, 16);
+	close(fd);
+}
+
 static bool fallen_back(void *arg)
 {
 	struct session_udp_view at_client;
@@ -196,6 +271,7 @@ static void both_roles(void **)
 			over_udp(i);
 	}
 	in_groups();
+	a_group_of_a_stranger();
 	bed_end(&pairs[0].server, SESSION_END_ADMIN);
 	from = bed_now_ms();
 	assert_true(bed_wait(fallen_back, &pairs[0]));
