@@ -46,10 +46,12 @@ static inline bool look_plain(const uint8_t *p, uint32_t len, struct packet_look
 {
 	uint32_t head;
 
+	if (len < 54)
+		return false;
 	memcpy(&head, p + 12, sizeof(head));
 	/* EtherType, version and length; then fragment bits. */
-	if ((head & RTE_BE32(0xffffff00)) != RTE_BE32(0x08004500) || len < 54 ||
-		load_be16(p + 16) < 40 || (load_be16(p + 20) & 0x3fff) != 0)
+	if ((head & RTE_BE32(0xffffff00)) != RTE_BE32(0x08004500) || load_be16(p + 16) < 40 ||
+		(load_be16(p + 20) & 0x3fff) != 0)
 		return false;
 	if (p[23] == 6 && !may_tell_tcp(p, len))
 		out->kinds = (p[47] & 7) != 0 ? PACKET_KINDS_CONNECT : PACKET_KINDS_TCP;
@@ -98,17 +100,30 @@ static uint64_t refused(struct input *in)
 	return out;
 }
 
-/* One more frame of the port in this minute. Two workers of one device may both be right by a few. */
-static bool is_within(const struct input *in)
+/*
+ * How many more frames of the port are logged in this minute. The port's count is read here and written at the end of
+ * the burst (log_taken()), and not at all by what is over the limit, since workers of one device share its line. So
+ * each of them may be wrong by a burst.
+ */
+static uint32_t log_room(const struct input *in)
 {
-	uint32_t max = in->b.options->options.packet_log.per_minute, now_s = in->b.lc->now_s;
+	uint32_t max = in->b.options->options.packet_log.per_minute, now_s = in->b.lc->now_s, cnt;
 	struct port *port = in->port;
 
+	if (max == 0)
+		return UINT32_MAX;
 	if (now_s - atomic_load_explicit(&port->log_minute_s, memory_order_relaxed) >= MINUTE_S) {
 		atomic_store_explicit(&port->log_minute_s, now_s, memory_order_relaxed);
 		atomic_store_explicit(&port->log_cnt, 0, memory_order_relaxed);
 	}
-	return atomic_fetch_add_explicit(&port->log_cnt, 1, memory_order_relaxed) < max;
+	cnt = atomic_load_explicit(&port->log_cnt, memory_order_relaxed);
+	return cnt < max ? max - cnt : 0;
+}
+
+static void log_taken(const struct input *in, uint32_t n)
+{
+	if (n != 0 && in->b.options->options.packet_log.per_minute != 0)
+		atomic_fetch_add_explicit(&in->port->log_cnt, n, memory_order_relaxed);
 }
 
 static uint64_t drop_excess(struct input *in, uint64_t excess)
@@ -159,8 +174,9 @@ uint64_t input_log(struct input *in, uint64_t flood)
 	const struct hub_rules *rules = b->options;
 	struct packet_ring *ring =
 		atomic_load_explicit(&packet_rings, memory_order_acquire) + b->lc->index;
-	const bool limited = rules->options.packet_log.per_minute != 0;
+	const uint32_t room = log_room(in);
 	uint64_t excess = 0, left = flood | input_grouped(in);
+	uint32_t taken = 0;
 	unsigned lost = 0;
 
 	for (left &= ~refused(in); left != 0; left &= left - 1) {
@@ -176,10 +192,11 @@ uint64_t input_log(struct input *in, uint64_t flood)
 		how = rules->log_how[look.kinds];
 		if (how == PACKET_LOG_OFF)
 			continue;
-		if (unlikely(limited) && !is_within(in)) {
+		if (unlikely(taken == room)) {
 			excess |= UINT64_C(1) << j;
 			continue;
 		}
+		taken++;
 		if (how == PACKET_LOG_FULL)
 			look.capture = f->len;
 		rec = packet_ring_reserve(ring, look.capture);
@@ -192,6 +209,7 @@ uint64_t input_log(struct input *in, uint64_t flood)
 			(flood >> j & 1) != 0 ? 0 : (uint32_t)in->values[2 * j + 1]);
 	}
 	packet_ring_publish(ring);
+	log_taken(in, taken);
 	if (unlikely(lost > 0))
 		count_lost(in, ring, lost);
 	return unlikely(excess != 0) ? drop_excess(in, excess) : 0;

@@ -92,7 +92,7 @@ struct port {
 	_Atomic uint32_t
 		ip_cnt[2]; /* entries of the IP table that name it: IPv4, IPv6 (iptable.h) */
 	_Atomic uint32_t log_minute_s,
-		log_cnt;    /* frames logged, and since when (packet_log.h); any worker */
+		log_cnt; /* frames logged, and since when, if there is a limit (hub_log.c); any worker, once a burst */
 	uint64_t joined_ms; /* when it joined: of two ports in a loop the younger is blocked */
 
 	/* ---- home worker only ---- */

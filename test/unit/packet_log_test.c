@@ -340,6 +340,8 @@ static void test_limit(void **)
 	assert_int_equal(t.n, 3);
 	assert_int_equal(atomic_load(&b.cnt), 4);
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_LOG_LIMIT), 2);
+	/* What is over it writes nothing that workers share. */
+	assert_int_equal(atomic_load(&a.port.log_cnt), 3);
 	/* Each port has its own. */
 	shoot(&c, MAC_B, MAC_C, RF_UDP4);
 	assert_int_equal(atomic_load(&b.cnt), 5);
