@@ -46,6 +46,14 @@ static inline void input_drop(struct input *in, struct frame *f, enum stats_drop
 	in->dropped++;
 }
 
+/* ---- hub_admit.c ---- */
+
+/*
+ * Fills in->b.frame[] with what the hub takes of n <= FRAME_BURST frames, their keys, and in->broadcast and in->cut; counts
+ * all n as received, and drops what is no frame.
+ */
+void input_admit(struct input *in, struct frame *frames, unsigned n);
+
 /* ---- hub_filter.c ---- */
 
 /* Some rule of the port or the hub looks at what comes in, or changes it. */
