@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """patchbay-bench, the load generator of scripts/bench: that it counts right. Nothing here judges a speed."""
 
+import argparse
+import importlib
 import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -100,3 +103,22 @@ def test_help_and_nobody_there():
     assert done.returncode == 0 and "--sessions" in done.stdout
     done = subprocess.run([BENCH, "--server", "127.0.0.1:1", "--quiet"], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1 and "patchbay-bench" in done.stderr
+
+
+def test_a_row_that_fails(monkeypatch):
+    """scripts/bench session goes on behind a row that failed, says which it was, and main.py makes an exit status of it."""
+    monkeypatch.setattr(sys, "path", [str(ROOT / "test"), *sys.path])
+    session = importlib.import_module("bench.session")
+    done, closed = [], []
+
+    def measure_row(_bed, row, _args, _rate):
+        done.append(row.name)
+        if row.name == "mix":
+            raise session.LabError("the server is gone")
+        return {"runs": {kind: [] for kind in session.KINDS}, "beside": [], "floor": [], "zlib": [], "window": {}}
+
+    monkeypatch.setattr(session, "measure_row", measure_row)
+    monkeypatch.setattr(session.Bed, "close", lambda *_: closed.append(len(done)))
+    said = session.main(argparse.Namespace(rows="64,mix,logins", full=False, seconds=1, turns=1), lambda text: None)
+    assert done == ["64", "mix", "logins"] and closed == [2, 3]
+    assert list(said["summary"]) == ["64", "logins"] and said["failed"] == {"mix": "LabError: the server is gone"}
