@@ -7,8 +7,9 @@ works more for a frame. The last is measured by the worker's own counter of busy
 without and with them, so that what else this machine does meets both. That counter runs on while the kernel has given
 the worker's CPU to somebody else: so the worker's thread comes before all others here, and everything of this test
 keeps off its CPU. Caches and memory are shared all the same, and what others do only adds: so the lower quartiles of
-both kinds of stretches are compared, and in CI, where other jobs may run (pairs went from 0.4 to 3.0 beside seven
-builds), 50 % is allowed instead of the 5 % that PATCHBAY_LONG=1 asks for on a machine of its own.
+both kinds of stretches are compared. PATCHBAY_LONG=1, on a machine of its own, asks for 5 %. In CI other jobs may run
+(pairs went from 0.4 to 3.0 beside seven builds): there are few stretches, and only the threefold fails, which is a worker
+that administrators have found something to do for; the frames, the sessions and their keep-alives are judged as ever.
 """
 
 import json
@@ -28,9 +29,9 @@ from lab.wireclient import Session, connect
 pytestmark = pytest.mark.patchbay
 
 LONG = bool(os.environ.get("PATCHBAY_LONG"))
-PAIRS = 60 if LONG else 12
+PAIRS = 60 if LONG else 6
 STRETCH_S = 1.0 if LONG else 0.4
-TOLERANCE = 1.05 if LONG else 1.5
+TOLERANCE = 1.05 if LONG else 3.0
 COUNTS = {"pack": 40, "json": 40, "local": 20}
 RATE = 4000
 KEEPALIVE_S = 10  # the server's, and a session without any for twice that is ended
@@ -75,7 +76,7 @@ def stretch(lab):
 def test_hundred_administrators(lab):
     """As the head of this file says."""
     node, go = lab.server.node, lab.server.node.folder / "go"
-    quiet = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "quiet").wait_ready()
+    quiet, since = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "quiet").wait_ready(), time.monotonic()
     crowd = node.spawn(*elsewhere(lab), "env", f"PYTHONPATH={ROOT}/test/interop", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-m",
                        "lab.crowd", go, lab.server.state / "admin.sock", SERVER4, 8888, "DEFAULT", *COUNTS.values(), log="crowd.log")
     said = node.folder / "crowd.log"
@@ -96,6 +97,7 @@ def test_hundred_administrators(lab):
         time.sleep(0.1)
         beside.append(stretch(lab))
         ratios.append(beside[-1][0] / alone[-1][0])
+    time.sleep(max(0.0, since + 2 * KEEPALIVE_S + 2 - time.monotonic()))  # with all of them at it
     assert {s["name"] for s in lab.server.sessions("DEFAULT")} == names, "a session was lost"
     crowd.signal(signal.SIGTERM)
     crowd.wait(150)
