@@ -119,6 +119,7 @@ struct ctl_run {
 	X(ip)          \
 	X(bridge)      \
 	X(log)         \
+	X(syslog)      \
 	X(stats)       \
 	X(lcore)       \
 	X(udp)         \

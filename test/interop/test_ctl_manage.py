@@ -4,12 +4,13 @@
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 
 import pytest
 
-from lab import SERVER4, certs
+from lab import SERVER4, certs, wait_for
 from lab.admin import Rpc, RpcError
 from lab.radius import FakeRadius
 from lab.server import Hub, User
@@ -192,14 +193,100 @@ def test_radius(lab):
     assert "RadiusSecret" in wrong(lab, "radius", "set", "DEFAULT", "--servers", FAKE4, status=(1,))
 
 
-def test_server_certificate(lab, tmp_path):
-    """What is printed is what a client is shown."""
-    shown = tmp_path / "shown.pem"
-    shown.write_text(ctl(lab, "certificate", "show"))
+def handshake(lab, version=None):
+    """(certificate in DER, cipher) of a TLS handshake with the server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    if version:
+        context.maximum_version = version
     with context.wrap_socket(tcp(lab.nodes["wire"], SERVER4, 8888)) as tls:
-        assert certs.openssl("x509", "-in", shown, "-outform", "DER") == tls.getpeercert(True)
+        return tls.getpeercert(True), tls.cipher()[0]
+
+
+def test_server_certificate(lab, pki, tmp_path):
+    """What is printed is what a client is shown: the first one, one that is set (PEM, DER), one that is made."""
+    def printed():
+        shown = tmp_path / "shown.pem"
+        shown.write_text(ctl(lab, "certificate", "show"))
+        return certs.openssl("x509", "-in", shown, "-outform", "DER")
+    assert printed() == handshake(lab)[0]
+    one, two = pki["one"], pki["two"]
+    assert ctl(lab, "certificate", "set", one.cert, one.key) == "certificate set\n"
+    assert printed() == handshake(lab)[0] == one.der
+    # Not its key: refused, and nothing changes.
+    wrong(lab, "certificate", "set", two.cert, one.key)
+    wrong(lab, "certificate", "set", two.cert, two.cert, status=(2,))
+    assert handshake(lab)[0] == one.der
+    cert, key = tmp_path / "two.der", tmp_path / "two.key.der"
+    cert.write_bytes(two.der)
+    key.write_bytes(certs.openssl("pkey", "-in", two.key, "-outform", "DER"))
+    ctl(lab, "certificate", "set", cert, key)
+    assert printed() == handshake(lab)[0] == two.der
+    assert ctl(lab, "certificate", "regenerate", "vpn.example") == "certificate made\n"
+    made = handshake(lab)[0]
+    assert printed() == made != two.der
+    assert b"CN = vpn.example" in certs.openssl("x509", "-inform", "DER", "-noout", "-subject", data=made)
+    lab.server.kill()
+    lab.server.start()
+    assert handshake(lab)[0] == made
+
+
+def test_server_cipher(lab):
+    """Set, refused and given back; each seen in the next handshake."""
+    def agreed():
+        return handshake(lab, ssl.TLSVersion.TLSv1_2)[1]
+    usual = agreed()
+    assert usual != "AES128-SHA" and "~DEFAULT~" in ctl(lab, "server", "cipher")
+    assert ctl(lab, "server", "cipher", "AES128-SHA") == "ciphers set\n"
+    assert agreed() == "AES128-SHA"
+    assert lab.server.ctl("server", "cipher")["String_str"] == "AES128-SHA"
+    assert re.search("^In force .*AES128-SHA", ctl(lab, "server", "cipher"), re.M)
+    wrong(lab, "server", "cipher", "nonsense", status=(1,))
+    assert agreed() == "AES128-SHA"
+    ctl(lab, "server", "cipher", "~DEFAULT~")
+    assert agreed() == usual
+
+
+def test_syslog(lab):
+    """Which lines go where: shown, set, off; what is sent comes as a datagram, to an address or a UNIX socket."""
+    shown = lab.server.ctl("syslog", "show")
+    assert (shown["SaveType_u32"], shown["Hostname_str"]) == (0, "")
+    assert re.search("^Lines +off$", ctl(lab, "syslog", "show"), re.M)
+
+    def seen(sock):
+        """A login's line."""
+        Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "alice", "alicepw").close()
+        try:
+            while b"login accepted" not in sock.recv(4096):
+                pass
+        except TimeoutError:
+            return False
+        return True
+    with lab.server.node.socket(kind=socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(1)
+        port = sock.getsockname()[1]
+        assert ctl(lab, "syslog", "set", "127.0.0.1", "security", "--port", port) == "syslog server set\n"
+        assert lab.server.ctl("syslog", "show") == {"SaveType_u32": 2, "Hostname_str": "127.0.0.1", "Port_u32": port}
+        assert re.search(r"^Lines +security\nHost +127\.0\.0\.1\nPort +\d+$", ctl(lab, "syslog", "show"), re.M)
+        wait_for("the login's line", lambda: seen(sock), 30)
+        assert "should be server, security or packet" in wrong(lab, "syslog", "set", "127.0.0.1", "all", status=(2,))
+        path = lab.server.node.folder / "log.sock"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
+            local.bind(str(path))
+            local.settimeout(1)
+            ctl(lab, "syslog", "set", path, "packet")
+            wait_for("the login's line on the UNIX socket", lambda: seen(local), 30)
+        # Off: on disk again, and nothing more is sent.
+        assert ctl(lab, "syslog", "off") == "no lines are sent any more\n"
+        assert lab.server.ctl("syslog", "show")["SaveType_u32"] == 0
+        sent = lab.server.ctl("log", "status")["Sent_u64"]
+        file = lab.server.state / "logs/security_log/DEFAULT/sec.log"
+        before = file.stat().st_size if file.exists() else 0
+        Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "alice", "alicepw").close()
+        wait_for("the line on disk", lambda: file.exists() and file.stat().st_size > before, 30)
+        assert lab.server.ctl("log", "status")["Sent_u64"] == sent
 
 
 def test_every_command_is_described(lab):
