@@ -22,6 +22,7 @@
 #include "controlplane/name_index.h"
 #include "controlplane/option_keys.h"
 #include "controlplane/traffic_totals.h"
+#include "dataplane/hub_options.h"
 #include "drivers/session/wire/policy_wire.h"
 
 struct sockaddr_storage;
@@ -159,6 +160,12 @@ struct directory_source {
 	uint8_t mask[16];    /* any bits, as the protocol has it */
 };
 
+/* Networks whose addresses the IP table holds besides the usual ones (hub_options.h). */
+struct directory_managed {
+	uint32_t cnt;
+	struct hub_range range[HUB_RANGES_MAX];
+};
+
 /* What is logged of a hub, and how long a file lasts (logs/logs.h); numbers of admin-rpc.md 4.4. */
 #define DIRECTORY_LOG_KINDS 8u
 struct directory_log {
@@ -184,6 +191,7 @@ struct directory_hub {
 	struct directory_radius radius;
 	struct directory_trust *trust; /* NULL: nobody is trusted, nothing revoked */
 	struct directory_log log;
+	struct directory_managed managed;
 	uint64_t unlogged_seen, unlogged_told; /* hub_logs_look() */
 	uint16_t rejects_ms
 		[DIRECTORY_REJECTS];	  /* how long its RADIUS servers took for the last ones, */
@@ -325,6 +333,20 @@ bool directory_source_parse(const char *text, struct directory_source *out);
 /* The same as text: a prefix where the mask is one. */
 #define DIRECTORY_SOURCE_TEXT 96u
 void directory_source_text(const struct directory_source *s, char out[DIRECTORY_SOURCE_TEXT]);
+
+/*
+ * A network for the IP table: "198.51.100.0/24", "2001:db8::/32", "192.0.2.1"; bits outside the prefix are cleared. False
+ * if it is none, or an IPv6 network that all of IPv4 would be in.
+ */
+bool directory_managed_parse(const char *text, struct hub_range *out);
+#define DIRECTORY_MANAGED_TEXT 64u
+void directory_managed_text(const struct hub_range *range, char out[DIRECTORY_MANAGED_TEXT]);
+/* All of them with , (or on input a space) between. False: too many, or `wrong` is none. */
+#define DIRECTORY_MANAGED_LINE 2048u
+void directory_managed_line(
+	const struct directory_managed *managed, char out[DIRECTORY_MANAGED_LINE]);
+bool directory_managed_line_parse(
+	const char *line, struct directory_managed *out, char wrong[DIRECTORY_MANAGED_TEXT]);
 
 /* The server's administrator; never NULL. The caller of the second saves. */
 const struct directory_admin *directory_server_admin(void);

@@ -291,6 +291,7 @@ int directory_settings_get(const struct directory_hub *hub, struct directory_set
 		.max_sessions = hub->max_sessions,
 		.admin = hub->admin,
 		.log = hub->log,
+		.managed = hub->managed,
 		.radius = hub->radius,
 		.trust = directory_trust_ref(hub->trust),
 		.source_cnt = hub->source_cnt,
@@ -328,6 +329,7 @@ void directory_settings_put(struct directory_hub *hub, struct directory_settings
 	hub->max_sessions = s->max_sessions;
 	hub->admin = s->admin;
 	hub->log = s->log;
+	hub->managed = s->managed;
 	hub->radius = s->radius;
 	directory_trust_unref(hub->trust);
 	hub->trust = s->trust;

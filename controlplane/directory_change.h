@@ -45,6 +45,7 @@ struct directory_settings {
 	uint32_t ext_options[HUB_EXT_CNT];
 	uint32_t admin_options[HUB_ADMIN_CNT];
 	struct directory_log log;
+	struct directory_managed managed;
 	struct directory_source *sources; /* malloc'ed, or NULL */
 	uint32_t source_cnt;
 };

@@ -81,6 +81,38 @@ static int read_sources(
 	return 0;
 }
 
+/* Networks of the IP table; an array of texts is one, too. */
+static void read_managed(
+	struct config_reader *r, const config_setting_t *group, struct directory_managed *out)
+{
+	const config_setting_t *list = config_reader_member(group, "managed");
+	int cnt = list == NULL ? 0 : config_setting_length(list);
+
+	if (list == NULL)
+		return;
+	if (!config_setting_is_list(list) && !config_setting_is_array(list)) {
+		config_reader_error(r, list,
+			"should be a list of networks such as (\"198.51.100.0/24\", \"2001:db8::/32\")");
+		return;
+	}
+	if (cnt > (int)HUB_RANGES_MAX) {
+		config_reader_error(
+			r, list, "has %d networks, should have at most %u", cnt, HUB_RANGES_MAX);
+		return;
+	}
+	for (int i = 0; i < cnt; i++) {
+		const config_setting_t *s = config_setting_get_elem(list, (unsigned)i);
+		const char *text = config_setting_get_string(s);
+
+		if (text == NULL || !directory_managed_parse(text, &out->range[i]))
+			config_reader_error(r, s,
+				"is \"%s\", should be a network such as 198.51.100.0/24 (prefix 0 to 32) "
+				"or 2001:db8::/32 (0 to 128) that does not have all of IPv4 in it",
+				text == NULL ? "?" : text);
+	}
+	out->cnt = (uint32_t)cnt;
+}
+
 static int read_hub_fields(
 	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
@@ -101,6 +133,7 @@ static int read_hub_fields(
 	directory_admin_read(r, group, true, &hub->admin);
 	read_options(r, group, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	read_options(r, group, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
+	read_managed(r, group, &hub->managed);
 	directory_log_read(r, group, &hub->log);
 	directory_radius_read(r, group, &hub->radius);
 	rc = read_sources(r, group, hub);
@@ -132,8 +165,8 @@ int directory_hub_read(struct config_reader *r, const config_setting_t *group, s
 {
 	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
 		"require_encryption", "created", "admin_password", "admin_password_hash",
-		"admin_vpn_hash", "options", "admin_options", "log", "sources", "access", "radius",
-		"trusted", "revoked", "kept", "groups", "users", NULL};
+		"admin_vpn_hash", "options", "admin_options", "managed", "log", "sources", "access",
+		"radius", "trusted", "revoked", "kept", "groups", "users", NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -193,6 +226,20 @@ static void put_sources(FILE *f, const struct directory_hub *hub)
 		fputs("\n\t\t);\n", f);
 }
 
+static void put_managed(FILE *f, const struct directory_managed *managed)
+{
+	char text[DIRECTORY_MANAGED_TEXT];
+
+	if (managed->cnt == 0)
+		return;
+	fputs("\t\tmanaged = (", f);
+	for (uint32_t i = 0; i < managed->cnt; i++) {
+		directory_managed_text(&managed->range[i], text);
+		fprintf(f, "%s\"%s\"", i == 0 ? "" : ", ", text);
+	}
+	fputs(");\n", f);
+}
+
 static void put_settings(FILE *f, const struct directory_hub *hub)
 {
 	fputs("\t{\n\t\tname = ", f);
@@ -206,6 +253,7 @@ static void put_settings(FILE *f, const struct directory_hub *hub)
 	directory_admin_write(f, "\t\t", true, &hub->admin);
 	put_options(f, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	put_options(f, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
+	put_managed(f, &hub->managed);
 	directory_log_write(f, &hub->log);
 	put_sources(f, hub);
 	directory_radius_write(f, &hub->radius);

@@ -41,6 +41,8 @@ int hubs_options(struct directory_hub *hub)
 	options.no_address_polling_ipv6 = o[HUB_EXT_NoAddressPollingIPv6];
 	options.manage_only_private_ip = o[HUB_EXT_ManageOnlyPrivateIP];
 	options.manage_only_local_unicast_ipv6 = o[HUB_EXT_ManageOnlyLocalUnicastIPv6];
+	options.managed_cnt = hub->managed.cnt;
+	memcpy(options.managed, hub->managed.range, sizeof(options.managed));
 	options.access_on_arp = o[HUB_EXT_ApplyIPv4AccessListOnArpPacket];
 	options.disable_ip_parsing = o[HUB_EXT_DisableIPParsing];
 	options.storm_threshold = o[HUB_EXT_BroadcastStormDetectionThreshold];

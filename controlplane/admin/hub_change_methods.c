@@ -18,15 +18,18 @@
 
 static const uint8_t zeros[DIRECTORY_HASH_BYTES];
 
-#define HUB_FIELDS                                                                        \
-	ADMIN_BOOL("Online", "takes part in switching and takes logins"),                 \
-		ADMIN_INT("MaxSession", 0, DIRECTORY_SESSIONS_MAX,                        \
-			"sessions at most, 0 = no limit"),                                \
-		ADMIN_BOOL("NoEnum", "hidden from the list that clients may ask for"),    \
-		ADMIN_INT("HubType", 0, 2, "0 = standalone, all there is"),               \
-		ADMIN_BOOL("PatchbayRequireEncryption",                                   \
-			"no session below TLS, whatever the client asks"),                \
-		ADMIN_INT("PatchbayMaxMacTables", DIRECTORY_MACS_MIN, DIRECTORY_MACS_MAX, \
+#define HUB_FIELDS                                                                             \
+	ADMIN_BOOL("Online", "takes part in switching and takes logins"),                      \
+		ADMIN_INT("MaxSession", 0, DIRECTORY_SESSIONS_MAX,                             \
+			"sessions at most, 0 = no limit"),                                     \
+		ADMIN_BOOL("NoEnum", "hidden from the list that clients may ask for"),         \
+		ADMIN_INT("HubType", 0, 2, "0 = standalone, all there is"),                    \
+		ADMIN_BOOL("PatchbayRequireEncryption",                                        \
+			"no session below TLS, whatever the client asks"),                     \
+		ADMIN_STR("PatchbayManaged", 0, DIRECTORY_MANAGED_LINE - 1,                    \
+			"networks whose addresses the IP table holds besides the usual ones, " \
+			"32 at most, with a comma between"),                                   \
+		ADMIN_INT("PatchbayMaxMacTables", DIRECTORY_MACS_MIN, DIRECTORY_MACS_MAX,      \
 			"bound of the MAC table; CreateHub only")
 
 static const struct admin_field hub_request[] = {
@@ -60,6 +63,8 @@ static const struct admin_field name_response[] = {
 
 static void put_hub(struct admin_call *call, const struct directory_hub *hub)
 {
+	char managed[DIRECTORY_MANAGED_LINE];
+
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_data(call, "HashedPassword", zeros, sizeof(zeros));
 	admin_put_data(call, "SecurePassword", zeros, sizeof(zeros));
@@ -68,6 +73,8 @@ static void put_hub(struct admin_call *call, const struct directory_hub *hub)
 	admin_put_bool(call, "NoEnum", hub->no_enum);
 	admin_put_int(call, "HubType", HUB_TYPE_STANDALONE);
 	admin_put_bool(call, "PatchbayRequireEncryption", hub->require_encryption);
+	directory_managed_line(&hub->managed, managed);
+	admin_put_str(call, "PatchbayManaged", managed);
 	admin_put_int(call, "PatchbayMaxMacTables", hub->max_macs);
 }
 
@@ -124,6 +131,22 @@ static bool asks_for_password(struct admin_call *call)
 		take_hash(call, "HashedPassword", &hash);
 }
 
+static int take_managed(struct admin_call *call, struct directory_managed *out)
+{
+	char wrong[DIRECTORY_MANAGED_TEXT];
+
+	if (!admin_has(call, "PatchbayManaged") ||
+		directory_managed_line_parse(admin_get_str(call, "PatchbayManaged"), out, wrong))
+		return 0;
+	if (out->cnt == HUB_RANGES_MAX)
+		return admin_fail_field(
+			call, "PatchbayManaged", "should have at most %u networks", HUB_RANGES_MAX);
+	return admin_fail_field(call, "PatchbayManaged",
+		"has \"%s\", should have networks such as 198.51.100.0/24 (prefix 0 to 32) or "
+		"2001:db8::/32 (0 to 128), none with all of IPv4 in it",
+		wrong);
+}
+
 static int create_hub_begin(struct admin_call *call)
 {
 	struct admin_change *st = call->state;
@@ -141,6 +164,9 @@ static int create_hub_begin(struct admin_call *call)
 		return admin_fail_field(call, "HubName", "%s", wrong);
 	if (admin_get_int(call, "HubType") != HUB_TYPE_STANDALONE)
 		return admin_fail(call, WIRE_ERROR_NOT_SUPPORTED, "there are no clusters");
+	rc = take_managed(call, &s.managed);
+	if (rc != 0)
+		return rc;
 	directory_log_default(&s.log);
 	directory_radius_default(&s.radius);
 	option_defaults(hub_ext_keys, HUB_EXT_CNT, s.ext_options);
@@ -204,6 +230,7 @@ static bool may_switch(const struct admin_call *call, const struct directory_hub
 
 static int set_hub_begin(struct admin_call *call)
 {
+	struct directory_managed managed;
 	struct directory_settings s;
 	struct directory_hub *hub;
 	int rc = admin_hub_lookup(call, &hub);
@@ -218,9 +245,13 @@ static int set_hub_begin(struct admin_call *call)
 		admin_get_int(call, "PatchbayMaxMacTables") != hub->max_macs)
 		return admin_fail_field(call, "PatchbayMaxMacTables",
 			"cannot be changed while the hub runs: it is %u", hub->max_macs);
-	rc = admin_settings_copy(call, hub, &s);
+	rc = take_managed(call, &managed);
+	if (rc == 0)
+		rc = admin_settings_copy(call, hub, &s);
 	if (rc != 0)
 		return rc;
+	if (admin_has(call, "PatchbayManaged"))
+		s.managed = managed;
 	if (admin_has(call, "Online") && may_switch(call, hub, admin_get_bool(call, "Online")))
 		s.online = admin_get_bool(call, "Online");
 	if (admin_has(call, "NoEnum"))

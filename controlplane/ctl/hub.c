@@ -123,6 +123,12 @@ static int run_admin_option(struct ctl_run *run)
 			.field = "NoEnum_bool",                                    \
 			.kind = CTL_SWITCH,                                        \
 			.text = "hide it from the list that clients may ask for"}, \
+		{.name = "--managed",                                              \
+			.value = "LIST",                                           \
+			.field = "PatchbayManaged_str",                            \
+			.kind = CTL_STRING,                                        \
+			.text = "networks that the IP table holds besides the "    \
+				"usual ones, with a comma between; \"\": none"},   \
 	{                                                                          \
 		.name = "--require-encryption", .value = "yes|no",                 \
 		.field = "PatchbayRequireEncryption_bool", .kind = CTL_SWITCH,     \

@@ -49,7 +49,8 @@ HUBS = {
 @pytest.fixture(scope="module", name="lab", params=[1, 2], ids=["one worker", "two workers"])
 def fixture_lab(request, make_lab):
     """A hub for each option, all with the same users."""
-    lab = make_lab(hubs=[Hub(name, USERS, options=options) for name, options in HUBS.items()],
+    lab = make_lab(hubs=[*(Hub(name, USERS, options=options) for name, options in HUBS.items()),
+                         Hub("RANGES", USERS, managed=["198.51.100.0/29", "2001:db8:1::/48"])],
                    settings={"lcores": {"workers": request.param}})
     lab.workers = request.param
     lab.server.start()
@@ -97,9 +98,10 @@ def arrived(receiver, sent, last):
 # ---- address tables -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("hub, net, lost", [
-    ("DEFAULT", "10.9.5", 1), ("NOTABLE", "10.9.5", 0), ("DEFAULT", "198.51.100", 0), ("ALL4", "198.51.100", 1)])
+    ("DEFAULT", "10.9.5", 1), ("NOTABLE", "10.9.5", 0), ("DEFAULT", "198.51.100", 0), ("ALL4", "198.51.100", 1),
+    ("RANGES", "198.51.100", 1), ("RANGES", "198.51.101", 0), ("RANGES", "10.9.5", 1)])
 def test_managed_ipv4(join, mac, hub, net, lost):
-    """ManageOnlyPrivateIP, NoIpTable: whose fifth address is one too many."""
+    """ManageOnlyPrivateIP, NoIpTable, managed: whose fifth address is one too many."""
     sender, receiver = join("counted", hub), join(hub=hub)
     sent = [frames.arp_request(mac(1), f"{net}.{n}", f"{net}.99") for n in range(1, 6)]
     last = make("other", frames.BROADCAST, mac(1))
@@ -108,7 +110,8 @@ def test_managed_ipv4(join, mac, hub, net, lost):
 
 
 @pytest.mark.parametrize("hub, net, lost", [
-    ("DEFAULT", "fe80::", 1), ("DEFAULT", "2001:db8::", 0), ("ALL6", "2001:db8::", 1), ("NOTABLE", "fe80::", 0)])
+    ("DEFAULT", "fe80::", 1), ("DEFAULT", "2001:db8::", 0), ("ALL6", "2001:db8::", 1), ("NOTABLE", "fe80::", 0),
+    ("RANGES", "2001:db8:1::", 1), ("RANGES", "2001:db8:2::", 0)])
 def test_managed_ipv6(join, mac, hub, net, lost):
     """ManageOnlyLocalUnicastIPv6, NoIpTable: the sixth."""
     sender, receiver = join("counted", hub), join(hub=hub)
@@ -117,6 +120,26 @@ def test_managed_ipv6(join, mac, hub, net, lost):
     last = make("other", frames.BROADCAST, mac(1))
     sender.send(*sent, last)
     assert arrived(receiver, sent, last) == sent[:6 - lost]
+
+
+def test_managed_at_run_time(lab, join, mac):
+    """`patchbayctl hub set --managed` is in force for the next address of a running session; what is wrong changes nothing."""
+    sender, receiver = join("counted"), join()
+
+    def lost(net, by, number=1):
+        sent = [frames.arp_request(mac(number), f"{net}.{10 * number + n}", f"{net}.99") for n in range(1, 6)]
+        last = make("other", frames.BROADCAST, mac(number))
+        by.send(*sent, last)
+        return 5 - len(arrived(receiver, sent, last))
+    assert lost("192.0.2", sender) == 0
+    lab.server.ctl("hub", "set", "DEFAULT", "--managed", "198.18.0.0/24, 2001:db8::/32")
+    assert lab.server.rpc("GetHub", HubName_str="DEFAULT")["PatchbayManaged_str"] == "198.18.0.0/24,2001:db8::/32"
+    assert lost("198.18.0", sender) == 1
+    done = lab.server.ctl_run("hub", "set", "DEFAULT", "--managed", "198.18.0.0/33")
+    assert done.returncode == 1 and "PatchbayManaged" in done.stderr and "0 to 32" in done.stderr, done
+    assert "198.18.0.0/24" in lab.server.stored()
+    lab.server.ctl("hub", "set", "DEFAULT", "--managed", "")
+    assert lost("198.18.0", join("counted"), 2) == 0  # of the other nothing is forgotten
 
 
 def test_no_routing_v6(join, mac):

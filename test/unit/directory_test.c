@@ -43,7 +43,7 @@ static void test_round_trip(void **)
 	struct directory_hub *hub;
 	struct directory_user *u;
 	struct said said;
-	char *first, *second;
+	char *first, *second, wrong[DIRECTORY_MANAGED_TEXT], line[DIRECTORY_MANAGED_LINE];
 	size_t size, again;
 
 	directory_clear();
@@ -61,6 +61,9 @@ static void test_round_trip(void **)
 	hub->require_encryption = true;
 	hub->max_sessions = 12;
 	hub->max_macs = 4000000;
+	assert_true(directory_managed_line_parse(
+		"198.51.100.7/24, 2001:db8::1/32 192.0.2.1,0.0.0.0/0,::ffff:10.1.2.3/104",
+		&hub->managed, wrong));
 
 	first = directory_serialise(&size);
 	assert_non_null(first);
@@ -87,6 +90,8 @@ static void test_round_trip(void **)
 	assert_true(hub->require_encryption);
 	assert_int_equal(hub->max_sessions, 12);
 	assert_int_equal(hub->max_macs, 4000000);
+	directory_managed_line(&hub->managed, line);
+	assert_string_equal(line, "198.51.100.0/24,2001:db8::/32,192.0.2.1,0.0.0.0/0,10.0.0.0/8");
 	free(first);
 	free(second);
 	directory_clear();
@@ -170,6 +175,14 @@ static const struct {
 	{HUB("name = \"a.\";"), ":2: hubs[0].name: ", "dot"},
 	{HUB("name = \"A\"; online = 1;"), ":2: hubs[0].online: ", "true or false"},
 	{HUB("name = \"A\"; max_sessions = -1;"), ":2: hubs[0].max_sessions: ", "from 0"},
+	{HUB("name = \"A\"; managed = (\"10.0.0.0/33\");"), ":2: hubs[0].managed[0]: ", "0 to 32"},
+	{HUB("name = \"A\"; managed = (\"fd00::/129\");"), ":2: hubs[0].managed[0]: ", "0 to 128"},
+	{HUB("name = \"A\"; managed = (\"::/80\");"), ":2: hubs[0].managed[0]: ", "all of IPv4"},
+	{HUB("name = \"A\"; managed = (\"::8000:0:0/81\");"),
+		":2: hubs[0].managed[0]: ", "all of IPv4"},
+	{HUB("name = \"A\"; managed = [\"x\"];"), ":2: hubs[0].managed[0]: ", "\"x\""},
+	{HUB("name = \"A\"; managed = (1);"), ":2: hubs[0].managed[0]: ", "network"},
+	{HUB("name = \"A\"; managed = \"10.0.0.0/8\";"), ":2: hubs[0].managed: ", "list"},
 	{HUB("name = \"A\"; max_macs = 3;"), ":2: hubs[0].max_macs: ", "from 16"},
 	{HUB("name = \"A\"; max_macs = 16777217;"), ":2: hubs[0].max_macs: ", "16777216"},
 	{HUB("name = \"A\"; created = \"2026-13-01T00:00:00Z\";"), ":2: hubs[0].created: ", "time"},

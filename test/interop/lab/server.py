@@ -54,6 +54,7 @@ class Hub:
     admin_options: dict = dataclasses.field(default_factory=dict)
     sources: list = dataclasses.field(default_factory=list)  # (priority, deny, address/prefix)
     max_sessions: int = 0
+    managed: list = dataclasses.field(default_factory=list)  # networks for the IP table (Patchbay only)
     password: str = "adminpw"  # of its administrator; "" = none
 
 
@@ -360,7 +361,7 @@ def directory_text(hubs):
     return config_text({"admin_password_hash": pack.sha0(ADMIN_PASSWORD.encode()).hex(), "hubs": [
         {"name": h.name, "online": h.online, "require_encryption": h.require_encryption,
          "max_sessions": h.max_sessions, "admin_password": h.password, "options": h.options,
-         "admin_options": h.admin_options,
+         "admin_options": h.admin_options, "managed": h.managed,
          "sources": [{"priority": p, "deny": d, "address": a} for p, d, a in h.sources],
          "groups": [{"name": g.name, **({} if g.policy is None else {"policy": g.policy})} for g in h.groups],
          "users": [
