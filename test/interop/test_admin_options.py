@@ -105,7 +105,7 @@ def test_limits(lab):
 
 
 def test_parts_that_are_left_out(lab):
-    """Delay, jitter and loss of a rule are zeroed, when log files change stays as it is; include: is refused."""
+    """Delay, jitter and loss of a rule are zeroed, when log files change stays as it is."""
     ex = "AccessAddEx pass " + RULE.format(1) + " /DELAY:100 /JITTER:10 /LOSS:5 /REDIRECTURL:"
     get = "AccessList"
     for hub, kept in (("OPEN", True), ("BENT", False)):
@@ -114,3 +114,22 @@ def test_parts_that_are_left_out(lab):
         assert set(errors.values()) == {0}, errors
         assert bool(re.search(r"Delay|100 ?ms|[Jj]itter", texts[get])) == kept, texts[get]
         assert (re.search(r"Switch Cycle.*", texts["LogGet"])[0] != before) == kept
+
+
+def test_include(lab):
+    """Rules that take their users from a file: taken where nothing forbids it, and in neither form where the option does.
+
+    The original takes such a rule without its user, for everybody then, and says nothing; Patchbay refuses it (52).
+    """
+    for name in ("SRCUSERNAME:", "DESTUSERNAME:"):
+        for form in ("include:", "EXCLUDE:"):
+            command = "AccessAdd pass " + RULE.format(5).replace(f"/{name}", f"/{name}{form}some.txt")
+            plain = command.replace(form, "")
+            for hub, refused in (("OPEN", False), ("BENT", True)):
+                errors, texts = run(lab, hub, command, plain, "AccessList")
+                listed = f"{form}some.txt" in texts["AccessList"]
+                assert listed != refused, texts["AccessList"]
+                assert errors[plain] == 0
+                if lab.kind == "patchbay":
+                    assert errors[command] == (52 if refused else 0)
+    assert "some.txt" in run(lab, "BENT", "AccessList")[1]["AccessList"]

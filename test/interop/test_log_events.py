@@ -14,19 +14,21 @@ from scapy.layers.l2 import Ether
 
 from lab import SERVER4, Hub, User, frames, wait_for
 from lab.admin import Rpc, vpncmd
-from lab.wireclient import Session, connect
+from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay
 BRIDGE = {"require_bridge_routing_mode": 1}
 TELLS = {"NoMacAddressLog": False, "NoDhcpPacketLogOutsideHub": False}
+HEAVY = {**TELLS, "DoNotSaveHeavySecurityLogs": True}
 NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module", name="lab", params=[1, 2], ids=["one worker", "two workers"])
 def fixture_lab(request, make_lab):
-    """A hub as hubs are by default, and one that tells everything."""
-    users = [User("alice", "pw"), User("bob", "pw")]
-    lab = make_lab(hubs=[Hub("DEFAULT", users), Hub("TELLS", users, options=TELLS)],
+    """A hub as hubs are by default, and one that tells everything; the same without violations; two to switch."""
+    users = [User("alice", "pw"), User("bob", "pw"), User("few", "pw", policy={"MaxMac": 3})]
+    lab = make_lab(hubs=[Hub("DEFAULT", users), Hub("TELLS", users, options=TELLS), Hub("HEAVY", users, options=HEAVY),
+                         Hub("QUIET", users), Hub("LOUD", users)],
                    settings={"lcores": {"workers": request.param}})
     lab.server.start()
     yield lab
@@ -107,6 +109,55 @@ def test_leases(lab, pair):
     assert len(outside) == (hub == "TELLS") and all("lease=10.9.0.8" in one for one in outside)
     # A request is no lease.
     assert not lines(lab, hub, "dhcp lease", frames.mac(1, 0x42))
+
+
+@pytest.mark.parametrize("hub, told", [("TELLS", 1), ("HEAVY", 0)])
+def test_violation(lab, balanced, hub, told):  # pylint: disable=unused-argument
+    """A frame that breaks a policy has its line, unless DoNotSaveHeavySecurityLogs; one that breaks none never has."""
+    few, bob = (Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, user, "pw", **BRIDGE).wait_ready()
+                for user in ("few", "bob"))
+    macs = [frames.mac(next(NUMBERS), 0x45) for _ in range(5)]
+    few.send(*(frames.frame(frames.BROADCAST, mac) for mac in macs[:4]))
+    assert bob.wait_frame(lambda f: f[6:12] == macs[2])
+    # Its first address moves away, so that there is room for one more: one sender's notices keep their order.
+    bob.send(frames.frame(frames.BROADCAST, macs[0]))
+    assert few.wait_frame(lambda f: f[6:12] == macs[0])
+    few.send(frames.frame(frames.BROADCAST, macs[4]))
+    wait_for("the line of the last address", lambda: lines(lab, hub, "mac learned", macs[4]))
+    found = [lines(lab, hub, "policy violation", mac) for mac in macs]
+    assert [len(lines_) for lines_ in found] == [0, 0, 0, told, 0], found
+    assert all('user="few"' in line and re.search(r'session="SID-FEW-\d+"', line) for line in found[3])
+    few.close()
+    bob.close()
+
+
+def test_security_log_off(lab):
+    """Logins, refusals, ends, and the hub's own coming and going: where the log is off there is none, until it is on."""
+    events = ["login accepted", "login refused", "session ended", "hub offline", "hub online"]
+
+    def text(hub):
+        path = lab.server.state / f"logs/security_log/{hub}/sec.log"
+        return path.read_text("utf-8") if path.exists() else ""
+
+    def happens(hub):
+        session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, "alice", "pw").wait_ready()
+        with pytest.raises(LoginError):
+            Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, "alice", "wrong")
+        lab.server.delete_session(hub, session.name)
+        session.close()
+        lab.server.ctl("hub", "offline", hub)
+        lab.server.ctl("hub", "online", hub)
+
+    lab.server.ctl("log", "set", "QUIET", "--security", "no")
+    before = text("QUIET")
+    happens("QUIET")
+    happens("LOUD")  # behind it in the same log thread
+    wait_for("all lines", lambda: all(f" {event} " in text("LOUD") for event in events))
+    assert text("QUIET") == before
+    lab.server.ctl("log", "set", "QUIET", "--security", "yes")
+    here = len(text("QUIET"))
+    happens("QUIET")
+    wait_for("all lines, now that it is on", lambda: all(f" {event} " in text("QUIET")[here:] for event in events))
 
 
 def test_syslog(lab):

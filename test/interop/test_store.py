@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lab import SERVER4, LabError, wait_for
+from lab import SERVER4, LabError, frames, wait_for
 from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay
@@ -192,6 +192,63 @@ def test_disk_full(make_lab):
     wait_for("ready again", lambda: node.run(lab.server.ctl_path, "--socket", state / "admin.sock", "status",
                                              check=False).returncode == 0, 20)
     assert "found" in ctl("user", "list", "DEFAULT") and "lost" not in ctl("user", "list", "DEFAULT")
+
+
+def test_read_only(make_lab, tmp_path):
+    """The state's file system becomes read-only and comes back: changes are refused meanwhile, everything else goes on."""
+    lab = make_lab(settings={"log": {"directory": str(tmp_path)}})  # an open log would keep it from being read-only
+    node, state = lab.nodes["server"], lab.server.state
+    state.mkdir(mode=0o700)
+    node.run("mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "none", state)
+    # Held open for writing all the time: elsewhere, as the logs.
+    lock = tmp_path / "lock"
+    lock.touch()
+    node.run("touch", f"{state}/lock")
+    node.run("mount", "--bind", lock, f"{state}/lock")
+    lab.server.starts = 1  # as in test_disk_full
+    lab.server.write_config()
+    lab.server.start(wait=False)
+
+    def ctl(*argv):
+        return node.run(lab.server.ctl_path, "--socket", state / "admin.sock", *argv, check=False)
+
+    def changes(name):
+        """0, or what was said."""
+        done = ctl("user", "create", "DEFAULT", name, "--password", "x")
+        return done.stderr if done.returncode else 0
+
+    wait_for("ready", lambda: ctl("status").returncode == 0, 20)
+    assert [changes(name) for name in ("alice", "bob")] == [0, 0]
+
+    def again(log):
+        lab.server.kill()
+        lab.server.process = node.spawn(lab.server.daemon, "--config", lab.server.config, "--state", state, log=log)
+        wait_for("ready again", lambda: ctl("status").returncode == 0, 20)
+    again("again.log")  # its journal is not open before the first change: the kernel lets go what nobody writes
+    one, two = (Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", name, "x").wait_ready()
+                for name in ("alice", "bob"))
+    passed = iter(range(100))
+
+    def passes():
+        sent = frames.frame(frames.BROADCAST, frames.mac(1, 92), 60 + next(passed))
+        one.send(sent)
+        return two.wait_frame(lambda f: f == sent)
+    assert passes()
+    node.run("mount", "-o", "remount,ro", state)
+    for _ in range(2):
+        said = changes("lost")
+        assert said and "nothing was changed" in said and "Read-only file system" in said, said
+    assert ctl("store", "flush").returncode != 0
+    assert passes() and "lost" not in ctl("user", "list", "DEFAULT").stdout
+    Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "bob", "x").close()
+    node.run("mount", "-o", "remount,rw", state)
+    assert changes("found") == 0 and passes()
+    assert one.name in ctl("session", "list", "DEFAULT").stdout
+    one.close()
+    two.close()
+    again("last.log")
+    shown = ctl("user", "list", "DEFAULT").stdout
+    assert all(name in shown for name in ("alice", "bob", "found")) and "lost" not in shown
 
 
 def test_edited_and_read_again(lab):
