@@ -291,15 +291,17 @@ def test_reboot(lab):
 
     def anew():
         try:
-            return lab.server.rpc("GetServerStatus")["StartTime_dt"] > started
+            if lab.server.rpc("GetServerStatus")["StartTime_dt"] <= started:
+                return False
+            join(lab).close()  # the listeners come after the socket of patchbayctl
+            return True
         except (OSError, ValueError, LabError):
             return False
-    wait_for("patchbayd again", anew, 20)
+    wait_for("patchbayd again", anew, 30)
     assert lab.server.process.poll() is None and lab.server.process.pid == pid
     assert "KEPT" in [h["name"] for h in lab.server.hub_list()]
     assert sorted((t["name"], t["cpus"]) for t in lab.server.threads()
                   if t["name"].startswith(("pb-", "patchbayd"))) == threads
-    join(lab).close()
     with Rpc(lab.nodes["wire"], SERVER4, password=ADMIN_PASSWORD) as rpc:
         assert code(rpc.call, "RebootServer", IntValue=1) == 33
     with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT") as hub:

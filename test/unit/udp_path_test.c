@@ -252,8 +252,33 @@ static void test_loss(void **)
 	assert_true(ready > 85000);
 }
 
+static uint64_t random_id(void)
+{
+	return ((uint64_t)rand() << 33 ^ (uint64_t)rand()) | 1;
+}
+
+/* A copy behind forty others with random nonces: with one slot for each place one of thirteen got through. */
+static void test_recent_random(void **)
+{
+	static struct udp_recent r;
+	unsigned missed = 0;
+
+	for (int i = 0; i < 10000; i++) {
+		uint64_t id = random_id();
+
+		(void)udp_recent_seen(&r, id);
+		for (int k = 0; k < 40; k++)
+			(void)udp_recent_seen(&r, random_id());
+		missed += !udp_recent_seen(&r, id);
+	}
+	assert_true(missed <= 2);
+}
+
 static void test_recent(void **)
 {
+	enum {
+		COUNTED = 128
+	};
 	static struct udp_recent r;
 	uint64_t first = (uint64_t)rand() << 32;
 
@@ -269,9 +294,9 @@ static void test_recent(void **)
 		assert_true(udp_recent_seen(&r, id));
 	}
 	/* Of counted ones, all of the last quarter of the memory. */
-	for (uint64_t i = 0; i < UDP_RECENT_SLOTS / 4; i++)
+	for (uint64_t i = 0; i < COUNTED; i++)
 		assert_false(udp_recent_seen(&r, first + 1000000 + i));
-	for (uint64_t i = 0; i < UDP_RECENT_SLOTS / 4; i++)
+	for (uint64_t i = 0; i < COUNTED; i++)
 		assert_true(udp_recent_seen(&r, first + 1000000 + i));
 }
 
@@ -289,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_recent),
+		cmocka_unit_test(test_recent_random),
 	};
 
 	srand(20260101);
