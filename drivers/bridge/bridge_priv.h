@@ -73,6 +73,7 @@ struct bridge {
 	uint16_t device_id; /* ethdev */
 	bool repair;	    /* a kernel or guest behind it: unfinished checksums, unsegmented TCP */
 	bool copies;	    /* what it receives goes on as a copy: its buffers are nowhere else */
+	bool any_room;	    /* its buffers need not be longer than its frames */
 	bool keep_offloads;
 	bool limit_storms;
 	unsigned workers;
@@ -160,8 +161,11 @@ unsigned ethdev_preload(const char *devargs);
 
 /* ---- ethdev_pool.c: threads that open and close, control thread ---- */
 
-/* At least `mbufs` buffers for frames of max_len near `socket`; a closed device's, if it fits. NULL. */
-struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, int socket);
+/*
+ * At least `mbufs` buffers for frames of max_len near `socket`; a closed device's, if it fits. any_room: they need
+ * not have the usual length. NULL.
+ */
+struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, bool any_room, int socket);
 /* The device is closed; frames of it may still be anywhere, unless all are known to be `home`. */
 void ethdev_pool_put(struct rte_mempool *pool, bool home);
 /* Frees what is left behind and complete. Control thread. */

@@ -32,16 +32,17 @@ static const struct {
 	bool all_queues; /* its devargs say how many there are, and its peer may use any of them */
 	bool unfinished; /* its peer, a kernel or a guest, may leave checksums to hardware */
 	bool keeps;	 /* does not give its buffers back when it is closed */
+	bool any_room;	 /* takes buffers of any length; NICs may count in units of 1 KiB */
 } known[] = {
-	{"net_vhost", true, true, false},
-	{"net_ring", false, false, false},
-	{"net_pcap", true, false, false},
-	{"net_af_packet", true, true, false},
-	{"net_af_xdp", true, true, true},
-	{"net_virtio", false, true, false},
-	{"net_virtio_user", false, true, false},
-	{"net_memif", false, true, false},
-	{"net_tap", false, true, false},
+	{"net_vhost", true, true, false, true},
+	{"net_ring", false, false, false, true},
+	{"net_pcap", true, false, false, true},
+	{"net_af_packet", true, true, false, false},
+	{"net_af_xdp", true, true, true, false},
+	{"net_virtio", false, true, false, false},
+	{"net_virtio_user", false, true, false, false},
+	{"net_memif", false, true, false, true},
+	{"net_tap", false, true, false, false},
 };
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -157,13 +158,14 @@ static int count_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 {
 	bool all = false;
 
-	b->repair = b->copies = false;
+	b->repair = b->copies = b->any_room = false;
 	for (unsigned i = 0; i < RTE_DIM(known); i++) {
 		if (strcmp(info->driver_name, known[i].driver) != 0)
 			continue;
 		all = known[i].all_queues;
 		b->repair = known[i].unfinished;
 		b->copies = known[i].keeps;
+		b->any_room = known[i].any_room;
 	}
 	b->rx_cnt = at_most(all ? BRIDGE_RX_QUEUES_MAX : b->workers, info->max_rx_queues);
 	b->tx_cnt = at_most(b->workers, info->max_tx_queues);
@@ -194,7 +196,7 @@ static int set_up_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 		return rc;
 	mbufs = b->rx_cnt * (rxd + MBUFS_PER_RX) + b->tx_cnt * txd + b->workers * MBUFS_PER_WORKER;
 	mbufs += ethdev_preload(b->device);
-	b->pool = ethdev_pool_get(mbufs, buffer_len(b, info), socket);
+	b->pool = ethdev_pool_get(mbufs, buffer_len(b, info), b->any_room, socket);
 	if (b->pool == NULL)
 		return bridge_fail(b, -ENOMEM,
 			"device %s: no memory for %u frame buffers (eal.memory_mb)", b->device,
