@@ -8,7 +8,7 @@ isolated and has to be idle; on a machine with other tenants only the ratios mea
 
 Parts: table (16 to 1 048 576 MACs), verify (stamped frames, each once, in order, on the right port), scaling
 (two workers, and the hop over the ring between them), flood (cost of a copy), storm (learning under a storm of
-invented addresses). With --pci the devices are two NICs with a generator behind them, which sends what
+invented addresses), admins (what a hundred administrators cost a frame). With --pci the devices are two NICs with a generator behind them, which sends what
 test/bench/switch_files.py describes; then only the table is measured.
 """
 
@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 
+from . import switch_admins as admins
 from . import switch_files as files
 from . import table
 from .switch_tools import (MBUF_BYTES, OVS, BenchError, Ovs, Patchbay, Testpmd, Workers, hugepages, pcap_devargs, tsc_hz,
@@ -32,7 +33,7 @@ from .switch_tools import (MBUF_BYTES, OVS, BenchError, Ovs, Patchbay, Testpmd, 
 
 MACS = (16, 1024, 16384, 131072, 1048576)
 OVS_MACS = 16384
-PARTS = ("table", "verify", "scaling", "flood", "storm")
+PARTS = ("table", "verify", "scaling", "flood", "storm", "admins")
 BASE_MIB = 300
 SETTLE_S = 60
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python does not name it
@@ -218,6 +219,18 @@ class Bench:
                     tool.close()
         got["kept"] = got["storm"]["mpps"] / got["known"]["mpps"]
         return got
+
+    def admins(self):
+        """A hundred administrators beside frames at full rate."""
+        with hugepages(self.memory(1024) + 100):
+            tool = Patchbay(self.folder, [self.args.cpu], self.memory(1024), 65536)
+            try:
+                for name, devargs in zip("ab", self.devices(1024)):
+                    tool.bridge(name, devargs)
+                wait_for("all MACs known and nothing flooded", lambda: settled(tool, 2048), SETTLE_S)
+                return admins.measure(tool, self.progress)
+            finally:
+                tool.close()
 
     def stormed(self, tool):
         """Rate of port b alone, and what became of all."""
@@ -469,6 +482,12 @@ def show(result):
              sum(s[name]["dropped"].values()), s[name]["most_entries"], s[name]["bound"], s[name]["evicted"],
              s[name]["refused"], s[name]["rationed"], disturbed(s[name])) for name in ("known", "storm")])
         print(f"kept under the storm: {s['kept']:.0%} (wanted 70 %: {mark(s['kept'] >= 0.7)})")
+    if "admins" in result:
+        a = result["admins"]
+        print()
+        table.show(("beside the worker", "cycles a frame", "median", "dropped"), admins.rows(a))
+        print(f"{a['calls']} calls, {a['changes']} changes; against alone {a['ratio']:.3f} (wanted 1.05: {mark(a['ratio'] <= 1.05)}), "
+              f"against any neighbour {a['to_computing']:.3f}")
 
 
 def terminated(*_):
