@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Compressing sessions (wire.md 6.4): complete and in order, and blocks that are not what they should be.
+ * Compressing sessions (wire.md 6.4): complete and in order, blocks that are not what they should be, and that they
+ * take turns: with a share of a cycle (session_zip.c) each turn has one piece of work, which can be counted.
  */
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <rte_common.h>
 #include <zlib.h>
 
+#include "drivers/session/session_priv.h"
 #include "test/unit/session_two.h"
 
 /* In order and complete both ways, whatever the frames are made of; a wave that takes many turns' shares. */
@@ -100,35 +104,238 @@ static void odd_compressed_blocks(void **)
 	assert_int_equal(stats_in_frames(&a.final.port), 6);
 }
 
-/* Blocks of a few bytes that each are a full frame: hundreds in a record, gone through in several turns. */
-static void dense_compressed_blocks(void **)
+/* A full record of blocks of a few bytes that each are a full frame; returns how many. */
+static unsigned dense_record(uint8_t record[STREAM_RECORD_BYTES], size_t *record_bytes)
 {
-	static uint8_t buf[STREAM_RECORD_BYTES];
-	uint8_t *at = buf + BLOCK_GROUP_HEADER, frame[1600], block[100];
+	uint8_t *at = record + BLOCK_GROUP_HEADER, frame[1600], block[100];
 	uLongf bytes = sizeof(block);
 	unsigned n = 0;
 
-	bed_modes.compress = true;
-	open_two(0, 0, 20000);
-	bed_frame(
-		frame, 1, 1, 5, 1600); /* from and to itself: all that it costs is to inflate it */
+	/* From and to itself: all that it costs is to inflate it. */
+	bed_frame(frame, 1, 1, 5, 1600);
 	assert_int_equal(compress(block, &bytes, frame, sizeof(frame)), Z_OK);
-	while (at + BLOCK_HEADER + bytes <= buf + sizeof(buf)) {
+	while (at + BLOCK_HEADER + bytes <= record + STREAM_RECORD_BYTES) {
 		at = block_put_size(at, (uint32_t)bytes);
 		memcpy(at, block, bytes);
 		at += bytes;
 		n++;
 	}
 	assert_true(n > 200);
-	block_put_group(buf, n);
+	block_put_group(record, n);
+	*record_bytes = (size_t)(at - record);
+	return n;
+}
+
+/* Hundreds of them in a record, gone through in several turns. */
+static void dense_compressed_blocks(void **)
+{
+	static uint8_t record[STREAM_RECORD_BYTES];
+	size_t bytes;
+	unsigned n = dense_record(record, &bytes);
+
+	bed_modes.compress = true;
+	open_two(0, 0, 20000);
 	for (unsigned i = 0; i < 32; i++)
-		tls_peer_write(&pa.tls, buf, at - buf);
+		tls_peer_write(&pa.tls, record, bytes);
 	bed_send_frames(&pa, 0, 1, 77, 1, 60); /* behind all of them */
 	wait_frames(&pb, 1);
 	assert_int_equal(pb.got[0].number, 77);
 	end_two();
 	bed_modes.compress = false;
 	assert_int_equal(a.final.port.drop_in[STATS_DROP_IN_BAD_SOURCE], 32 * n);
+}
+
+/* ---- the share of a turn ----------------------------------------------------------------------- */
+
+static struct {
+	struct lcore_task task;
+	struct session *in, *out;
+	int64_t share;		    /* as it was */
+	uint64_t in_seen, out_seen; /* frames so far */
+	uint64_t in_most, out_most; /* in one turn */
+	uint64_t turns;		    /* in which there were some */
+	unsigned
+		stall_at; /* frames in the queue of `out` at which the worker loses its CPU for a while */
+	bool stalled;
+	atomic_bool there, stop;
+} sampler;
+
+static atomic_bool gate, held;
+
+static void hold(struct lcore *, struct lcore_msg *)
+{
+	atomic_store(&held, true);
+	while (!atomic_load(&gate))
+		usleep(1000);
+}
+
+static void share_set(int64_t share)
+{
+	struct session_worker *w = session_worker_get(0);
+
+	sampler.share = w->zip_share;
+	w->zip_share = w->zip_left[ZIP_IN] = w->zip_left[ZIP_OUT] = share;
+}
+
+static void step(uint64_t now, uint64_t *seen, uint64_t *most)
+{
+	if (now - *seen > *most)
+		*most = now - *seen;
+	*seen = now;
+}
+
+/* Once a turn. */
+static void sample(struct lcore *lc, struct lcore_task *task)
+{
+	struct session_counters in, out;
+
+	session_view(sampler.in, &in);
+	session_view(sampler.out, &out);
+	sampler.turns += stats_in_frames(&in.port) != sampler.in_seen ||
+		stats_sent_frames(&out.port) != sampler.out_seen;
+	step(stats_in_frames(&in.port), &sampler.in_seen, &sampler.in_most);
+	step(stats_sent_frames(&out.port), &sampler.out_seen, &sampler.out_most);
+	if (sampler.stalled) { /* the first turn whose clock knows of it */
+		sampler.stalled = false;
+		share_set(sampler.share);
+	}
+	if (sampler.stall_at != 0 && out.queued_frames >= sampler.stall_at) {
+		sampler.stall_at = 0;
+		sampler.stalled = true;
+		usleep(800000);
+	}
+	if (!atomic_load(&sampler.stop))
+		lcore_task_add(lc, task);
+	else
+		atomic_store(&sampler.there, false);
+}
+
+static void sampler_add(struct lcore *lc, struct lcore_msg *msg)
+{
+	share_set((int64_t)msg->u[0]);
+	sampler.task.run = sample;
+	lcore_task_add(lc, &sampler.task);
+	atomic_store(&sampler.there, true);
+}
+
+static void share_restore(struct lcore *, struct lcore_msg *)
+{
+	share_set(sampler.share);
+	atomic_store(&sampler.stop, true);
+}
+
+static void post(void (*fn)(struct lcore *lc, struct lcore_msg *msg), uint64_t u)
+{
+	assert_int_equal(lcore_msg_reserve(lcore_get(0), 1), 0);
+	lcore_msg_post(lcore_get(0), &(struct lcore_msg){.fn = fn, .u = {u}});
+}
+
+/* Worker 0 with a share of so many cycles, held up until `gate`. */
+static void sampler_start(struct session *in, struct session *out, int64_t share, unsigned stall_at)
+{
+	memset(&sampler, 0, sizeof(sampler));
+	sampler.in = in;
+	sampler.out = out;
+	sampler.stall_at = stall_at;
+	atomic_store(&gate, false);
+	atomic_store(&held, false);
+	post(sampler_add, (uint64_t)share);
+	post(hold, 0);
+	/* A worker that wakes up looks at its sockets first, and must not find anything there. */
+	while (!atomic_load(&held))
+		bed_sleep_ms(1);
+}
+
+static void sampler_end(bool restore)
+{
+	if (restore)
+		post(share_restore, 0);
+	else
+		atomic_store(&sampler.stop, true);
+	while (atomic_load(&sampler.there))
+		bed_sleep_ms(1);
+}
+
+/* Who brings blocks that are dear to inflate has one full record a turn, however much is there. */
+static void inflating_takes_turns(void **)
+{
+	static uint8_t record[STREAM_RECORD_BYTES];
+	size_t bytes;
+	unsigned n = dense_record(record, &bytes);
+
+	bed_modes.compress = true;
+	bed_open(&a, &pa, 0, 20000);
+	bed_modes.compress = false;
+	bed_open(&b, &pb, 0, 20000);
+	wait_ready(&pa);
+	wait_ready(&pb);
+	sampler_start(a.s, b.s, 1, 0);
+	for (unsigned i = 0; i < 6; i++)
+		tls_peer_write(&pa.tls, record, bytes);
+	atomic_store(&gate, true);
+	bed_modes.compress = true;
+	bed_send_frames(&pa, 0, 1, 77, 1, 60);
+	bed_modes.compress = false;
+	wait_frames(&pb, 1);
+	sampler_end(true);
+	assert_true(sampler.in_seen > 6 * n);
+	assert_in_range(sampler.in_most, n, n + 1); /* and the frame behind them */
+	assert_true(sampler.turns >= 6);
+	end_two();
+}
+
+/* Whoever is sent to by a compressing session has one record a turn, and nothing is lost by it. */
+static void deflating_takes_turns(void **)
+{
+	const unsigned record_frames = STREAM_RECORD_BYTES / (BLOCK_HEADER + 1514);
+
+	bed_open(&a, &pa, 0, 20000);
+	bed_modes.compress = true;
+	bed_open(&b, &pb, 0, 20000);
+	bed_modes.compress = false;
+	wait_ready(&pa);
+	wait_ready(&pb);
+	sampler_start(a.s, b.s, 1, 0);
+	bed_send_frames(&pa, 0, 1, 0, 50, 1514); /* what the sockets hold meanwhile */
+	atomic_store(&gate, true);
+	bed_send_frames(&pa, 0, 1, 50, 450, 1514);
+	wait_frames(&pb, 500);
+	sampler_end(true);
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(pb.got[i].number, i);
+	assert_in_range(sampler.out_most, 1, record_frames);
+	assert_true(sampler.turns >= 500 / record_frames);
+	/* More than one record came in a turn, so it was not the receiving that held it to one. */
+	assert_true(sampler.in_most > record_frames);
+	end_two();
+}
+
+/*
+ * What waits for a share does not get old while the worker has no CPU: that is not the receiver's fault, and dropping
+ * it would not make anything faster.
+ */
+static void a_stall_makes_no_frame_old(void **)
+{
+	const struct session_conf conf = {
+		.worker = 0, .timeout_ms = 20000, .max_connections = 1, .staging_age_ms = 300};
+
+	bed_open(&a, &pa, 0, 20000);
+	bed_modes.compress = true;
+	bed_open_conf(&b, &pb, &conf);
+	bed_modes.compress = false;
+	wait_ready(&pa);
+	wait_ready(&pb);
+	/* No share at all until the worker has stood still with all of them in the queue. */
+	sampler_start(a.s, b.s, 0, 100);
+	bed_send_frames(&pa, 0, 1, 0, 100, 600);
+	atomic_store(&gate, true);
+	wait_frames(&pb, 100);
+	sampler_end(false);
+	assert_int_equal(sampler.stall_at, 0);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(pb.got[i].number, i);
+	end_two();
+	assert_int_equal(stats_drop_out_sum(&b.final.port), 0);
 }
 
 int main(void)
@@ -139,6 +346,9 @@ int main(void)
 		TWO_TEST(compressed_in_vain),
 		TWO_TEST(odd_compressed_blocks),
 		TWO_TEST(dense_compressed_blocks),
+		TWO_TEST(inflating_takes_turns),
+		TWO_TEST(deflating_takes_turns),
+		TWO_TEST(a_stall_makes_no_frame_old),
 	};
 
 	return two_run(tests);
