@@ -181,6 +181,9 @@ static void slow_receiver(void **)
 		bed_send_frames(&pa, number % 2 ? 2 : 0, 1, number, 100, 1514);
 		number++;
 		session_view(b.s, &now);
+		if (now.port.drop_out[STATS_DROP_OUT_STAGING_FULL] !=
+			0) /* hundreds of frames behind the first */
+			assert_true(now.port.drop_out[STATS_DROP_OUT_STAGING_FLOOD] != 0);
 		assert_true(now.queued_bytes <= STAGING_HARD_DEFAULT);
 		assert_true(bed_now_ms() < until);
 	}

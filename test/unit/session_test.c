@@ -206,7 +206,7 @@ static void mute_connection_of_a_live_session(void **)
 #define CROWD 300u
 
 static struct lcore_fd crowd[CROWD];
-static atomic_bool gate, crowd_there;
+static atomic_bool gate, held, crowd_there;
 
 static void crowd_ready(struct lcore *, struct lcore_fd *lfd, uint32_t)
 {
@@ -231,6 +231,7 @@ static void crowd_del(struct lcore *lc, struct lcore_msg *)
 
 static void hold(struct lcore *, struct lcore_msg *)
 {
+	atomic_store(&held, true);
 	while (!atomic_load(&gate))
 		bed_sleep_ms(1);
 }
@@ -239,6 +240,16 @@ static void post(void (*fn)(struct lcore *lc, struct lcore_msg *msg))
 {
 	assert_int_equal(lcore_msg_reserve(lcore_get(0), 1), 0);
 	lcore_msg_post(lcore_get(0), &(struct lcore_msg){.fn = fn});
+}
+
+/* Until `gate`. Waited for, because a worker that wakes up looks at its sockets before it hears of this. */
+static void hold_worker(void)
+{
+	atomic_store(&gate, false);
+	atomic_store(&held, false);
+	post(hold);
+	while (!atomic_load(&held))
+		bed_sleep_ms(1);
 }
 
 /*
@@ -258,8 +269,7 @@ static void a_pause_of_the_worker_is_not_the_peers(void **)
 	post(crowd_add);
 	while (!atomic_load(&crowd_there))
 		bed_sleep_ms(1);
-	atomic_store(&gate, false);
-	post(hold);
+	hold_worker();
 	for (unsigned i = 0; i < CROWD; i++)
 		assert_int_equal(write(crowd[i].fd, &one, sizeof(one)), sizeof(one));
 	bed_send_keepalive(&pa);
@@ -318,9 +328,8 @@ static void tiny_records_take_turns(void **)
 {
 	open_two(0, 1, 20000);
 	memset(&sampler, 0, sizeof(sampler));
-	atomic_store(&gate, false);
 	post(sampler_start);
-	post(hold);
+	hold_worker();
 	for (unsigned i = 0; i < 1500; i++)
 		bed_send_keepalive(&pa);
 	bed_send_frames(&pa, 0, 1, 77, 1, 60);
@@ -334,8 +343,7 @@ static void tiny_records_take_turns(void **)
 	/* Twice the share of 256 where the end of a backlog and a recv meet in a turn. */
 	assert_in_range(sampler.most, 100, 512);
 	/* The last words of a peer that closes behind them are heard as well. */
-	atomic_store(&gate, false);
-	post(hold);
+	hold_worker();
 	for (unsigned i = 0; i < 600; i++)
 		bed_send_keepalive(&pa);
 	bed_send_frames(&pa, 0, 1, 78, 1, 60);

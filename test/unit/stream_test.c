@@ -6,6 +6,8 @@
  */
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +21,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "drivers/session/stream.h"
+#include "drivers/session/stream_priv.h"
 #include "test/unit/tls_peer.h"
 
 struct fixture {
@@ -485,6 +487,66 @@ static void raw_only_between_records(void **)
 	close_pair(&f);
 }
 
+/* Between turns a connection that has nothing unfinished has no buffer, of ours or of OpenSSL's. */
+static void idle_has_no_buffers(void **)
+{
+	struct fixture f;
+	static uint8_t big[STREAM_RECORD_BYTES], got[2 * STREAM_RECORD_BYTES];
+
+	open_pair(&f, TLS1_3_VERSION);
+	shake(&f);
+	tls_peer_write(&f.peer, big, sizeof(big));
+	assert_true(stream_fill(f.s, f.io) > (ssize_t)sizeof(big));
+	assert_int_equal(stream_read(f.s, f.io, got, sizeof(big)), sizeof(big));
+	assert_int_equal(stream_write(f.s, f.io, big, sizeof(big)), 0);
+	assert_int_equal(stream_send(f.s, f.io), 0);
+	assert_int_equal(stream_read(f.s, f.io, got, sizeof(big)), -EAGAIN);
+	assert_int_equal(stream_park(f.s, f.io), 0);
+	assert_null(f.s->in.park);
+	assert_null(f.s->out.park);
+	assert_null(f.io->holder);
+	assert_true(SSL_get_mode(f.s->ssl) & SSL_MODE_RELEASE_BUFFERS);
+	assert_false(SSL_get_read_ahead(f.s->ssl));
+	/* Part of a record takes a buffer of about its size, and gives it back. */
+	tls_peer_inject(&f.peer, "\x17\x03\x03\x40\x00 and", 9);
+	assert_int_equal(stream_fill(f.s, f.io), 9);
+	assert_int_equal(stream_read(f.s, f.io, got, sizeof(big)), -EAGAIN);
+	assert_int_equal(stream_park(f.s, f.io), 0);
+	assert_non_null(f.s->in.park);
+	assert_int_equal(f.s->in.park_class, 0);
+	close_pair(&f);
+}
+
+static int tcp_option(const struct stream *s, int option)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	assert_int_equal(getsockopt(stream_fd(s), IPPROTO_TCP, option, &value, &size), 0);
+	return value;
+}
+
+/*
+ * On both sides a record leaves at once, and what the kernel has not sent is bounded: more than the two records that
+ * a turn commits, or each turn would end at a full socket, and far less than staging holds, where there is a choice.
+ */
+static void socket_options(void **)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	struct stream *s[2];
+
+	s[0] = stream_tls_accept(tls_peer_server_ctx(), socket(AF_INET, SOCK_STREAM, 0));
+	s[1] = stream_tls_connect(ctx, socket(AF_INET6, SOCK_STREAM, 0), NULL);
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(s[i]);
+		assert_true(tcp_option(s[i], TCP_NODELAY) > 0);
+		assert_in_range(
+			tcp_option(s[i], TCP_NOTSENT_LOWAT), 2 * STREAM_RECORD_BYTES, 262144);
+		stream_close(s[i]);
+	}
+	SSL_CTX_free(ctx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +565,8 @@ int main(void)
 		cmocka_unit_test(client_side),
 		cmocka_unit_test(raw_behind_the_last_record),
 		cmocka_unit_test(raw_only_between_records),
+		cmocka_unit_test(idle_has_no_buffers),
+		cmocka_unit_test(socket_options),
 	};
 	int ret = cmocka_run_group_tests(tests, NULL, NULL);
 
