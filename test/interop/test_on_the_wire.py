@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What each mode of a session looks like on the wire, seen by tshark and by a client that is in a hurry."""
 
+import ctypes
+import os
+import pathlib
+import socket
 import struct
 import zlib
 
@@ -91,6 +95,35 @@ def test_encrypted(login, capture):
     assert {t for s in load.segments for t in s["types"]} == {DATA}
     for conn in (one.conn, other.conn):
         assert unicast[12:100] not in load.payload(conn, True) + load.payload(conn, False)
+
+
+def server_sockets(pid):
+    """{port of the peer: a copy of the socket} of TCP connections of another process (pidfd_getfd(2))."""
+    out, syscall, process = {}, ctypes.CDLL(None, use_errno=True).syscall, os.pidfd_open(pid)
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        number = 438  # SYS_pidfd_getfd, the same on all machines
+        fd = syscall(number, process, int(entry.name), 0) if entry.readlink().name.startswith("socket:") else -1
+        if fd < 0:
+            continue
+        sock = socket.socket(fileno=fd)
+        try:
+            out[sock.getpeername()[1]] = sock
+        except (OSError, IndexError):  # a listener, or no TCP at all
+            sock.close()
+    os.close(process)
+    return out
+
+
+def test_socket_options(lab, login):
+    """On every connection of a session, in raw mode as well: no waiting for full segments, and little unsent in the kernel."""
+    sessions = [login(2), login(2, use_encrypt=0)]
+    sockets = server_sockets(lab.server.process.pid)
+    for link in (link for session in sessions for link in session.links):
+        sock = sockets[link.conn.port]
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert RECORD * 2 <= sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) <= 262144
+    for sock in sockets.values():
+        sock.close()
 
 
 def blocks(data):
