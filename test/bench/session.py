@@ -8,6 +8,9 @@ whole server process.
 
 The original drops and stalls when it is offered more small frames at once than it likes, so each server is tried
 with several numbers of frames under way per session and measured with the one at which a frame costs it least.
+
+The default takes less than ten minutes: it says which row it is at, how long each took and how much is left. A row
+that fails is named, at once and at the end, and costs the others nothing.
 """
 
 import dataclasses
@@ -44,6 +47,9 @@ class Row:
     fresh: bool = False  # servers without the sessions of earlier rows
     slow: bool = False  # the original takes one turn only, unless --full
     full: bool = False  # with --full only
+    full_windows: tuple = ()  # tried instead of `windows` with --full
+    seconds: float = 0  # at least so long a run
+    weight: float = 1  # of its time, for telling how much is left
 
 
 ROWS = [
@@ -53,8 +59,9 @@ ROWS = [
     Row("mix", "--size mix", windows=WINDOWS),
     Row("1-session", "--sessions 1 --pattern sink", unit="cpu_s_per_wire_gb"),
     Row("16-sessions", "--sessions 16"),
-    Row("256-sessions", "--sessions 256", fresh=True),
-    Row("2000-sessions", "--sessions 2000", beside="--sessions 16", fresh=True, slow=True),
+    Row("256-sessions", "--sessions 256"),
+    # Longer, because each session has a two-thousandth of the frames by which it is compared with the others.
+    Row("2000-sessions", "--sessions 2000", beside="--sessions 16", fresh=True, slow=True, seconds=4, weight=4),
     Row("8-connections", "--connections 8"),
     Row("aes128", "--cipher TLS_AES_128_GCM_SHA256", floor="TLS_AES_128_GCM_SHA256"),
     Row("chacha20", "--cipher TLS_CHACHA20_POLY1305_SHA256", floor="TLS_CHACHA20_POLY1305_SHA256"),
@@ -69,14 +76,15 @@ ROWS = [
     # No floor: the relay's is of bytes that come in, and here each goes out 255 times.
     Row("one-to-all", "--sessions 256 --pattern one-to-all --rate 20", floor=None, unit="cpu_s_per_million_frames",
         full=True),
-    # A TCP segment of 1309 bytes in its frame; few at a time for the original, whose socket holds no more.
-    Row("udp", "--udp 2 --size 1363", floor=None, windows=(32, 128)),
+    # A TCP segment of 1309 bytes in its frame. Each run waits ten seconds for its paths, so what serves both servers
+    # best is not searched for each time: 128 frames under way did in each --full run.
+    Row("udp", "--udp 2 --size 1363", floor=None, windows=(128,), full_windows=(32, 128), weight=5),
     # Peers that batch as Patchbay does: what a cascade between two of its kind costs.
     Row("udp-groups", "--udp 2 --udp-groups --size 1363", floor=None, windows=(32, 128), full=True),
     Row("logins", "--pattern idle --seconds 0.1 --sessions 200", floor=None, unit="login_ms", what="logins"),
     Row("memory", "--pattern idle --seconds 3 --sessions 2000", floor=None, unit="kib_per_session", what="memory",
-        fresh=True, slow=True),
-    Row("rtt", "--echo", floor=None, unit="p50_us", what="rtt"),
+        fresh=True, slow=True, weight=2),
+    Row("rtt", "--echo", floor=None, unit="p50_us", what="rtt", weight=1.5),
 ]
 SHORT = {"softether": {"memory": "--pattern idle --seconds 3 --sessions 500"}}  # unless --full
 
@@ -138,12 +146,13 @@ def with_window(options, window):
     return f"{options} --window {window}" if window else options
 
 
-def best_window(bed, row, kind):
+def best_window(bed, row, kind, full):
     """The window at which a frame costs this server least."""
-    if len(row.windows) == 1:
-        return row.windows[0]
+    windows = row.full_windows if full and row.full_windows else row.windows
+    if len(windows) == 1:
+        return windows[0]
     cost = {}
-    for window in row.windows:
+    for window in windows:
         run = bed.load(kind, with_window(f"{row.options} --warmup 0.3 --seconds 0.7", window))
         cost[window] = run["cpu_s"] / run["frames"] if run["frames"] else float("inf")
     return min(cost, key=cost.get)
@@ -162,7 +171,7 @@ def floor_run(row, seconds):
 def measure_row(bed, row, args, rate):
     """All turns of one row."""
     out = {"runs": {k: [] for k in KINDS}, "beside": [], "floor": [], "zlib": [], "window": {}}
-    timing = "" if row.what in ("logins", "memory") else f" --warmup 0.5 --seconds {args.seconds}"
+    timing = "" if row.what in ("logins", "memory") else f" --warmup 0.4 --seconds {max(args.seconds, row.seconds)}"
     options = row.options + timing + (f" --rate {rate:.0f}" if row.what == "rtt" else "")
     turns = max(args.turns, 5) if row.what == "rtt" else args.turns
     for turn in range(turns):
@@ -173,7 +182,7 @@ def measure_row(bed, row, args, rate):
                 bed.close(kind)
             bed.progress(f"{row.name}: turn {turn + 1}/{turns}: {kind}")
             if kind not in out["window"]:
-                out["window"][kind] = best_window(bed, row, kind)
+                out["window"][kind] = best_window(bed, row, kind, args.full)
             mine = options if args.full else SHORT.get(kind, {}).get(row.name, options)
             out["runs"][kind].append(bed.load(kind, with_window(mine, out["window"][kind])))
             if row.fresh and kind == "softether":
@@ -291,9 +300,10 @@ def show(summary, reached):
                      f"{s['patchbay_gbit_s']['median']:.2f}" if s["patchbay_gbit_s"] else "-",
                      f"{s['softether_gbit_s']['median']:.2f}" if s["softether_gbit_s"] else "-",
                      f"{s['patchbay_lost']}/{s['softether_lost']}",
-                     f"{s['patchbay_reordered']}/{s['softether_reordered']}"])
+                     f"{s['patchbay_reordered']}/{s['softether_reordered']}",
+                     f"{s['took_s']:.0f}"])
     table.show(["row", "unit", "patchbay", "original", "floor", "to original", "to floor", "Gbit/s", "original's",
-                "lost", "reordered"], rows)
+                "lost", "reordered", "s"], rows)
     print()
     if reached:
         table.show(["target", "reached", "wanted", ""],
@@ -304,7 +314,7 @@ def show(summary, reached):
 def add_arguments(parser):
     """Arguments of `scripts/bench session`."""
     parser.add_argument("--turns", type=int, default=3, help="runs per server and row, in turns (default 3)")
-    parser.add_argument("--seconds", type=float, default=2, help="length of one run (default 2)")
+    parser.add_argument("--seconds", type=float, default=1.2, help="length of what is measured in a run (default 1.2)")
     parser.add_argument("--full", action="store_true", help="every row, and the original as often as Patchbay")
     parser.add_argument("--rows", metavar="NAME,...", help=f"only these: {', '.join(r.name for r in ROWS)}")
 
@@ -324,7 +334,7 @@ def capacity(bed, results, args):
     """Frames a second of 1514 bytes that the original can do."""
     runs = results.get("1514", {}).get("runs", {}).get("softether")
     if not runs:
-        runs = [bed.load("softether", f"--size 1514 --warmup 0.5 --seconds {args.seconds}")]
+        runs = [bed.load("softether", f"--size 1514 --warmup 0.4 --seconds {args.seconds}")]
     return statistics.median(r["frames_per_s"] for r in runs)
 
 
@@ -334,15 +344,23 @@ def measure(bed, args, progress):
     servers: an hour's bench does not end at its last row.
     """
     results, summary, failed = {}, {}, {}
-    for row in chosen(args):
+    rows = chosen(args)
+    began, done, total = time.monotonic(), 0, sum(row.weight for row in rows)
+    for number, row in enumerate(rows, 1):
+        at = time.monotonic()
+        left = f", about {(at - began) * (total - done) / done:.0f} s left" if done else ""
+        progress(f"row {number} of {len(rows)}: {row.name}{left}")
         try:
             rate = capacity(bed, results, args) / 10 if row.what == "rtt" else 0
             got = measure_row(bed, row, args, rate)
             results[row.name], summary[row.name] = got, summarise_row(row, got)
+            summary[row.name]["took_s"] = time.monotonic() - at
+            progress(f"{row.name}: took {time.monotonic() - at:.0f} s")
         except (LabError, OSError, subprocess.SubprocessError, ValueError, LookupError, ArithmeticError) as why:
             failed[row.name] = f"{type(why).__name__}: {why}"
             progress(f"{row.name}: FAILED: {failed[row.name]}")
             bed.close()
+        done += row.weight
     return results, summary, failed
 
 

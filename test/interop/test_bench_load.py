@@ -45,6 +45,9 @@ def test_every_frame_is_counted(lab, modes):
     assert got["sent"] == sessions * 300
     assert got["frames"] == sessions * 300
     assert (got["lost"], got["duplicated"], got["misrouted"], got["corrupt"]) == (0, 0, 0, 0)
+    # Each session's frames while it was measured, which was until all were there.
+    assert got["fairness"]["slowest"] == got["fairness"]["median"] == got["fairness"]["fastest"] > 0
+    assert got["fairness"]["starved"] == 0
     if "--connections" in modes:
         assert got["connections"] == sessions * int(modes[modes.index("--connections") + 1])
     if "--cipher" in modes:
@@ -68,6 +71,17 @@ def test_patterns(lab):
     assert (got["sent"], got["frames"], got["lost"]) == (10, 30, 0)
     got, _ = bench(lab, "--pattern", "all-to-one", "--sessions", 4, "--count", 100, "--window", 10)
     assert (got["sent"], got["frames"], got["lost"]) == (300, 300, 0)
+
+
+def test_many_addresses(lab):
+    """The hub is told a hundred addresses without a hundred floods to a hundred sessions, and then knows all of them."""
+    def floods():
+        return lab.server.rpc("GetHubStatus", HubName_str="DEFAULT")["Recv.BroadcastCount_u64"]
+
+    before = floods()
+    got, _ = bench(lab, "--sessions", 100, "--count", 5)
+    assert (got["sent"], got["frames"], got["lost"], got["misrouted"]) == (500, 500, 0, 0)
+    assert floods() - before <= 5
 
 
 @pytest.mark.skipif(not os.environ.get("PATCHBAY_LONG"), reason="12 s each; PATCHBAY_LONG=1")

@@ -2,7 +2,6 @@
 /* patchbay-bench: the phases of a run, and the loop under them. See load.h. */
 
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,10 +24,10 @@
 #define SWEEP_NS       100000000u
 #define PROGRESS_NS    1000000000u
 #define LOGIN_NS       120000000000u /* for all, without any progress */
-#define ANNOUNCE_NS    200000000u    /* then again those of whom session 0 has not heard */
-#define ANNOUNCE_BURST 64u
-#define LEARN_NS       60000000000u
-#define DRAIN_NS       500000000u /* without a frame: nothing comes any more */
+#define ANNOUNCE_NS    1000000000u   /* then again, who was not heard */
+#define ANNOUNCE_BURST 64u	     /* told and not yet heard */
+#define LEARN_NS       30000000000u  /* without hearing anybody new */
+#define DRAIN_NS       500000000u    /* without a frame: nothing comes any more */
 #define DRAIN_MAX_NS   10000000000u
 #define UDP_NS	       20000000000u /* ready after 10 to 11 s (wire.md 7.5) */
 #define SETTLE_NS      200000000u
@@ -193,40 +192,66 @@ static void connect_more(struct load *l)
 	}
 }
 
-/* Sessions of which session 0 has not heard say where they are, a few at a time. */
-static void announce(struct load *l, unsigned sessions)
+static void ask(struct load *l, struct peer *p)
 {
-	for (unsigned i = 0, asked = 0; i < sessions && asked < ANNOUNCE_BURST; i++) {
-		struct peer *p = &l->peers[i];
+	p->announce = true;
+	peer_ready(l, p);
+}
 
-		if (i != 0 && p->announced)
-			continue;
-		p->announce = true;
-		peer_ready(l, p);
-		asked++;
+/*
+ * Until session 1 has heard session 0, which a hub learns before it sends it on. A broadcast goes to everybody, who
+ * may be thousands, so there is one a second and not one more than is needed.
+ */
+static void learn_first(struct load *l)
+{
+	const uint64_t end = load_clock_ns() + LEARN_NS;
+	uint64_t again = 0;
+
+	while (!interrupted && !l->traffic.first_heard && l->lost == 0) {
+		if (l->now_ns >= again) {
+			ask(l, &l->peers[0]);
+			again = l->now_ns + ANNOUNCE_NS;
+		}
+		turn(l);
+		progress(l, "telling the hub the first address");
+		if (l->now_ns > end) {
+			load_failed(l, "learning", "session 1 does not hear session 0");
+			return;
+		}
 	}
 }
 
 /*
- * Until the hub knows where the first `sessions` are. Only what session 0 has heard of everybody is known to
- * have been learned, and only once the hub knows session 0 it does not flood what is meant for it.
+ * All others tell session 0, whose address is known, so that nothing of it is flooded: who has been heard there has
+ * been learned. A few at a time; those of whom nothing was heard for a second tell again.
  */
-static void learn_first(struct load *l, unsigned sessions)
+static void learn_others(struct load *l)
 {
-	const uint64_t end = load_clock_ns() + LEARN_NS;
-	unsigned heard = UINT_MAX;
-	uint64_t again = 0;
+	struct traffic *t = &l->traffic;
+	uint64_t moved = load_clock_ns(), again = moved + ANNOUNCE_NS;
+	unsigned asked = 0, heard = 0;
+	char why[80];
 
-	while (!interrupted && l->traffic.announced + 1 < sessions && l->lost == 0) {
-		if (l->now_ns >= again || heard + ANNOUNCE_BURST / 2 <= l->traffic.announced) {
-			heard = l->traffic.announced;
-			announce(l, sessions);
-			again = l->now_ns + ANNOUNCE_NS;
+	while (!interrupted && t->announced + 1 < l->sessions && l->lost == 0) {
+		if (heard != t->announced) {
+			heard = t->announced;
+			moved = l->now_ns;
+			again = moved + ANNOUNCE_NS;
 		}
+		while (asked + 1 < l->sessions && asked - heard < ANNOUNCE_BURST)
+			ask(l, &l->peers[++asked]);
+		for (unsigned i = 1; l->now_ns >= again && i <= asked; i++) {
+			if (!l->peers[i].announced)
+				ask(l, &l->peers[i]);
+		}
+		if (l->now_ns >= again)
+			again = l->now_ns + ANNOUNCE_NS;
 		turn(l);
 		progress(l, "telling the hub the addresses");
-		if (l->now_ns > end) {
-			load_failed(l, "learning", "session 0 does not hear from all others");
+		if (l->now_ns - moved > LEARN_NS) {
+			snprintf(why, sizeof(why), "session 0 hears %u of %u others", heard,
+				l->sessions - 1);
+			load_failed(l, "learning", why);
 			return;
 		}
 	}
@@ -235,12 +260,11 @@ static void learn_first(struct load *l, unsigned sessions)
 static void learn(struct load *l)
 {
 	if (l->sessions == 1) {
-		l->peers[0].announce = true;
-		peer_ready(l, &l->peers[0]);
+		ask(l, &l->peers[0]);
 		return;
 	}
-	learn_first(l, 2);
-	learn_first(l, l->sessions);
+	learn_first(l);
+	learn_others(l);
 }
 
 /* Until frames go by UDP in both directions: the server's answer is judged by what comes. */
@@ -287,10 +311,8 @@ static void measure(struct load *l, struct report *r)
 	traffic_start(l);
 	if (l->opt->count == 0)
 		turns(l, (uint64_t)(l->opt->warmup_s * 1e9), "warming up");
-	for (unsigned i = 0; i < l->opt->sessions; i++)
-		l->peers[i].track.arrived_at_start = l->peers[i].track.arrived;
+	traffic_measure(l, true);
 	moment_take(l, &r->begin);
-	l->traffic.measuring = true;
 	if (l->opt->count == 0) {
 		turns(l, (uint64_t)(l->opt->seconds * 1e9), "measuring");
 	} else {
@@ -306,7 +328,7 @@ static void measure(struct load *l, struct report *r)
 			}
 		}
 	}
-	l->traffic.measuring = false;
+	traffic_measure(l, false);
 	moment_take(l, &r->end);
 	drain(l);
 }

@@ -75,11 +75,10 @@ static void judge_fairness(const struct load *l, struct report *r)
 		free(arrived);
 		return;
 	}
-	for (unsigned i = 0; i < cnt; i++) {
-		const struct track *track = &l->peers[all ? i + 1 : t->senders[i]].track;
-
-		arrived[i] = track->arrived - track->arrived_at_start;
-	}
+	for (unsigned i = 0; i < cnt; i++)
+		arrived[i] = l->peers[all ? i + 1 : t->senders[i]].track.measured;
+	for (unsigned i = 0; i < cnt; i++)
+		r->starved += arrived[i] == 0;
 	qsort(arrived, cnt, sizeof(*arrived), compare);
 	r->fair_slowest = (double)arrived[0] / seconds;
 	r->fair_median = (double)arrived[cnt / 2] / seconds;
@@ -185,8 +184,8 @@ void report_text(const struct load *l, const struct report *r)
 	       " sent (warm-up included)\n",
 		r->lost, r->reordered, r->duplicated, l->traffic.sums.sent);
 	text_latency(l);
-	printf("frames/s of a session: slowest %.1f, median %.1f, fastest %.1f\n", r->fair_slowest,
-		r->fair_median, r->fair_fastest);
+	printf("frames/s of a session: slowest %.1f, median %.1f, fastest %.1f; %u got none\n",
+		r->fair_slowest, r->fair_median, r->fair_fastest, r->starved);
 	printf("this program: %.0f%% busy%s%s\n", t.busy * 100,
 		r->bottleneck != NULL ? "; IT WAS THE BOTTLENECK: " : "",
 		r->bottleneck != NULL ? r->bottleneck : "");
@@ -236,8 +235,9 @@ void report_json(const struct load *l, const struct report *r)
 		(double)histogram_percentile(h, 0.5) / 1e3,
 		(double)histogram_percentile(h, 0.99) / 1e3,
 		(double)histogram_percentile(h, 0.999) / 1e3, (double)h->max_ns / 1e3);
-	printf("\"fairness\": {\"slowest\": %.2f, \"median\": %.2f, \"fastest\": %.2f}, ",
-		r->fair_slowest, r->fair_median, r->fair_fastest);
+	printf("\"fairness\": {\"slowest\": %.2f, \"median\": %.2f, \"fastest\": %.2f, "
+	       "\"starved\": %u}, ",
+		r->fair_slowest, r->fair_median, r->fair_fastest, r->starved);
 	printf("\"generator\": {\"busy\": %.3f, \"cpu_s\": %.3f, \"server_busy\": %.3f, "
 	       "\"bottleneck\": %s%s%s}}\n",
 		t.busy, r->end.own_cpu_s - r->begin.own_cpu_s, t.server_busy,

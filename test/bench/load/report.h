@@ -24,6 +24,7 @@ struct report {
 	struct moment begin, end; /* of what is measured */
 	uint64_t lost, reordered, duplicated;		/* of the whole run, warm-up included */
 	double fair_slowest, fair_median, fair_fastest; /* frames per second of a flow */
+	unsigned starved;				/* flows of which nothing arrived */
 	const char *bottleneck;				/* NULL: not this program */
 };
 

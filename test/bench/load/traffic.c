@@ -12,7 +12,9 @@
 #define WINDOW_BYTES_LEAST  16384u
 #define WINDOW_BYTES_OF_ALL 16777216u
 
-#define GIVE_UP_NS 300000000u /* a copy that is missing for so long is lost */
+/* A copy that is missing for so long is lost: with many sessions each has its turn seldom, and its window at once. */
+#define GIVE_UP_NS	300000000u
+#define GIVE_UP_EACH_NS 1000000u
 
 /* ---- who sends to whom ----------------------------------------------------------------------- */
 
@@ -96,6 +98,16 @@ void traffic_start(struct load *l)
 	}
 }
 
+void traffic_measure(struct load *l, bool on)
+{
+	l->traffic.measuring = on;
+	for (unsigned i = 0; i < l->opt->sessions; i++) {
+		struct track *track = &l->peers[i].track;
+
+		track->measured = on ? track->arrived : track->arrived - track->measured;
+	}
+}
+
 /* ---- when ------------------------------------------------------------------------------------ */
 
 static uint64_t due_ns(const struct traffic *t, uint64_t k)
@@ -159,13 +171,14 @@ static void window_update(struct load *l, struct peer *p)
 void traffic_sweep(struct load *l)
 {
 	struct traffic *t = &l->traffic;
+	const uint64_t patience_ns = GIVE_UP_NS + (uint64_t)t->sender_cnt * GIVE_UP_EACH_NS;
 
 	for (unsigned i = 0; t->running && i < t->sender_cnt; i++) {
 		struct peer *p = &l->peers[t->senders[i]];
 		struct flow *f = &p->flow;
 		uint64_t made = (uint64_t)f->seq * f->receivers, gone = f->arrived + f->given_up;
 
-		if (f->open || made <= gone || l->now_ns < f->arrived_ns + GIVE_UP_NS)
+		if (f->open || made <= gone || l->now_ns < f->arrived_ns + patience_ns)
 			continue;
 		f->given_up += made - gone;
 		f->arrived_ns = l->now_ns;
@@ -364,6 +377,7 @@ void traffic_arrived(struct load *l, struct peer *p, const uint8_t *frame, unsig
 		delivered(l, &stamp, size, true);
 		break;
 	default:
+		l->traffic.first_heard |= p->index == 1 && stamp_from(&stamp) == 0;
 		if (p->index == 0 && !l->peers[stamp_from(&stamp)].announced) {
 			l->peers[stamp_from(&stamp)].announced = true;
 			l->traffic.announced++;

@@ -32,7 +32,8 @@ struct track {
 	uint32_t next;	  /* highest number seen and one */
 	uint64_t window;  /* bit n: next - 1 - n has arrived */
 	uint64_t arrived; /* different ones */
-	uint64_t arrived_at_start;
+	uint64_t
+		measured; /* of them while it was measured; before its end: those before its beginning */
 	uint64_t reordered;
 	uint64_t duplicated;
 };
@@ -62,6 +63,7 @@ struct traffic {
 	unsigned *senders; /* indices of the sessions that send */
 	unsigned sender_cnt;
 	unsigned announced; /* sessions of which session 0 has heard */
+	bool first_heard;   /* session 1 has heard session 0 */
 	uint64_t foreign;   /* frames that are not ours */
 	uint64_t misrouted; /* frames for somebody else that are no flood of the beginning */
 	uint64_t corrupt;   /* blocks that do not inflate, datagrams that do not open */
@@ -76,6 +78,8 @@ struct traffic {
 /* Makes the flows of the pattern. Exits without memory. */
 void traffic_init(struct load *l);
 void traffic_start(struct load *l);
+/* What arrives from now on, or up to now, is what is measured. */
+void traffic_measure(struct load *l, bool on);
 /* With a rate: marks what has become due. */
 void traffic_pace(struct load *l);
 /* Every now and then: gives up copies that have been missing for long, so that windows do not close for good. */
