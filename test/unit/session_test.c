@@ -356,6 +356,79 @@ static void tiny_records_take_turns(void **)
 	end_two();
 }
 
+/* ---- system calls ------------------------------------------------------------------------------ */
+
+#define FDS 1024
+
+static _Thread_local bool counts_sends; /* worker 0, while the test below runs */
+static struct {
+	struct lcore_task task;
+	unsigned in_turn[FDS], most, all;
+	atomic_bool on;
+} sends;
+
+/* The C library's, for this program. */
+ssize_t send(int fd, const void *buf, size_t size, int flags)
+{
+	if (counts_sends && fd < FDS) {
+		sends.in_turn[fd]++;
+		sends.all++;
+	}
+	return sendto(fd, buf, size, flags, NULL, 0);
+}
+
+static void sends_turn(struct lcore *lc, struct lcore_task *task)
+{
+	for (unsigned fd = 0; fd < FDS; fd++) {
+		if (sends.in_turn[fd] > sends.most)
+			sends.most = sends.in_turn[fd];
+		sends.in_turn[fd] = 0;
+	}
+	counts_sends = atomic_load(&sends.on);
+	if (counts_sends)
+		lcore_task_add(lc, task);
+}
+
+static void sends_start(struct lcore *lc, struct lcore_msg *)
+{
+	sends.task.run = sends_turn;
+	lcore_task_add(lc, &sends.task);
+}
+
+static bool sends_over(void *)
+{
+	return !atomic_load(&sends.on) && lcore_quiet();
+}
+
+/* However many records bring what a session is sent in a turn, it leaves by one send() in one record. */
+static void one_send_a_turn(void **)
+{
+	struct bed_session c;
+
+	open_two(0, 0, 20000);
+	bed_open(&c, &pc, 0, 20000);
+	wait_ready(&pc);
+	bed_send_frames(&pb, 0, 2, 0, 1, 60);
+	wait_frames(&pa, 1);
+	memset(&sends, 0, sizeof(sends));
+	atomic_store(&sends.on, true);
+	post(sends_start);
+	hold_worker();
+	for (unsigned i = 0; i < 20; i++) {
+		bed_send_frames(&pa, 2, 1, i, 1, 100);
+		bed_send_frames(&pc, 2, 3, i, 1, 100);
+	}
+	atomic_store(&gate, true);
+	wait_frames(&pb, 40);
+	atomic_store(&sends.on, false);
+	assert_true(bed_wait(sends_over, NULL));
+	bed_end(&c, SESSION_END_ADMIN);
+	bed_peer_close(&pc);
+	end_two();
+	assert_int_equal(sends.most, 1);
+	assert_in_range(sends.all, 1, 10); /* not the 40 that came */
+}
+
 /* Keep-alives alone keep it up, and ours come as often as wire.md 6.7 says. */
 static void keepalives_keep_it_up(void **)
 {
@@ -567,6 +640,7 @@ int main(void)
 		TWO_TEST(mute_connection_of_a_live_session),
 		TWO_TEST(a_pause_of_the_worker_is_not_the_peers),
 		TWO_TEST(tiny_records_take_turns),
+		TWO_TEST(one_send_a_turn),
 		TWO_TEST(keepalives_keep_it_up),
 		TWO_TEST(segment_size),
 		TWO_TEST(add_meets_the_end),
