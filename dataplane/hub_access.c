@@ -107,8 +107,7 @@ static bool special(struct input *in, unsigned j, const struct access_action *a)
 	struct burst *b = &in->b;
 
 	if (a->url != NULL && hub_redirects(b, j)) {
-		hub_redirect(in, j, a->url);
-		drop(in, j, STATS_DROP_IN_REDIRECT);
+		drop(in, j, hub_redirect(in, j, a->url));
 		return true;
 	}
 	if (a->loss != 0 && rte_rand_max(100) < a->loss) {
@@ -193,21 +192,12 @@ static uint64_t columns_make(struct input *in, uint32_t used, uint64_t *removed)
 	return open;
 }
 
-/* Frame j of the burst matches this rule, which does more than to let it pass. Returns whether it has left. */
-static bool treat(struct input *in, unsigned j, const struct access_action *a)
-{
-	if ((a->flags & ACCESS_ACT_DROP) == 0)
-		return special(in, j, a);
-	drop(in, j, STATS_DROP_IN_ACCESS);
-	return true;
-}
-
-/* What a rule does is done for all frames that it is the first to match. Returns those that have left. */
-static uint64_t act_few(
-	struct input *in, const struct access_set *set, const struct access_found *found)
+/* Hits of the rules that were compared, one sum for each. Returns the frames whose rule does more than to let them pass. */
+static uint64_t met_few(const struct input *in, const struct access_set *set,
+	const struct access_found *found, uint32_t rule[FRAME_BURST])
 {
 	const struct access_base *base = set->base;
-	uint64_t removed = 0;
+	uint64_t acting = 0;
 	unsigned j;
 
 	for (uint32_t i = 0; i < found->few_cnt; i++) {
@@ -218,20 +208,21 @@ static uint64_t act_few(
 		hits_add(set, in->b.lc, a->slot, (unsigned)__builtin_popcountll(found->few[i]));
 		if (likely(a->flags == 0))
 			continue;
+		acting |= found->few[i];
 		MASK_FOREACH(j, found->few[i])
-		removed |= (uint64_t)treat(in, j, a) << j;
+		rule[j] = base->quick.few[i].index;
 	}
-	return removed;
+	return acting;
 }
 
-/* The same where each frame has a rule of its own. */
-static uint64_t act_hashed(
-	struct input *in, const struct access_set *set, const struct access_found *found)
+/* The same where each frame has a rule of its own: found->rule[j]. */
+static uint64_t met_hashed(
+	const struct input *in, const struct access_set *set, const struct access_found *found)
 {
 	const struct access_base *base = set->base;
 	uint64_t *hits = set->hits->cnt[in->b.lc->index];
-	uint64_t removed = 0, acting = 0;
 	uint32_t slot[FRAME_BURST];
+	uint64_t acting = 0;
 	unsigned j;
 
 	MASK_FOREACH(j, found->hashed)
@@ -246,8 +237,30 @@ static uint64_t act_hashed(
 	}
 	MASK_FOREACH(j, found->hashed)
 	hits_add(set, in->b.lc, slot[j], 1);
+	return acting;
+}
+
+/*
+ * What the rules do, in the order in which the frames came, whichever way each one's rule was found: two rules that delay
+ * may have frames of one flow. Returns those that have left.
+ */
+static uint64_t act_each(struct input *in, const struct access_base *base, uint64_t acting,
+	const uint32_t rule[FRAME_BURST])
+{
+	uint64_t removed = 0;
+	unsigned j;
+
 	MASK_FOREACH(j, acting)
-	removed |= (uint64_t)treat(in, j, &base->action[found->rule[j]]) << j;
+	{
+		const struct access_action *a = &base->action[rule[j]];
+
+		if ((a->flags & ACCESS_ACT_DROP) != 0) {
+			drop(in, j, STATS_DROP_IN_ACCESS);
+			removed |= UINT64_C(1) << j;
+		} else {
+			removed |= (uint64_t)special(in, j, a) << j;
+		}
+	}
 	return removed;
 }
 
@@ -256,16 +269,19 @@ static void input_quick(struct input *in, const struct access_set *set)
 	struct burst *b = &in->b;
 	const struct access_base *base = set->base;
 	struct access_found found;
-	uint64_t removed = 0, open;
+	uint64_t removed = 0, acting = 0, open;
 
 	open = columns_make(in, base->quick.columns, &removed);
 	access_quick_find(base, &b->lc->scratch->columns, b->n, open, &in->port->party, &found);
 	b->judged |= found.hashed;
 	for (uint32_t i = 0; i < found.few_cnt; i++)
 		b->judged |= found.few[i];
-	removed |= act_few(in, set, &found);
+	/* What is hashed first: frames of the others have anything in found.rule[]. */
 	if (found.hashed != 0)
-		removed |= act_hashed(in, set, &found);
+		acting = met_hashed(in, set, &found);
+	acting |= met_few(in, set, &found, found.rule);
+	if (unlikely(acting != 0))
+		removed |= act_each(in, base, acting, found.rule);
 	if (removed != 0)
 		input_compact(in, removed);
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/stats.h"
+
 struct burst;
 struct input;
 struct lcore;
@@ -32,9 +34,17 @@ void lcore_parked(uint64_t *waiting, uint64_t *refused);
 /* A copy of frame j comes back through hub_input_again() in delay_ms. False: there is no room. */
 bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms);
 
+/* How many pairs of a rule and a port have frames that wait: what is kept per pair is theirs alone. The worker, or tests. */
+unsigned hub_park_shares(const struct lcore *lc);
+
 /* Frame j is a TCP segment that is answered with a redirection: payload, ACK, and no SYN, RST, URG. */
 bool hub_redirects(struct burst *b, unsigned j);
-/* Answers in the server's name, if its sender is a session of a user. */
-void hub_redirect(struct input *in, unsigned j, const char *url);
+/*
+ * Answers in the server's name, if its sender is a session of a user. An answer costs as much as a hundred frames, so a
+ * worker makes HUB_REDIRECTS_MS of them in a millisecond for one hub: browsers repeat a request that nobody answers.
+ * Returns as what the request is to be dropped: STATS_DROP_IN_REDIRECT, or _REDIRECT_LIMIT.
+ */
+#define HUB_REDIRECTS_MS 4u
+enum stats_drop_in hub_redirect(struct input *in, unsigned j, const char *url);
 
 #endif

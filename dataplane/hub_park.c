@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <rte_mbuf.h>
 
@@ -14,7 +13,7 @@
 #include "dataplane/hub_access_priv.h"
 #include "dataplane/hub_input_priv.h"
 
-#define SHARES 4096u /* slots of the table below; more than PARK_MAX, so that there is room */
+#define SHARES 4096u /* places of the table below: at most half of them are taken */
 
 static_assert(SHARES >= 2 * PARK_MAX && (SHARES & (SHARES - 1)) == 0);
 
@@ -23,15 +22,14 @@ struct parked {
 	struct rte_mbuf *m;
 	uint32_t serial; /* of equal times the one that came first */
 	uint32_t port;	 /* index and generation */
-	uint32_t share;	 /* whose part it takes */
+	uint32_t slot;	 /* of the rule */
 };
 
-/* What one rule holds of one port's frames. Linear probing; an entry without frames is anybody's. */
+/* What one rule holds of one port's frames. Linear probing; no frames: nobody's place. */
 struct share {
-	uint64_t who; /* port << 32 | slot */
+	uint64_t who; /* who_of() */
 	uint32_t frames;
 	uint32_t bytes;
-	bool used;
 };
 
 struct park {
@@ -39,7 +37,7 @@ struct park {
 	bool polled;
 	uint32_t serial;
 	uint32_t n;
-	uint32_t used;	  /* entries of share[] that are in use, or were */
+	uint32_t shares;  /* that have frames */
 	uint64_t refused; /* control thread reads */
 	uint64_t waiting; /* n, for the control thread */
 	struct parked heap[PARK_MAX];
@@ -48,32 +46,59 @@ struct park {
 
 /* ---- shares ----------------------------------------------------------------------------------- */
 
+static uint64_t who_of(uint32_t port, uint32_t slot)
+{
+	return (uint64_t)port << 32 | slot;
+}
+
 static uint32_t home_of(uint64_t who)
 {
 	return (uint32_t)((who * UINT64_C(0x9e3779b97f4a7c15)) >> 52) & (SHARES - 1);
 }
 
-/* At most half of the table has frames; what is left of others goes when none waits and there is much of it. */
-static struct share *share_get(struct park *p, uint64_t who)
+/* Its place, or the free one where it would be: there is one, as each share has a frame and those are PARK_MAX. */
+static struct share *share_find(struct park *p, uint64_t who)
 {
-	struct share *free_one = NULL;
 	uint32_t i = home_of(who);
 
-	for (unsigned k = 0; k < SHARES; k++, i = (i + 1) & (SHARES - 1)) {
-		struct share *s = &p->share[i];
+	while (p->share[i].frames != 0 && p->share[i].who != who)
+		i = (i + 1) & (SHARES - 1);
+	return &p->share[i];
+}
 
-		if (s->used && s->who == who)
-			return s;
-		if (free_one == NULL && (!s->used || s->frames == 0))
-			free_one = s;
-		if (!s->used)
-			break;
+static void share_take(struct park *p, struct share *s, uint64_t who, uint32_t bytes)
+{
+	if (s->frames == 0) {
+		*s = (struct share){.who = who};
+		p->shares++;
 	}
-	if (free_one == NULL)
-		return NULL;
-	p->used += !free_one->used;
-	*free_one = (struct share){.who = who, .used = true};
-	return free_one;
+	s->frames++;
+	s->bytes += bytes;
+}
+
+/*
+ * With its last frame a share gives its place back, and those behind it that were pushed past it move up: the table
+ * never holds more than what waits, however long some frame does.
+ */
+static void share_give(struct park *p, uint64_t who, uint32_t bytes)
+{
+	struct share *s = share_find(p, who);
+	uint32_t hole = (uint32_t)(s - p->share);
+
+	s->bytes -= bytes;
+	if (--s->frames > 0)
+		return;
+	p->shares--;
+	for (uint32_t i = (hole + 1) & (SHARES - 1); p->share[i].frames != 0;
+		i = (i + 1) & (SHARES - 1)) {
+		uint32_t home = home_of(p->share[i].who);
+
+		if (((i - home) & (SHARES - 1)) < ((i - hole) & (SHARES - 1)))
+			continue;
+		p->share[hole] = p->share[i];
+		hole = i;
+	}
+	p->share[hole].frames = 0;
 }
 
 /* ---- heap ------------------------------------------------------------------------------------- */
@@ -121,15 +146,6 @@ static void told(struct park *p)
 
 /* ---- out -------------------------------------------------------------------------------------- */
 
-static struct rte_mbuf *release(struct park *p, struct parked *e)
-{
-	struct share *s = &p->share[e->share];
-
-	s->frames--;
-	s->bytes -= e->m->data_len;
-	return e->m;
-}
-
 /* Those that are due and come from one port, one behind the other. */
 static unsigned take_due(struct park *p, uint64_t now_ms, uint32_t *port, struct frame *frames)
 {
@@ -143,7 +159,8 @@ static unsigned take_due(struct park *p, uint64_t now_ms, uint32_t *port, struct
 			break;
 		e = heap_take(p);
 		*port = e.port;
-		m = release(p, &e);
+		m = e.m;
+		share_give(p, who_of(e.port, e.slot), m->data_len);
 		frames[n++] = (struct frame){
 			.data = rte_pktmbuf_mtod(m, uint8_t *), .m = m, .len = m->data_len};
 	}
@@ -177,11 +194,6 @@ static unsigned park_poll(struct lcore *lc, struct lcore_poll *poll)
 	if (p->n == 0) {
 		lcore_poll_del(lc, &p->poll);
 		p->polled = false;
-		/* Not after each lonely frame: the table is a hundred times larger than one. */
-		if (p->used > SHARES / 4) {
-			memset(p->share, 0, sizeof(p->share));
-			p->used = 0;
-		}
 	}
 	told(p);
 	return done;
@@ -201,22 +213,24 @@ bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms)
 	struct park *p = lc->park;
 	struct frame *f = in->b.frame[j];
 	uint32_t port = in->port->idx << PORT_GEN_BITS | in->port->gen;
+	uint64_t who = who_of(port, slot);
 	struct share *s;
 	struct parked e;
 
-	s = p->n < PARK_MAX ? share_get(p, (uint64_t)port << 32 | slot) : NULL;
-	if (s == NULL || s->frames >= PARK_RULE_FRAMES || s->bytes + f->len > PARK_RULE_BYTES)
+	if (p->n == PARK_MAX)
+		return refused(p);
+	s = share_find(p, who);
+	if (s->frames > 0 && (s->frames >= PARK_RULE_FRAMES || s->bytes + f->len > PARK_RULE_BYTES))
 		return refused(p);
 	/* Always a copy: a device's own buffers are not to wait here. */
 	e.m = lcore_mbuf_copy(lc, f);
 	if (e.m == NULL)
 		return refused(p);
-	s->frames++;
-	s->bytes += f->len;
+	share_take(p, s, who, f->len);
 	e.due_ms = lc->now_ms + delay_ms;
 	e.serial = p->serial++;
 	e.port = port;
-	e.share = (uint32_t)(s - p->share);
+	e.slot = slot;
 	heap_put(p, &e);
 	burst_bury(&in->b, f);
 	if (!p->polled) {
@@ -246,6 +260,11 @@ void hub_park_fini(struct lcore *lc)
 		rte_pktmbuf_free(heap_take(lc->park).m);
 	free(lc->park);
 	lc->park = NULL;
+}
+
+unsigned hub_park_shares(const struct lcore *lc)
+{
+	return lc->park->shares;
 }
 
 void lcore_parked(uint64_t *waiting, uint64_t *refused_cnt)

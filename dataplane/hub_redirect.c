@@ -164,7 +164,7 @@ static void time_text(char out[TIME_BYTES])
 		second % 60);
 }
 
-/* "user|session|address|time|" and, in hexadecimal, the SHA-1 of that and the secret. False: too long. */
+/* "user|session|address|time|" and, in hexadecimal (capitals), the SHA-1 of that and the secret. False: too long. */
 static bool tag_text(const char *who, const char *secret, char *out, size_t size)
 {
 	char time[TIME_BYTES];
@@ -180,8 +180,8 @@ static bool tag_text(const char *who, const char *secret, char *out, size_t size
 		return false;
 	sha1(out, (size_t)(len + all), digest);
 	for (unsigned i = 0; i < SHA1_BYTES; i++) {
-		out[len++] = "0123456789abcdef"[digest[i] >> 4];
-		out[len++] = "0123456789abcdef"[digest[i] & 15];
+		out[len++] = "0123456789ABCDEF"[digest[i] >> 4];
+		out[len++] = "0123456789ABCDEF"[digest[i] & 15];
 	}
 	out[len] = '\0';
 	return true;
@@ -191,7 +191,7 @@ static bool tag_text(const char *who, const char *secret, char *out, size_t size
 static size_t put_escaped(char *to, unsigned char c)
 {
 	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~|:";
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~|:@";
 
 	if (c != '\0' && strchr(plain, c) != NULL) {
 		*to = (char)c;
@@ -226,15 +226,16 @@ static bool put_tagged(
 
 /*
  * What stands in a rule, with the sender in the place of <INFO> if there is a secret to vouch for it (behind the last |, and
- * cut off). A sender that does not fit leaves the tag as it is; the secret goes to nobody all the same.
+ * cut off with it). A sender that does not fit, and a secret of no length, leave the tag as it is; what is behind the | goes
+ * to nobody all the same, and be it the tag.
  */
 static const char *url_for(const char *rule, const char *who, char out[URL_BYTES])
 {
 	const char *at = strstr(rule, TAG), *secret = strrchr(rule, '|');
 
-	if (at == NULL || secret == NULL || secret < at || secret[1] == '\0')
+	if (at == NULL || secret == NULL)
 		return rule;
-	if (who == NULL || !put_tagged(rule, at, secret, who, out)) {
+	if (who == NULL || secret < at || secret[1] == '\0' || !put_tagged(rule, at, secret, who, out)) {
 		memcpy(out, rule, (size_t)(secret - rule));
 		out[secret - rule] = '\0';
 	}
@@ -267,7 +268,20 @@ static uint32_t answer(
 	return c->l3_at + ip_bytes + l4_bytes;
 }
 
-void hub_redirect(struct input *in, unsigned j, const char *url)
+/* Whether this millisecond's ration has one left, which is taken. */
+static bool ration_take(struct hub_local *local, uint64_t now_ms)
+{
+	if (local->redirects_ms != now_ms) {
+		local->redirects_ms = now_ms;
+		local->redirects = HUB_REDIRECTS_MS;
+	}
+	if (local->redirects == 0)
+		return false;
+	local->redirects--;
+	return true;
+}
+
+enum stats_drop_in hub_redirect(struct input *in, unsigned j, const char *url)
 {
 	const struct port *port = in->port;
 	struct lcore *lc = in->b.lc;
@@ -278,11 +292,13 @@ void hub_redirect(struct input *in, unsigned j, const char *url)
 	struct burst b;
 
 	if (!port->party.listable)
-		return;
+		return STATS_DROP_IN_REDIRECT;
 	/* Sessions transmit where they receive. */
 	to = port_get(port->idx, port->gen);
 	if (to == NULL || to->tx_lcore[lc->index] != lc->index)
-		return;
+		return STATS_DROP_IN_REDIRECT;
+	if (!ration_take(in->b.local, lc->now_ms))
+		return STATS_DROP_IN_REDIRECT_LIMIT;
 	f.len = (uint16_t)answer(c, in->b.frame[j], url_for(url, port->who, whole), f.data);
 	burst_begin(&b, lc, in->b.hub);
 	b.frame[0] = &f;
@@ -296,4 +312,5 @@ void hub_redirect(struct input *in, unsigned j, const char *url)
 	/* Both bursts use the same scratch memory. */
 	in->b.classified &= ~UINT64_C(1);
 	in->b.usual &= ~UINT64_C(1);
+	return STATS_DROP_IN_REDIRECT;
 }

@@ -66,6 +66,8 @@
 	X(ACCESS_LOSS, "access_loss", "access list: lost by a rule's Loss")                       \
 	X(ACCESS_DELAY, "access_delay", "access list: too many frames wait for a rule's Delay")   \
 	X(REDIRECT, "access_redirect", "access list: a request that a rule redirects")            \
+	X(REDIRECT_LIMIT, "access_redirect_limit",                                                \
+		"access list: a request to redirect, more than are answered at a time")           \
 	X(SUPER, "super_frame",                                                                   \
 		"longer than that: segments a kernel merged or did not cut (GRO, TSO)")           \
 	X(LOG_LIMIT, "log_limit", "hub option MaxLoggedPacketsPerMinute")

@@ -7,6 +7,7 @@ with sender and receiver on different ones; with --server=softether the original
 """
 
 import itertools
+import re
 import time
 
 import pytest
@@ -15,7 +16,9 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6E
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from lab import SERVER4, Group, Hub, User, frames, wait_for
+from lab.access import add, ip6, record
 from lab.admin import Rpc, RpcError, vpncmd
+from lab.server import ROOT
 from lab.wireclient import Session, connect
 
 GROUPS = itertools.count(0x90)
@@ -47,16 +50,6 @@ KINDS = {
     "tagged": Dot1Q(vlan=5) / IP(**IN4) / UDP(sport=4000, dport=80) / b"udp",
 }
 
-
-
-def ip4(text):
-    """An IPv4 address as PACK has it: the 32 bits with the first byte lowest."""
-    return int.from_bytes(bytes(map(int, text.split("."))), "little")
-
-
-def ip6(text):
-    """16 bytes."""
-    return bytes(IPv6(src=text))[8:24]
 
 
 def v4(side, address, mask="255.255.255.255"):
@@ -104,6 +97,14 @@ ROWS = [
     ({"CheckTcpState": True, "Established": False, "IsIPv6": True}, "syn6", "syn"),
     ({}, "udp", "arp"), ({}, "ipx", "arp"), ({}, "udp6", "arp"), ({}, "tagged", "arp"), ({"IsIPv6": True}, "udp", "arp"),
 ]
+
+
+# Fields that are no condition of a frame, and DestUsername, which takes two receivers: where they are seen to act, and not to.
+ELSEWHERE = {
+    "Note": ["test_vpncmd"], "Active": ["test_order"], "Priority": ["test_order"], "Discard": ["test_order"],
+    "DestUsername": ["test_receiver"], "Delay": ["test_delay_and_loss"], "Loss": ["test_delay_and_loss"],
+    "Jitter": ["test_jitter"], "RedirectUrl": ["test_redirect"],
+}
 
 
 def make(kind, mac):
@@ -166,28 +167,6 @@ def fixture_mac():
     """mac(n): addresses that no other test uses."""
     group = next(GROUPS) % 256
     return lambda n: frames.mac(n, group)
-
-
-def record(priority, drop, **fields):
-    """A whole rule as tools send it."""
-    rule = {"Note": "", "Active": True, "Priority": priority, "Discard": drop, "Protocol": 0, "SrcPortStart": 0,
-            "SrcPortEnd": 0, "DestPortStart": 0, "DestPortEnd": 0, "SrcUsername": "", "DestUsername": "",
-            "CheckSrcMac": False, "SrcMacAddress": bytes(6), "SrcMacMask": bytes(6), "CheckDstMac": False,
-            "DstMacAddress": bytes(6), "DstMacMask": bytes(6), "CheckTcpState": False, "Established": False, "Delay": 0,
-            "Jitter": 0, "Loss": 0, "IsIPv6": False, "RedirectUrl": "", "SrcIpAddress": "0.0.0.0",
-            "SrcSubnetMask": "0.0.0.0", "DestIpAddress": "0.0.0.0", "DestSubnetMask": "0.0.0.0",
-            "SrcIpAddress6": bytes(16), "SrcSubnetMask6": bytes(16), "DestIpAddress6": bytes(16),
-            "DestSubnetMask6": bytes(16), **fields}
-    for name in ("SrcIpAddress", "SrcSubnetMask", "DestIpAddress", "DestSubnetMask"):
-        address = ip4(rule.pop(name))
-        rule.update({name: address, f"{name}@ipv6_bool": False, f"{name}@ipv6_array": bytes(16),
-                     f"{name}@ipv6_scope_id": 0})
-    return {name: int(v) if isinstance(v, bool) else v for name, v in rule.items()}
-
-
-def add(rpc, hub="DEFAULT", priority=100, drop=True, **fields):
-    """AddAccess."""
-    rpc.call("AddAccess", HubName=hub, **record(priority, drop, **fields))
 
 
 def drops(sender, receiver, blocked, passes):
@@ -427,3 +406,23 @@ def test_vpncmd(lab):
     for _ in range(3):
         run("AccessDelete 1")
     assert not lab.server.rpc("EnumAccess", HubName_str="DEFAULT")["AccessList"]
+
+
+@pytest.mark.patchbay
+def test_every_field_has_its_rows():
+    """Each field of a rule, by the program's table: rows with a frame that it drops and one that it does not, or a test."""
+    table = (ROOT / "controlplane/admin/access_methods.c").read_text("utf-8")
+    table = table[table.index('ADMIN_USTR("Note"'):table.index('ADMIN_DATA("DestSubnetMask6"')] + 'ADMIN_DATA("DestSubnetMask6"'
+    fields = re.findall(r'ADMIN_\w+\("(\w+)"', table)
+    assert len(fields) > 30 and set(fields) == set(record(1, True)) - {n for n in record(1, True) if "@" in n}
+    # In a row a field is looked at if it is not what it is without: both frames are there, one of them dropped for it.
+    nothing = record(1, True)
+    rows = {field: [r for r, blocked, passes in ROWS if field in r and r[field] not in (nothing[field], "0.0.0.0")
+                    and (passes or field == "SrcUsername") and blocked != passes] for field in fields}
+    assert {f for f in fields if not rows[f]} == set(ELSEWHERE)
+    tests = "".join((ROOT / f"test/interop/test_access{end}.py").read_text("utf-8") for end in ("", "_special"))
+    assert all(re.search(rf"^def {name}\(", tests, re.M) for names in ELSEWHERE.values() for name in names)
+    # Both families, both sides, and both answers of what has two.
+    for field in ("Protocol", "DestPortStart", "CheckTcpState"):
+        assert {bool(r.get("IsIPv6")) for r in rows[field]} == {False, True}, field
+    assert {r["Established"] for r, _, _ in ROWS if "Established" in r} == {False, True}

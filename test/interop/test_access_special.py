@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What access rules do beside the rows of test_access.py: sessions that are nobody's, under the names that lists show, and
-jitter.
+"""What access rules do beside the rows of test_access.py: sessions that are nobody's, under the names that lists show,
+jitter, and how much may wait for a delay.
 """
 
+import re
 import struct
 import time
 
@@ -10,11 +11,13 @@ import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
-from lab import SERVER4, Hub, User, frames
+from lab import SERVER4, Hub, User, books, frames, wait_for
 from lab.bridges import TapHost
+from lab.server import ROOT
 from lab.wireclient import Session, connect
 
 pytestmark = pytest.mark.patchbay
+PARK = (ROOT / "dataplane/hub_access_priv.h").read_text("utf-8")
 BRIDGE = {"require_bridge_routing_mode": 1}
 ALICE, BOB, HOST = frames.mac(1, 0x71), frames.mac(2, 0x71), frames.mac(3, 0x71)
 
@@ -103,3 +106,35 @@ def test_jitter(lab, ends):
     lab.server.ctl("access", "add", "DEFAULT", "priority=5", "protocol=6", "delay=300", "jitter=100")
     order, took = numbers_of(lab, ends)
     assert order == list(range(64))
+
+
+def test_delay_is_bounded(lab, ends):
+    """Of one rule and session so many frames wait, or so many bytes; the rest are counted, and no other session's."""
+    frames_max, bytes_max = (int(re.search(rf"#define {name}\s+\(?(\d+)u?(?: << 10\))?", PARK)[1]) for name in (
+        "PARK_RULE_FRAMES", "PARK_RULE_BYTES"))
+    bytes_max <<= 10
+
+    def numbers():
+        (total,) = books.level(books.read(lab.server), "total")
+        state = lab.server.rpc("EnumAccess", HubName_str="DEFAULT", PatchbayStateOnly_bool=True)
+        return total["drop_in"]["access_delay"], state["PatchbayParked_u64"]
+
+    def send(session, dst, src, cnt, size):
+        body = UDP(sport=4000, dport=80) / bytes(size - 42)
+        for at in range(0, cnt, 50):
+            session.send(*[packet(dst, src, body)] * min(50, cnt - at))
+
+    dropped, waiting = numbers()
+    assert waiting == 0
+    lab.server.ctl("access", "add", "DEFAULT", "priority=10", "protocol=17", "delay=10000")
+    send(ends[0], BOB, ALICE, frames_max + 176, 60)
+    wait_for("frames beyond the bound to be counted", lambda: numbers() == (dropped + 176, frames_max))
+    # The other session has a bound of its own, which its bytes reach before its frames do.
+    fit = bytes_max // 1500
+    send(ends[1], ALICE, BOB, fit + 51, 1500)
+    wait_for("bytes beyond the bound to be counted", lambda: numbers() == (dropped + 176 + 51, frames_max + fit))
+    # What no rule delays passes meanwhile; every frame has met the rule.
+    ends[0].send(packet(BOB, ALICE, ICMP()))
+    assert ends[1].wait_frame(lambda f: f == packet(BOB, ALICE, ICMP()))
+    (row,) = lab.server.ctl("access", "list", "DEFAULT")["AccessList"]
+    assert row["PatchbayHits_u64"] == frames_max + 176 + fit + 51
