@@ -19,6 +19,7 @@
 #include "controlplane/bridges.h"
 #include "controlplane/control.h"
 #include "controlplane/eal.h"
+#include "controlplane/hub_logs.h"
 #include "controlplane/log.h"
 #include "controlplane/logs/logs.h"
 #include "dataplane/port.h"
@@ -108,6 +109,8 @@ static void came_up(struct local_bridge *lb)
 	bridge_view(lb->bridge, &v);
 	log_notice("bridge", "hub %s: %s is up as %s (%s, %u receive and %u transmit queues)",
 		lb->conf.hub, lb->conf.name, lb->session_name, v.driver, v.rx_queues, v.tx_queues);
+	hub_logs_bridge(lb->hub, LOG_EVENT_BRIDGE_UP, lb->session_name, lb->conf.name,
+		lb->conf.device, NULL);
 	if (v.note[0] != '\0')
 		log_warning("bridge", "hub %s, bridge %s: %s", lb->conf.hub, lb->conf.name, v.note);
 }
@@ -165,6 +168,16 @@ static void forget(struct local_bridge *lb)
 	free(lb);
 }
 
+/* Out of the hub, and then its device is closed. */
+static void go_down(struct local_bridge *lb, const char *why)
+{
+	lb->state = BRIDGES_UNPLUGGED;
+	by_port[lb->port_idx] = NULL;
+	hub_logs_bridge(lb->hub, LOG_EVENT_BRIDGE_DOWN, lb->session_name, lb->conf.name,
+		lb->conf.device, why);
+	bridge_unplug(lb->bridge);
+}
+
 static void on_lost(void *ctx)
 {
 	struct local_bridge *lb = ctx;
@@ -172,9 +185,7 @@ static void on_lost(void *ctx)
 	if (lb->state != BRIDGES_UP)
 		return;
 	failed(lb, "its device has gone");
-	lb->state = BRIDGES_UNPLUGGED;
-	by_port[lb->port_idx] = NULL;
-	bridge_unplug(lb->bridge);
+	go_down(lb, "device_gone");
 }
 
 static void on_unplugged(void *ctx)
@@ -230,11 +241,8 @@ static void advance(struct local_bridge *lb)
 		lb->session_name[0] = '\0';
 		lb->detached = false;
 	}
-	if (lb->doomed && lb->state == BRIDGES_UP) {
-		lb->state = BRIDGES_UNPLUGGED;
-		by_port[lb->port_idx] = NULL;
-		bridge_unplug(lb->bridge);
-	}
+	if (lb->doomed && lb->state == BRIDGES_UP)
+		go_down(lb, "deleted");
 }
 
 static void try_open(struct local_bridge *lb)
@@ -348,11 +356,8 @@ void bridges_shutdown(void)
 
 	stopping = true;
 	TAILQ_FOREACH (lb, &bridges, entry) {
-		if (lb->state != BRIDGES_UP)
-			continue;
-		lb->state = BRIDGES_UNPLUGGED;
-		by_port[lb->port_idx] = NULL;
-		bridge_unplug(lb->bridge);
+		if (lb->state == BRIDGES_UP)
+			go_down(lb, "shutdown");
 	}
 }
 
@@ -396,9 +401,7 @@ void bridges_hub_down(struct directory_hub *hub, bool gone)
 		lb->detached = lb->detached || gone;
 		if (lb->state == BRIDGES_UP) {
 			failed(lb, gone ? "there is no such hub" : "the hub is offline");
-			lb->state = BRIDGES_UNPLUGGED;
-			by_port[lb->port_idx] = NULL;
-			bridge_unplug(lb->bridge);
+			go_down(lb, gone ? "hub_deleted" : "hub_offline");
 		}
 		advance(lb);
 	}

@@ -132,6 +132,7 @@ void directory_hub_free(struct directory_hub *hub)
 	free(hub->sources);
 	directory_rules_clear(&hub->access);
 	free(hub->kept);
+	free(hub->notice_limits);
 	free(hub);
 }
 

@@ -193,6 +193,8 @@ struct directory_hub {
 	struct directory_log log;
 	struct directory_managed managed;
 	uint64_t unlogged_seen, unlogged_told; /* hub_logs_look() */
+	struct notice_limits
+		*notice_limits; /* notice_log.c; NULL until there is something to say */
 	uint16_t rejects_ms
 		[DIRECTORY_REJECTS];	  /* how long its RADIUS servers took for the last ones, */
 	uint32_t reject_cnt;		  /* and how many there were: negotiation_proof.c */

@@ -43,10 +43,19 @@ void hub_logs_gone(const struct directory_hub *hub)
 	logs_hub_gone(hub_log_id(hub->hub));
 }
 
-void hub_logs_event(const struct directory_hub *hub, const char *event)
+void hub_logs_event(const struct directory_hub *hub, enum log_event event)
 {
 	logs_event(hub_log_id(hub->hub), event,
 		(const struct log_field[]){LOG_TEXT("hub", hub->name), LOG_END});
+}
+
+void hub_logs_bridge(const struct directory_hub *hub, enum log_event event, const char *session,
+	const char *bridge, const char *device, const char *why)
+{
+	logs_event(hub_log_id(hub->hub), event,
+		(const struct log_field[]){LOG_TEXT("hub", hub->name), LOG_TEXT("session", session),
+			LOG_TEXT("bridge", bridge), LOG_TEXT("device", device),
+			LOG_TEXT("reason", why), LOG_END});
 }
 
 void hub_logs_look(void)

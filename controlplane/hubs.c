@@ -89,12 +89,12 @@ int hubs_apply(struct directory_hub *hub)
 
 	if (hub->online && !was) {
 		log_say(LOG_LEVEL_NOTICE, "hub", "hub %s is online", hub->name);
-		hub_logs_event(hub, "hub online");
+		hub_logs_event(hub, LOG_EVENT_HUB_ONLINE);
 		hub_set_online(hub->hub, true);
 		bridges_hub_up(hub);
 	} else if (!hub->online && was) {
 		log_say(LOG_LEVEL_NOTICE, "hub", "hub %s is offline", hub->name);
-		hub_logs_event(hub, "hub offline");
+		hub_logs_event(hub, LOG_EVENT_HUB_OFFLINE);
 		down(hub, false);
 	}
 	return rc;

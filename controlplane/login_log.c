@@ -65,7 +65,7 @@ static void security_accepted(const struct connection *c, const struct vpn_sessi
 	struct endpoint from;
 
 	endpoint_get(&c->peer, &from);
-	logs_event(log_id(vs->hub), "login accepted",
+	logs_event(log_id(vs->hub), LOG_EVENT_LOGIN_ACCEPTED,
 		(const struct log_field[]){WHO(from, vs->user, vs->hub->name),
 			LOG_TEXT("session", vs->name), LOG_WORD("connection", c->name),
 			LOG_WORD("mode",
@@ -86,7 +86,7 @@ static void security_refused(
 	struct endpoint from;
 
 	endpoint_get(&c->peer, &from);
-	logs_event(log_id(directory_hub_find(r->hubname)), "login refused",
+	logs_event(log_id(directory_hub_find(r->hubname)), LOG_EVENT_LOGIN_REFUSED,
 		(const struct log_field[]){WHO(from, r->username, r->hubname),
 			LOG_WORD("reason", v->reason), LOG_NUMBER("error", (unsigned)v->error),
 			LOG_NUMBER("authtype", r->authtype), LOG_WORD("connection", c->name),
@@ -100,7 +100,8 @@ static void security_admin(const struct connection *c, const char *kind, const c
 	bool ok = error == WIRE_ERROR_OK;
 
 	endpoint_get(&c->peer, &from);
-	logs_event(log_id(directory_hub_find(hub_name)), ok ? "admin accepted" : "login refused",
+	logs_event(log_id(directory_hub_find(hub_name)),
+		ok ? LOG_EVENT_ADMIN_ACCEPTED : LOG_EVENT_LOGIN_REFUSED,
 		(const struct log_field[]){WHO(from, "administrator", hub_name),
 			LOG_WORD("reason", ok ? NULL : reason),
 			LOG_NUMBER("error", (unsigned)error), LOG_WORD("kind", kind),
@@ -108,9 +109,22 @@ static void security_admin(const struct connection *c, const char *kind, const c
 			LOG_END});
 }
 
+static void security_password(
+	const struct connection *c, const struct login_request *r, enum wire_error error)
+{
+	struct endpoint from;
+
+	endpoint_get(&c->peer, &from);
+	logs_event(log_id(directory_hub_find(r->hubname)),
+		error == WIRE_ERROR_OK ? LOG_EVENT_PASSWORD_CHANGED : LOG_EVENT_PASSWORD_REFUSED,
+		(const struct log_field[]){WHO(from, r->username, r->hubname),
+			LOG_NUMBER("error", (unsigned)error), LOG_WORD("connection", c->name),
+			LOG_END});
+}
+
 /* Connections of a session that is there: joined, refused, left. `connections` are what it has now. */
 static void security_connection(const struct connection *c, const struct vpn_session *vs,
-	const char *event, const char *reason, unsigned error)
+	enum log_event event, const char *reason, unsigned error)
 {
 	struct endpoint from;
 
@@ -130,7 +144,7 @@ static void security_ended(const struct vpn_session *vs, const char *why, uint64
 	struct endpoint from;
 
 	endpoint_get(&vs->peer, &from);
-	logs_event(log_id(vs->hub), "session ended",
+	logs_event(log_id(vs->hub), LOG_EVENT_SESSION_ENDED,
 		(const struct log_field[]){WHO(from, vs->user, vs->hub->name),
 			LOG_TEXT("session", vs->name), LOG_WORD("reason", why),
 			LOG_NUMBER("duration_s", duration_s),
@@ -218,6 +232,7 @@ void login_log_password(
 		error == WIRE_ERROR_OK ? "changed" : "not changed", source(from, c),
 		(unsigned)error, quoted(hub, sizeof(hub), r->hubname),
 		quoted(user, sizeof(user), r->username));
+	security_password(c, r, error);
 }
 
 void login_log_joined(const struct connection *c, const struct vpn_session *vs)
@@ -228,7 +243,7 @@ void login_log_joined(const struct connection *c, const struct vpn_session *vs)
 		"connection joined %s hub=\"%s\" session=\"%s\" connections=%u", source(from, c),
 		quoted(hub, sizeof(hub), vs->hub->name), quoted(name, sizeof(name), vs->name),
 		vs->connection_cnt);
-	security_connection(c, vs, "connection joined", NULL, 0);
+	security_connection(c, vs, LOG_EVENT_CONNECTION_JOINED, NULL, 0);
 }
 
 void login_log_not_joined(
@@ -239,7 +254,8 @@ void login_log_not_joined(
 	log_say(LOG_LEVEL_INFO, "login", "connection refused %s error=%u session=\"%s\"",
 		source(from, c), (unsigned)error,
 		quoted(name, sizeof(name), vs != NULL ? vs->name : ""));
-	security_connection(c, vs, "connection refused", "additional_connect", (unsigned)error);
+	security_connection(
+		c, vs, LOG_EVENT_CONNECTION_REFUSED, "additional_connect", (unsigned)error);
 }
 
 void login_log_left(const struct connection *c, const struct vpn_session *vs, const char *why)
@@ -249,7 +265,7 @@ void login_log_left(const struct connection *c, const struct vpn_session *vs, co
 	log_say(LOG_LEVEL_INFO, "login",
 		"connection left %s reason=%s session=\"%s\" connections=%u", source(from, c), why,
 		quoted(name, sizeof(name), vs->name), vs->connection_cnt);
-	security_connection(c, vs, "connection left", why, 0);
+	security_connection(c, vs, LOG_EVENT_CONNECTION_LEFT, why, 0);
 }
 
 void login_log_ended(

@@ -15,6 +15,7 @@
 #include "controlplane/log.h"
 #include "controlplane/logs/logs.h"
 #include "controlplane/metrics.h"
+#include "controlplane/notice_log.h"
 #include "controlplane/registry.h"
 #include "dataplane/fdb.h"
 #include "dataplane/hub.h"
@@ -152,9 +153,11 @@ static void log_families(struct text *t)
 {
 	static const char *const names[LOGS_CNT] = {
 		[LOGS_SERVER] = "server", [LOGS_SECURITY] = "security", [LOGS_PACKET] = "packet"};
+	struct notice_log_counters notices;
 	struct logs_counters c;
 
 	logs_counters(&c);
+	notice_log_counters(&notices);
 	counter(t, "patchbay_log_lines_written", "Lines written to disk by log.");
 	for (unsigned i = 0; i < LOGS_CNT; i++)
 		sample(t, "patchbay_log_lines_written_total", "log", names[i], c.written_by[i]);
@@ -165,10 +168,14 @@ static void log_families(struct text *t)
 		sample(t, "patchbay_log_lines_refused_total", "log", names[i], c.lost_disk_by[i]);
 	counter(t, "patchbay_log_lines_dropped",
 		"What was to be logged and never became a line, by where it ended: events in the ring "
-		"before the log thread, frames in their worker's ring, lines at the syslog server.");
+		"before the log thread, frames in their worker's ring, lines at the syslog server, "
+		"stations and broken rules on a worker with too many of them in a second, and at the "
+		"limit of their kind and hub.");
 	sample(t, "patchbay_log_lines_dropped_total", "at", "event_ring", c.lost_ring);
 	sample(t, "patchbay_log_lines_dropped_total", "at", "packet_ring", c.unlogged);
 	sample(t, "patchbay_log_lines_dropped_total", "at", "syslog", c.lost_syslog);
+	sample(t, "patchbay_log_lines_dropped_total", "at", "notice_ring", notices.lost);
+	sample(t, "patchbay_log_lines_dropped_total", "at", "limit", notices.held);
 }
 
 static void login_families(struct text *t)

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/bridges.h"
@@ -22,6 +23,8 @@
 #define STATIONS_BURST	    512u
 #define STATIONS_PER_MINUTE 1200u
 #define PORT_TEXT	    600u /* names of hub and session with some room */
+
+static struct notice_log_counters counters;
 
 /*
  * Who a port is. The index is another's only after two more passes over the MAC table, which this thread makes
@@ -121,18 +124,29 @@ static bool is_of_station(const struct notice *n)
 	return n->kind >= NOTICE_LEARNED;
 }
 
-static struct log_limit *limit_of(const struct notice *n)
-{
-	static struct log_limit violations[STATS_DROP_IN_CNT], kinds[NOTICE_CNT];
-	struct log_limit *limit =
-		n->kind == NOTICE_VIOLATION ? &violations[n->reason] : &kinds[n->kind];
+/* How much of each kind is said of one hub; made with its first notice, goes with the hub. */
+struct notice_limits {
+	struct log_limit violations[STATS_DROP_IN_CNT], kinds[NOTICE_CNT];
+};
 
+static struct log_limit *limit_of(const struct notice *n, struct directory_hub *hub)
+{
+	/* Of those who have left their hub, and without memory. */
+	static struct notice_limits nobodys;
+	struct notice_limits *of = &nobodys;
+	struct log_limit *limit;
+
+	if (hub != NULL && hub->notice_limits == NULL)
+		hub->notice_limits = calloc(1, sizeof(*of));
+	if (hub != NULL && hub->notice_limits != NULL)
+		of = hub->notice_limits;
+	limit = n->kind == NOTICE_VIOLATION ? &of->violations[n->reason] : &of->kinds[n->kind];
 	limit->burst = is_of_station(n) ? STATIONS_BURST : LINES_BURST;
 	limit->per_minute = is_of_station(n) ? STATIONS_PER_MINUTE : LINES_PER_MINUTE;
 	return limit;
 }
 
-static const struct directory_hub *hub_of(uint32_t port_idx)
+static struct directory_hub *hub_of(uint32_t port_idx)
 {
 	const struct vpn_session *vs = registry_session_by_port(port_idx);
 	const struct local_bridge *lb = vs == NULL ? bridges_by_port(port_idx) : NULL;
@@ -141,13 +155,12 @@ static const struct directory_hub *hub_of(uint32_t port_idx)
 }
 
 /* The same for the hub's security log, in fields. */
-static void security(const struct notice *n, uint64_t held)
+static void security(const struct notice *n, const struct directory_hub *hub, uint64_t held)
 {
-	static const char *const events[] = {[NOTICE_VIOLATION] = "policy violation",
-		[NOTICE_LOOP] = "loop",
-		[NOTICE_BLOCKED] = "port blocked"};
+	static const enum log_event events[] = {[NOTICE_VIOLATION] = LOG_EVENT_POLICY_VIOLATION,
+		[NOTICE_LOOP] = LOG_EVENT_LOOP,
+		[NOTICE_BLOCKED] = LOG_EVENT_PORT_BLOCKED};
 	const struct vpn_session *vs = registry_session_by_port(n->port_idx);
-	const struct directory_hub *hub = hub_of(n->port_idx);
 	char mac[18], src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], port[PORT_TEXT] = "";
 
 	if (hub == NULL || hub->hub == NULL)
@@ -174,13 +187,12 @@ static void security(const struct notice *n, uint64_t held)
 }
 
 /* A MAC address that is new or elsewhere, or an address that a DHCP server gave: the security log alone has it. */
-static void station(const struct notice *n, uint64_t held)
+static void station(const struct notice *n, const struct directory_hub *hub, uint64_t held)
 {
-	static const char *const events[NOTICE_CNT] = {[NOTICE_LEARNED] = "mac learned",
-		[NOTICE_MOVED] = "mac moved",
-		[NOTICE_LEASE] = "dhcp lease"};
+	static const enum log_event events[NOTICE_CNT] = {[NOTICE_LEARNED] = LOG_EVENT_MAC_LEARNED,
+		[NOTICE_MOVED] = LOG_EVENT_MAC_MOVED,
+		[NOTICE_LEASE] = LOG_EVENT_DHCP_LEASE};
 	const struct vpn_session *vs = registry_session_by_port(n->port_idx);
-	const struct directory_hub *hub = hub_of(n->port_idx != 0 ? n->port_idx : n->other_idx);
 	char mac[18], lease[INET6_ADDRSTRLEN], server[INET6_ADDRSTRLEN], other[PORT_TEXT] = "",
 									 port[PORT_TEXT] = "";
 
@@ -207,17 +219,20 @@ static void station(const struct notice *n, uint64_t held)
 static void say(const struct notice *n)
 {
 	enum log_level level = n->kind == NOTICE_VIOLATION ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+	struct directory_hub *hub = hub_of(n->port_idx != 0 ? n->port_idx : n->other_idx);
 	char text[NOTICE_LOG_TEXT];
 	uint64_t held;
 
 	/* Asked first: most of a flood costs no text. */
-	if (!log_limit_pass(limit_of(n), &held))
-		return;
-	if (is_of_station(n)) {
-		station(n, held);
+	if (!log_limit_pass(limit_of(n, hub), &held)) {
+		counters.held++;
 		return;
 	}
-	security(n, held);
+	if (is_of_station(n)) {
+		station(n, hub, held);
+		return;
+	}
+	security(n, hub, held);
 	notice_log_text(n, text, sizeof(text));
 	if (held > 0)
 		log_say(level, "hub", "%s (%llu like this not shown)", text,
@@ -226,10 +241,11 @@ static void say(const struct notice *n)
 		log_say(level, "hub", "%s", text);
 }
 
-static void run_worker(unsigned worker)
+/* Returns how many the worker had no room for since start. */
+static uint64_t run_worker(unsigned worker)
 {
 	struct notice batch[BATCH];
-	uint64_t lost;
+	uint64_t lost = 0;
 	unsigned n;
 
 	for (unsigned taken = 0; taken < NOTICE_RING; taken += n) {
@@ -237,12 +253,39 @@ static void run_worker(unsigned worker)
 		for (unsigned i = 0; i < n; i++)
 			say(&batch[i]);
 		if (n < BATCH)
-			return;
+			break;
 	}
+	return lost;
+}
+
+/* None in this second, and there were some: it is over, and is said. Whose they were nobody knows. */
+static void tell_lost(uint64_t lost)
+{
+	static uint64_t told;
+
+	if (lost == counters.lost && lost != told) {
+		logs_event(LOGS_NO_HUB, LOG_EVENT_NOTICES_LOST,
+			(const struct log_field[]){LOG_NUMBER("notices", lost - told),
+				LOG_WORD("error", "too_many"), LOG_END});
+		log_say(LOG_LEVEL_WARNING, "hub",
+			"%llu stations, leases and broken rules nobody was told of: too many at "
+			"once",
+			(unsigned long long)(lost - told));
+		told = lost;
+	}
+	counters.lost = lost;
 }
 
 void notice_log_run(void)
 {
+	uint64_t lost = 0;
+
 	for (unsigned i = 0; i < lcore_count(); i++)
-		run_worker(i);
+		lost += run_worker(i);
+	tell_lost(lost);
+}
+
+void notice_log_counters(struct notice_log_counters *out)
+{
+	*out = counters;
 }

@@ -4,12 +4,14 @@
 
 /*
  * What the workers noticed (dataplane/notice.h), in the log: who broke which rule, and between whom there is a
- * loop. A limit for each reason, so that a storm does not hide a conflict of addresses; the counters have all.
+ * loop. A limit for each reason and hub, so that a storm does not hide a conflict of addresses, nor the stations of one hub
+ * those of another; the counters have all.
  *
  * Control thread only.
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct notice;
 
@@ -19,5 +21,12 @@ struct notice;
 void notice_log_run(void);
 /* One notice as a sentence; names of hub and session as they are now. */
 void notice_log_text(const struct notice *n, char *out, size_t size);
+
+/* What nobody was told of, since start. */
+struct notice_log_counters {
+	uint64_t lost; /* notices that found no room on a worker: too many in a second */
+	uint64_t held; /* lines held back: too many of a kind in a hub */
+};
+void notice_log_counters(struct notice_log_counters *out);
 
 #endif

@@ -235,7 +235,8 @@ static const char *url_for(const char *rule, const char *who, char out[URL_BYTES
 
 	if (at == NULL || secret == NULL)
 		return rule;
-	if (who == NULL || secret < at || secret[1] == '\0' || !put_tagged(rule, at, secret, who, out)) {
+	if (who == NULL || secret < at || secret[1] == '\0' ||
+		!put_tagged(rule, at, secret, who, out)) {
 		memcpy(out, rule, (size_t)(secret - rule));
 		out[secret - rule] = '\0';
 	}

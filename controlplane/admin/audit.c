@@ -27,7 +27,7 @@ void audit_change(const struct admin_call *call)
 	/* A hub's own administration stands in its own log. */
 	of = hub[0] != '\0' ? directory_hub_find(hub) : NULL;
 	logs_event(of != NULL && of->hub != NULL ? hub_log_id(of->hub) : LOGS_NO_HUB,
-		"administration",
+		LOG_EVENT_ADMINISTRATION,
 		(const struct log_field[]){LOG_TEXT("by", call->caller->via),
 			LOG_WORD("role", call->caller->server ? "server" : "hub"),
 			LOG_WORD("method", call->method->name), LOG_TEXT("hub", hub),

@@ -6,6 +6,7 @@
 #include "controlplane/admin/method_list.h"
 #include "controlplane/logs/log_file.h"
 #include "controlplane/logs/logs.h"
+#include "controlplane/notice_log.h"
 #include "dataplane/hub.h"
 #include "dataplane/packet_log.h"
 #include "drivers/session/wire/wire_error.h"
@@ -157,14 +158,19 @@ static const struct admin_field status_response[] = {
 	ADMIN_INT64("Unlogged",
 		"frames that were to be logged and found no room in their worker's ring"),
 	ADMIN_INT64("Removed", "log files removed because the disk was full"),
+	ADMIN_INT64("NoticesLost",
+		"stations, leases and broken rules nobody was told of: too many in a second"),
+	ADMIN_INT64("NoticesHeld", "lines about such held back: too many of a kind in a hub"),
 	ADMIN_END,
 };
 
 static int status_step(struct admin_call *call)
 {
+	struct notice_log_counters notices;
 	struct logs_counters c;
 
 	logs_counters(&c);
+	notice_log_counters(&notices);
 	admin_put_str(call, "Folder", logs_folder());
 	admin_put_str(call, "Format", logs_is_json() ? "json" : "text");
 	admin_put_int64(call, "Written", c.written);
@@ -174,6 +180,8 @@ static int status_step(struct admin_call *call)
 	admin_put_int64(call, "LostSyslog", c.lost_syslog);
 	admin_put_int64(call, "Unlogged", c.unlogged);
 	admin_put_int64(call, "Removed", c.removed);
+	admin_put_int64(call, "NoticesLost", notices.lost);
+	admin_put_int64(call, "NoticesHeld", notices.held);
 	return ADMIN_DONE;
 }
 

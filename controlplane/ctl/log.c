@@ -541,6 +541,10 @@ static const struct ctl_column status_columns[] = {
 	{"lost, syslog", "LostSyslog_u64", CTL_NUMBER, "that the syslog server did not take"},
 	{"frames not logged", "Unlogged_u64", CTL_NUMBER,
 		"that came faster than lines are written"},
+	{"notices lost", "NoticesLost_u64", CTL_NUMBER,
+		"stations and broken rules nobody was told of: too many in a second"},
+	{"lines held back", "NoticesHeld_u64", CTL_NUMBER,
+		"about such: too many of a kind in a hub"},
 	{"files removed", "Removed_u64", CTL_NUMBER, "because the disk was full"},
 	{.title = NULL},
 };

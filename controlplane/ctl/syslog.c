@@ -76,7 +76,7 @@ const struct ctl_command ctl_syslog_commands[] = {
 		.text = "Send lines to a syslog server instead of writing them to disk; in force at once",
 		.method = "SetSysLog",
 		.arguments = {CTL_ARGUMENT("HOST", "Hostname_str",
-				      "name, address, or path of a UNIX socket"),
+				      "name, address, path of a UNIX socket, or journald"),
 			CTL_ARGUMENT("LINES", NULL,
 				"server: the server log's; security: security logs' too; packet: all")},
 		.options = {{.name = "--port",

@@ -250,8 +250,11 @@ static void tell(struct log_file *f, const struct tm *now)
 	bool json = f->line_end[0] == '\n';
 	size_t len = strftime(line, sizeof(line),
 		json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S%z\"," : "%Y-%m-%d %H:%M:%S.000 ", now);
-	uint64_t untold = f->untold;
+	uint64_t untold;
 
+	/* Alone in the buffer: if the telling is lost, a line before it would go uncounted with it. */
+	log_file_flush(f);
+	untold = f->untold;
 	snprintf(line + len, sizeof(line) - len,
 		json ? "\"event\":\"lines lost\",\"lines\":%llu,\"error\":\"%s\"}"
 		     : "lines lost lines=%llu error=\"%s\"",

@@ -21,6 +21,12 @@
 
 struct logs_shared logs = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
 
+const char *const logs_event_words[LOG_EVENT_CNT] = {
+#define X(symbol, words, when) [LOG_EVENT_##symbol] = (words),
+	LOG_EVENT_LIST(X)
+#undef X
+};
+
 /* ---- names of ports --------------------------------------------------------------------------- */
 
 struct port_name {
@@ -118,13 +124,13 @@ static void put(enum logs_item_kind kind, uint32_t hub, const void *bytes, size_
 	pthread_mutex_unlock(&logs.lock);
 }
 
-void logs_event(uint32_t hub_id, const char *event, const struct log_field *fields)
+void logs_event(uint32_t hub_id, enum log_event event, const struct log_field *fields)
 {
 	char bytes[LOGS_EVENT_MAX];
 	struct text_line l;
 
 	text_begin(&l, bytes, sizeof(bytes));
-	text_event(&l, logs.conf.json, event, fields);
+	text_event(&l, logs.conf.json, logs_event_words[event], fields);
 	put(LOGS_ITEM_EVENT, hub_id, l.text, l.len);
 }
 
@@ -250,9 +256,11 @@ void logs_fini(void)
 		pthread_detach(logs.thread);
 		return;
 	}
+	pthread_mutex_lock(&logs.lock);
 	free(logs.ring);
 	logs.ring = NULL;
 	logs.head = logs.tail = 0;
+	pthread_mutex_unlock(&logs.lock);
 	for (unsigned i = 0; i < PORT_MAX; i++) {
 		free(names.of[i]);
 		names.of[i] = NULL;

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "controlplane/logs/log_events.h"
 #include "controlplane/logs/log_file.h"
 #include "controlplane/logs/log_text.h"
 
@@ -77,7 +78,7 @@ void logs_syslog_set(enum logs_syslog save, const struct sockaddr_storage *to, s
 /* ---- what happened: any thread but a worker ---------------------------------------------------- */
 
 /* A line in the hub's security log and in the server log; LOGS_NO_HUB: in the latter only. */
-void logs_event(uint32_t hub_id, const char *event, const struct log_field *fields);
+void logs_event(uint32_t hub_id, enum log_event event, const struct log_field *fields);
 /* A line of the diagnostic log; log.c's tap. */
 void logs_message(const char *level, const char *area, const char *text, size_t len);
 

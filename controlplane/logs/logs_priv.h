@@ -51,6 +51,8 @@ struct logs_shared {
 };
 extern struct logs_shared logs;
 
+extern const char *const logs_event_words[LOG_EVENT_CNT];
+
 /* Room is kept for what must not be lost: hubs that come and go. */
 #define LOGS_RESERVE_BYTES 65536u
 

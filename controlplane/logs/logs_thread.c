@@ -117,8 +117,18 @@ static void to_syslog(
 	enum syslog_msgid msgid, const char *hub, unsigned ms, const char *text, size_t len)
 {
 	char time[32];
+	struct text_line l;
 
 	snprintf(time, sizeof(time), "%s.%03uZ", out.utc, ms);
+	if (logs.conf.json) {
+		/* What the receiver has of time, log and hub is not said again. */
+		text_begin(&l, out.line, sizeof(out.line));
+		text_put(&l, "{", 1);
+		text_put(&l, text, len);
+		text_put(&l, "}", 1);
+		syslog_out_line(&out.syslog, msgid, time, hub, l.text, l.len);
+		return;
+	}
 	syslog_out_line(&out.syslog, msgid, time, hub, text, len);
 }
 
@@ -155,14 +165,14 @@ static void event(const struct logs_item *item, const char *text)
 }
 
 /* "lines lost" and the like, about a log itself. */
-static void own_event(uint32_t hub, const char *name, const struct log_field *fields)
+static void own_event(uint32_t hub, enum log_event name, const struct log_field *fields)
 {
 	struct logs_item item = {.hub = hub, .at_ms = wall_ms()};
 	char bytes[512];
 	struct text_line l;
 
 	text_begin(&l, bytes, sizeof(bytes));
-	text_event(&l, logs.conf.json, name, fields);
+	text_event(&l, logs.conf.json, logs_event_words[name], fields);
 	item.bytes = (uint32_t)l.len;
 	event(&item, l.text);
 }
@@ -226,7 +236,7 @@ static void unlogged(const struct logs_item *item, uint64_t frames)
 
 	if (h == NULL)
 		return;
-	own_event(item->hub, "packet log lines lost", fields);
+	own_event(item->hub, LOG_EVENT_PACKETS_LOST, fields);
 	/* In its own place too: a line with a date and time and no further columns. */
 	time_set(item->at_ms);
 	text_begin(&l, bytes, sizeof(bytes));
@@ -296,7 +306,7 @@ static bool events_run(void)
 		const struct log_field fields[] = {
 			LOG_NUMBER("lines", lost), LOG_WORD("error", "ring_full"), LOG_END};
 
-		own_event(LOGS_NO_HUB, "lines lost", fields);
+		own_event(LOGS_NO_HUB, LOG_EVENT_LINES_LOST, fields);
 	}
 	if (n > sizeof(batch))
 		n = sizeof(batch);
@@ -477,6 +487,7 @@ void *logs_thread(void *)
 	log_file_init(&out.server, folder, "vpn", line_end());
 	log_file_set(&out.server, logs.conf.server_switch, logs.conf.max_bytes);
 	syslog_out_init(&out.syslog);
+	out.syslog.json = logs.conf.json;
 	do {
 		end = nap();
 		events = turn();

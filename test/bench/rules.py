@@ -34,6 +34,7 @@ def add_arguments(parser):
     parser.add_argument("--parts", default="cycles,flows", help="cycles, flows or both (default)")
     parser.add_argument("--windows", type=int, default=3, help="flows: windows of a second per figure (default 3)")
     parser.add_argument("--cpu", type=int, default=1, metavar="N", help="flows: CPU of the worker (1)")
+    parser.add_argument("--rules", default="10,1000,32768", help="flows: how many, of 10, 1000 and 32768 (default all)")
     parser.add_argument("--no-ovs", action="store_true", help="flows: leave OVS-DPDK out")
 
 

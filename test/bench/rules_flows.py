@@ -24,7 +24,6 @@ PORTS = 32
 PORT_FIRST = 1024  # a multiple of 32: OpenFlow has masks for ports, not ranges
 FRAMES = STATIONS * PORTS  # of a file: each station from each port once
 RULES = (10, 1000, 32768)
-CASES = [(0, "none")] + [(n, kind) for n in RULES for kind in ("hit", "miss")]
 SIDES = (files.SIDE_A, files.SIDE_B)
 MEMORY_MIB = 300 + 2 * FRAMES * MBUF_BYTES // 1048576
 
@@ -88,9 +87,19 @@ class Flows:
     """One run: both tools, all cases."""
 
     def __init__(self, args, progress, folder):
-        self.args, self.progress, self.folder = args, progress, folder
+        self.args, self.folder = args, folder
+        self.begun, self.say = time.monotonic(), progress
         self.files = play(folder)
+        wanted = [int(n) for n in args.rules.split(",")]
+        if not wanted or set(wanted) - set(RULES):
+            raise SystemExit(f"--rules: should be some of {', '.join(map(str, RULES))}")
+        self.cases = [(0, "none")] + [(n, kind) for n in RULES if n in wanted for kind in ("hit", "miss")] + [
+            (0, "none again")]  # how far two figures of the same are apart
         self.hz = tsc_hz()
+
+    def progress(self, text):
+        """Where it is, and since when."""
+        self.say(f"[{time.monotonic() - self.begun:3.0f} s] {text}")
 
     def devices(self):
         """Devargs of both ports."""
@@ -119,7 +128,7 @@ class Flows:
                 for name, devargs in zip("ab", self.devices()):
                     tool.bridge(name, devargs)
                 wait_for("all MACs known", lambda: tool.hub()["NumMacTables_u32"] >= 2 * STATIONS, 60)
-                for count, kind in CASES:
+                for count, kind in self.cases:
                     self.progress(f"Patchbay: {count} rules, {kind}")
                     got[f"{count} {kind}"] = self.patchbay_case(tool, conditions(count, kind) if count else [], kind)
             finally:
@@ -151,7 +160,7 @@ class Flows:
             try:
                 for name, devargs in zip("ab", self.devices()):
                     tool.port(name, devargs)
-                for count, kind in CASES:
+                for count, kind in self.cases:
                     self.progress(f"OVS-DPDK: {count} flows, {kind}")
                     self.ovs_flows(tool, conditions(count, kind) if count else [])
                     warm = tool.warm(0, 40)
@@ -176,10 +185,10 @@ def switched(books):
     return next(r for r in books[1]["StatsList"] if r["Level_str"] == "total")["Switched_u64"]
 
 
-def show(got):
+def show(got, cases):
     """One row a case: both tools, each beside its own first row."""
     rows = []
-    for count, kind in CASES:
+    for count, kind in cases:
         case = f"{count} {kind}"
         row = [f"{count:,} {kind}" if count else kind]
         for tool in ("patchbay", "ovs"):
@@ -204,5 +213,5 @@ def main(args, progress):
         got = {"io": run.io(), "patchbay": run.patchbay()}
         if not args.no_ovs:
             got["ovs"] = run.ovs()
-    show(got)
+    show(got, run.cases)
     return got

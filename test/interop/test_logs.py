@@ -18,6 +18,7 @@ from scapy.layers.inet6 import (ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6ND_RA, IPv
 from scapy.layers.l2 import ARP, Ether
 
 from lab import SERVER4, Hub, User, frames, wait_for
+from lab.server import ROOT
 from lab.wireclient import LoginError, Session, connect
 
 BRIDGE = {"require_bridge_routing_mode": 1}
@@ -118,9 +119,10 @@ FRAMES = {
     "ipx": (0x8137, {"ethernet"}, ["Proto=0x8137", *["-"] * 8]),
     "pppoe": (0x8864, {"ethernet"}, ["Proto=0x8864", *["-"] * 8]),
 }
-OPTIONS = {  # hub option: (frames it leaves out, frames it leaves)
-    "NoIPv4PacketLog": ({"udp", "syn", "arp"}, {"udp6", "ipx"}),
-    "NoIPv6PacketLog": ({"udp6", "syn6"}, {"udp", "arp", "ipx"}),
+OPTIONS = {  # hub option: (frames it leaves out, frames it leaves, the kind that has them all)
+    "NoIPv4PacketLog": ({"udp", "syn", "arp"}, {"udp6", "ipx"}, "ethernet"),
+    "NoIPv6PacketLog": ({"udp6", "syn6"}, {"udp", "arp", "ipx"}, "ethernet"),
+    "DisableHttpParsing": ({"http"}, {"syn", "dns"}, "tcp_connections"),
 }
 
 
@@ -274,9 +276,9 @@ def test_flood(lab):
 @pytest.mark.parametrize("option", OPTIONS)
 def test_option(lab, option):
     """Options of a hub that leave frames out."""
-    left_out, left = OPTIONS[option]
+    left_out, left, kind = OPTIONS[option]
     pair = Pair(lab, option)
-    got = pair.logged(sorted(left_out | left), option, ethernet="header")
+    got = pair.logged(sorted(left_out | left), option, **{kind: "header"})
     assert set(got) == left
     pair.close()
 
@@ -338,3 +340,22 @@ def test_security_log(lab):
         assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S", line) and "\n" not in line
     line = re.search(failed + ".*", got)[0]
     assert address in line
+
+
+@pytest.mark.patchbay
+def test_every_kind_has_its_rows(lab):
+    """Each kind of the program's table takes some of the frames above and not others; each option about logs has a row."""
+    table = (ROOT / "controlplane/directory_log_file.c").read_text("utf-8")
+    names = re.findall(r'"(\w+)"', re.search(r"kind_names\[[^{]*\{(.*?)\}", table, re.S)[1])
+    assert tuple(names) == KINDS and len(KINDS) == 8
+    shown = lab.server.ctl("rpc", "GetHubLog", '{"HubName_str": "DEFAULT"}')["PacketLogConfigList"]
+    assert len(shown) == 16  # and 8 of them the protocol's, unused
+    for kind in KINDS[:-1]:
+        assert 0 < sum(kind in row[1] for row in FRAMES.values()) < len(FRAMES), kind
+    # The last takes everything, and some that no other does: who takes all others does not see them.
+    assert [name for name, row in FRAMES.items() if row[1] == {KINDS[-1]}]
+    tests = "".join(p.read_text("utf-8") for p in (ROOT / "test/interop").glob("test_log*.py"))
+    options = re.findall(r"X\((\w+), \d+, \d+, \d+u?,\s+NOW", (ROOT / "controlplane/option_keys.h").read_text("utf-8"))
+    about = [o for o in options if re.search("Log|Http", o)]
+    assert len(about) >= 8, about
+    assert not [o for o in about if not re.search(rf'"{o}["=]', tests)]

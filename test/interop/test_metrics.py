@@ -3,15 +3,17 @@
 """/metrics: who may read it, what stands in it, and what Debian's promtool and prometheus say of it."""
 
 import contextlib
+import itertools
 import json
 import re
 import socket
+import time
 import urllib.request
 
 import pytest
 
-from lab import SERVER4, frames, wait_for
-from lab.wireclient import Session, connect
+from lab import SERVER4, Hub, User, frames, wait_for
+from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay
 
@@ -136,6 +138,176 @@ def test_hubs_come_and_go(lab):
     wait_for("the new hub", lambda: 'hub="New (1) #2 a+b@c"' in labels())
     lab.server.rpc("DeleteHub", HubName_str="New (1) #2 a+b@c")
     wait_for("only the old ones", lambda: labels() == {'hub="DEFAULT"', 'hub="SECOND"', 'hub="CLOSED"'})
+
+
+class Logs:
+    """A server whose logs are all on a small disk of their own, and what /metrics says of them."""
+
+    FAMILIES = [("lines_written", "log", log) for log in ("server", "security", "packet")] + [
+        ("lines_refused", "log", log) for log in ("server", "security", "packet")] + [
+        ("lines_dropped", "at", at) for at in ("event_ring", "packet_ring", "syslog", "notice_ring", "limit")]
+
+    def __init__(self, make_lab):
+        users = [User("guest", "pw"), User("few", "pw", policy={"MaxMac": 3})]
+        self.lab = make_lab(hubs=[Hub("DEFAULT", users, options={"NoMacAddressLog": False})])
+        self.node, self.names = self.lab.server.node, itertools.count()
+        self.disk = self.node.folder / "disk"
+        self.disk.mkdir()
+        self.lab.server.settings = {"metrics": {"address": "127.0.0.1", "port": PORT, "token": TOKEN}, "log": {
+            "directory": str(self.disk), "min_free_mb": 0, "ring_bytes": 65536}}
+        self.node.run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", self.disk)
+        self.lab.server.start()
+
+    def now(self):
+        """{family, label: number}"""
+        got = samples(get(self.lab)[2])
+        out = {(family, label): got[f"patchbay_log_{family}_total", frozenset([f'{name}="{label}"'])]
+               for family, name, label in self.FAMILIES}
+        return {**out, "sent": got["patchbay_log_lines_sent_total", frozenset()]}
+
+    def rest(self):
+        """The numbers when two looks more than a second apart see the same: notices and losses are told by the second."""
+        def still():
+            before = self.now()
+            time.sleep(1.3)
+            return before == self.now() and before
+        return wait_for("the logs to be at rest", still, 30)
+
+    def on_disk(self, log):
+        """Lines that stand in files."""
+        return self.node.run("sh", "-c", f"cat $(find '{self.disk}/{log}_log' -name '*.log')").stdout.count("\n")
+
+    def check(self):
+        """Whatever was written stands there."""
+        now = self.rest()
+        for log in ("server", "security", "packet"):
+            assert now["lines_written", log] == self.on_disk(log), log
+        status = self.lab.server.ctl("log", "status")
+        assert [status[f"{n}_u64"] for n in ("LostRing", "Unlogged", "LostSyslog", "NoticesLost", "NoticesHeld", "Sent")] == [
+            *(now["lines_dropped", at] for at in ("event_ring", "packet_ring", "syslog", "notice_ring", "limit")), now["sent"]]
+        assert status["LostDisk_u64"] == sum(now["lines_refused", log] for log in ("server", "security", "packet"))
+        return now
+
+    def login(self, user="guest", password="pw"):
+        """A session in bridge mode."""
+        session = Session(connect(self.lab.nodes["wire"], SERVER4, 8888))
+        return session.login("DEFAULT", user, password, require_bridge_routing_mode=1).wait_ready()
+
+    def status(self, name):
+        """A number of `patchbayctl log status`, as it is now."""
+        return self.lab.server.ctl("log", "status")[f"{name}_u64"]
+
+    def end(self, *sessions):
+        """They leave at once: no line about them comes later."""
+        for session in sessions:
+            self.lab.server.delete_session("DEFAULT", session.name)
+            session.close()
+
+    def refusals(self, cnt):
+        """So many lines in the security log, and in the server log."""
+        for _ in range(cnt):
+            with pytest.raises(LoginError):  # each another account: who guesses has to wait
+                Session(connect(self.lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", f"nobody{next(self.names)}", "x")
+
+
+@pytest.fixture(scope="module", name="logs")
+def fixture_logs(make_lab):
+    """Ended with its tests: the port is in use in its own network only."""
+    logs = Logs(make_lab)
+    yield logs
+    logs.node.run("umount", "-l", logs.disk)
+    logs.lab.close()
+
+
+def test_log_lines(logs):
+    """Lines written are those on the disk; of frames to be logged each has a line, or is dropped, or refused by the disk."""
+    one, two = logs.login(), logs.login()
+    there = frames.mac(1, 0x60)
+    two.send(frames.frame(frames.BROADCAST, there))
+    assert one.wait_frame(lambda f: f[6:12] == there)
+    one.send(frames.frame(there, frames.mac(2, 0x60)))
+    assert two.wait_frame(lambda f: f[:6] == there)
+    before = logs.check()
+    logs.refusals(3)
+    after = logs.check()
+    assert after["lines_written", "security"] == before["lines_written", "security"] + 3
+    assert after["lines_written", "server"] == before["lines_written", "server"] + 3
+    logs.lab.server.ctl("log", "set", "DEFAULT", "--packet", "yes", "all=header")
+    before, sent = after, 0
+
+    def send(cnt, size):
+        for at in range(0, cnt, 50):
+            one.send(*(frames.frame(there, frames.mac(2, 0x60), size) for _ in range(min(50, cnt - at))))
+        assert len(two.wait_frames(cnt, lambda f: f[:6] == there, 15)) == cnt
+        return cnt
+
+    sent += send(40, 100)
+    after = logs.check()
+    assert after["lines_written", "packet"] == before["lines_written", "packet"] + sent == before["lines_written", "packet"] + 40
+    # More than the ring holds at once; "lines lost" is a line more in this log, and one in each of the other two.
+    logs.lab.server.ctl("log", "set", "DEFAULT", "--packet", "yes", "all=full")
+    before, sent = after, 0
+    while logs.status("Unlogged") == before["lines_dropped", "packet_ring"]:
+        sent += send(50, 1500)
+    after = logs.check()
+    gone = after["lines_dropped", "packet_ring"] - before["lines_dropped", "packet_ring"]
+    told = logs.node.run("grep", "-c", "lines lost", logs.disk / "packet_log/DEFAULT/pkt.log").stdout
+    assert after["lines_written", "packet"] - before["lines_written", "packet"] == sent - gone + int(told)
+    # And more than the disk holds.
+    logs.lab.server.ctl("log", "set", "DEFAULT", "--packet", "yes", "all=header")
+    before, sent = after, 0
+    logs.node.run("sh", "-c", f"head -c 9m /dev/zero > {logs.disk}/filler", check=False)
+    while logs.status("LostDisk") < 20:
+        sent += send(50, 60)
+    # Not switched off before: what waits on its way would go unseen.
+    after = logs.check()
+    lost = after["lines_refused", "packet"] - before["lines_refused", "packet"]
+    gone = after["lines_dropped", "packet_ring"] - before["lines_dropped", "packet_ring"]
+    assert lost >= 20
+    told = logs.node.run("grep", "-c", "No space left", logs.disk / "packet_log/DEFAULT/pkt.log", check=False).stdout
+    assert after["lines_written", "packet"] - before["lines_written", "packet"] == sent - lost - gone + int(told)
+    logs.node.run("rm", logs.disk / "filler")
+    logs.lab.server.ctl("log", "set", "DEFAULT", "--packet", "no")
+    logs.end(one, two)
+
+
+def test_log_syslog(logs, tmp_path):
+    """Sent is what the server got; what it does not take is dropped."""
+    before = logs.check()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(tmp_path / "log"))
+        server.setblocking(False)
+        logs.lab.server.ctl("syslog", "set", str(tmp_path / "log"), "packet")
+        logs.refusals(4)
+        after = logs.check()
+        got = 0
+        with contextlib.suppress(BlockingIOError):
+            while server.recv(8192):
+                got += 1
+        assert after["sent"] - before["sent"] == got >= 4
+    before = after
+    logs.refusals(5)
+    after = logs.check()
+    assert after["lines_dropped", "syslog"] - before["lines_dropped", "syslog"] == 5 and after["sent"] == before["sent"]
+    logs.lab.server.ctl("syslog", "off")
+
+
+def test_log_notices(logs):
+    """Stations and broken rules of which nobody is told: at the limit of their kind, and where a worker has too many."""
+    few, other = logs.login("few"), logs.login()
+    before = logs.check()
+    macs = [frames.mac(n, 0x61) for n in range(400)]
+    few.send(*(frames.frame(frames.BROADCAST, m) for m in macs[:3]))
+    assert other.wait_frame(lambda f: f[6:12] == macs[2])
+    for at in range(3, 400, 50):
+        few.send(*(frames.frame(frames.BROADCAST, m) for m in macs[at:at + 50]))
+    wait_for("too many", lambda: logs.now()["lines_dropped", "notice_ring"] > before["lines_dropped", "notice_ring"])
+    after = logs.check()
+    gone = {at: after["lines_dropped", at] - before["lines_dropped", at] for at in ("notice_ring", "limit")}
+    told = logs.node.run("grep", "-c", "policy violation .*user=.few. .*mac=02:61:", logs.disk / "security_log/DEFAULT/sec.log").stdout
+    # Each of the 397 is told, held back or lost.
+    assert int(told) + gone["limit"] + gone["notice_ring"] == 397, (told, gone)
+    logs.end(few, other)
 
 
 def test_telemetry(lab):

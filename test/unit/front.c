@@ -538,3 +538,28 @@ bool directory_change_done(const struct directory_change *, int *)
 void directory_change_forget(struct directory_change *)
 {
 }
+
+void client_login_begin(struct client *c, const struct front *f, struct login_request *r,
+	const char *hub, const char *user, const char *password)
+{
+	client_connect(c, f);
+	client_hello(c);
+	client_login_request(c, r, hub, user, password);
+}
+
+void client_login_refused(struct client *c, const struct login_request *r, uint32_t error)
+{
+	uint64_t failed = listener_counters.login_failed;
+
+	client_request(c, r);
+	assert_int_equal(client_error(c), error);
+	assert_int_equal(listener_counters.login_failed, failed + 1);
+	/* The server waits for one more PACK, or for the end. */
+	assert_false(client_dismissed(c));
+	client_request(c, r);
+	front_wait(client_dismissed(c));
+	client_close(c);
+	front_wait(access_quiet());
+	assert_int_equal(fake_sessions, 0);
+	assert_int_equal(registry_session_cnt(), 0);
+}

@@ -112,5 +112,10 @@ uint32_t client_login(struct client *c, const struct front *f, const char *user,
 	const char *password, struct welcome *w);
 /* Waits for an error PACK. */
 uint32_t client_error(struct client *c);
+/* Connection, signature, and a request that can be changed before it is sent. */
+void client_login_begin(struct client *c, const struct front *f, struct login_request *r,
+	const char *hub, const char *user, const char *password);
+/* Sends the request: it is refused with this code, the connection ended, and nothing is left of it. */
+void client_login_refused(struct client *c, const struct login_request *r, uint32_t error);
 
 #endif

@@ -5,7 +5,7 @@
 #include "dataplane/hub.h"
 #include "dataplane/packet_log.h"
 
-void logs_event(uint32_t, const char *, const struct log_field *)
+void logs_event(uint32_t, enum log_event, const struct log_field *)
 {
 }
 

@@ -208,6 +208,37 @@ static void test_full(void **)
 	assert_int_equal(f.untold, 0);
 }
 
+/*
+ * A disk that is full for long, with more lines than the buffer holds: each is on the disk or counted, whether it was lost
+ * at a flush, for want of room in the buffer, or together with the line that was to tell of the others.
+ */
+static void test_each_line_is_counted(void **)
+{
+	struct rlimit was, small;
+	struct tm now = day(26, 1);
+	struct log_file f;
+	unsigned said = 0, there = 0;
+
+	log_file_init(&f, folder, "sec", "\n");
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small = (struct rlimit){.rlim_cur = 100, .rlim_max = was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		for (unsigned i = 0; i < 2 * LOG_FILE_BUFFER / 10; i++)
+			say(&f, &now, said++);
+		f.retry_s = 0;
+		say(&f, &now, said++);
+		log_file_flush(&f);
+		assert_int_equal(f.written + f.lost, said);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	for (const char *at = content("sec.log"); (at = strchr(at, '\n')) != NULL; at++)
+		there++;
+	assert_int_equal(there, f.written);
+	log_file_close(&f);
+}
+
 /* A folder that cannot be made, and can be later. */
 static void test_no_folder(void **)
 {
@@ -347,6 +378,96 @@ static void test_stuck_syslog(void **)
 	assert_int_equal(syslog_address("not an address", 514, &to, &bytes), -EINVAL);
 }
 
+/* A field of a record in journald's protocol; NULL: it has none of that name. *n: its length. */
+static const char *field_of(const char *text, size_t left, const char *name, size_t *n)
+{
+	size_t len = strlen(name);
+
+	while (left > 0) {
+		const char *end = memchr(text, '\n', left), *value = memchr(text, '=', left);
+		uint64_t bytes = 0;
+
+		assert_non_null(end);
+		if (value != NULL && value < end) {
+			*n = (size_t)(end - value) - 1;
+			if ((size_t)(value - text) == len && memcmp(text, name, len) == 0)
+				return value + 1;
+			left -= (size_t)(end + 1 - text);
+			text = end + 1;
+			continue;
+		}
+		memcpy(&bytes, end + 1, sizeof(bytes));
+		*n = bytes;
+		value = end + 1 + sizeof(bytes);
+		assert_true(value + bytes < text + left && value[bytes] == '\n');
+		if ((size_t)(end - text) == len && memcmp(text, name, len) == 0)
+			return value;
+		left -= (size_t)(value + bytes + 1 - text);
+		text = value + bytes + 1;
+	}
+	return NULL;
+}
+
+#define assert_field(name, want)                                      \
+	do {                                                          \
+		size_t len_ = 0;                                      \
+		const char *got_ = field_of(text, size, name, &len_); \
+		assert_non_null(got_);                                \
+		assert_int_equal(len_, strlen(want));                 \
+		assert_memory_equal(got_, want, len_);                \
+	} while (0)
+
+/* To journald's socket, and to no other, go its own records: fields, of which none can hold another. */
+static void test_journald(void **)
+{
+	static char text[2 * JOURNAL_LINE_MAX], line[JOURNAL_LINE_MAX - 600];
+	struct sockaddr_storage to, there;
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	const char *forged = "a\nPRIORITY=0\nb";
+	struct syslog_out s;
+	socklen_t bytes, there_bytes;
+	size_t size, len;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s/log", root);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(syslog_address("journald", 0, &to, &bytes), 0);
+	assert_string_equal(((struct sockaddr_un *)&to)->sun_path, JOURNAL_SOCKET);
+	assert_int_equal(syslog_address(name.sun_path, 0, &there, &there_bytes), 0);
+	syslog_out_init(&s);
+	syslog_out_target(&s, &there, there_bytes);
+	assert_false(s.journal);
+	syslog_out_target(&s, &to, bytes);
+	assert_true(s.journal);
+	/* The real socket is not the test's. */
+	s.to = there;
+	syslog_out_line(
+		&s, SYSLOG_SECURITY, "2026-11-26T13:57:27.904Z", "HUB", forged, strlen(forged));
+	size = (size_t)recv(fd, text, sizeof(text), 0);
+	assert_field("MESSAGE", forged);
+	assert_field("PRIORITY", "5");
+	assert_field("SYSLOG_FACILITY", "10");
+	assert_field("SYSLOG_IDENTIFIER", "patchbayd");
+	assert_field("PATCHBAY_LOG", "security");
+	assert_field("PATCHBAY_HUB", "HUB");
+	assert_field("PATCHBAY_TIME", "2026-11-26T13:57:27.904Z");
+	/* All of a long line. */
+	memset(line, 'x', sizeof(line));
+	syslog_out_line(&s, SYSLOG_PACKET, "-", "", line, sizeof(line));
+	size = (size_t)recv(fd, text, sizeof(text), 0);
+	assert_non_null(field_of(text, size, "MESSAGE", &len));
+	assert_int_equal(len, sizeof(line));
+	assert_field("PRIORITY", "6");
+	assert_null(field_of(text, size, "PATCHBAY_HUB", &len));
+	assert_int_equal(s.lost, 0);
+	/* And back to the other form. */
+	syslog_out_target(&s, &there, there_bytes - 1);
+	assert_false(s.journal);
+	close(fd);
+	unlink(name.sun_path);
+	syslog_out_close(&s);
+}
+
 #define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -357,10 +478,12 @@ int main(void)
 		FILE_TEST(test_found),
 		FILE_TEST(test_never_over),
 		FILE_TEST(test_full),
+		FILE_TEST(test_each_line_is_counted),
 		FILE_TEST(test_no_folder),
 		cmocka_unit_test(test_paths),
 		FILE_TEST(test_walk),
 		FILE_TEST(test_stuck_syslog),
+		FILE_TEST(test_journald),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,19 +21,22 @@
 
 #define SESSION_PORT 7u
 #define BRIDGE_PORT  8u
+#define OTHER_PORT   9u
 #define WORKERS	     2u
 
-static struct directory_hub hub = {.name = "OFFICE"};
+static struct directory_hub hub = {.name = "OFFICE"}, other_hub = {.name = "LAB"};
 static struct vpn_session session = {.name = "SID-EVE-3", .hub = &hub};
+static struct vpn_session other = {.name = "SID-BOB-1", .hub = &other_hub};
 static struct local_bridge bridge = {.session_name = "SID-LOCALBRIDGE-1", .hub = &hub};
 
 /* Workers of the test: what waits, all alike. */
 static struct notice waiting[WORKERS];
 static unsigned waiting_cnt[WORKERS];
+static uint64_t lost_cnt[WORKERS];
 
 struct vpn_session *registry_session_by_port(uint32_t port_idx)
 {
-	return port_idx == SESSION_PORT ? &session : NULL;
+	return port_idx == SESSION_PORT ? &session : port_idx == OTHER_PORT ? &other : NULL;
 }
 
 struct local_bridge *bridges_by_port(uint32_t port_idx)
@@ -54,7 +57,7 @@ unsigned notice_take(unsigned worker, struct notice *out, unsigned max, uint64_t
 	for (unsigned i = 0; i < n; i++)
 		out[i] = waiting[worker];
 	waiting_cnt[worker] -= n;
-	*lost = 0;
+	*lost = lost_cnt[worker];
 	return n;
 }
 
@@ -168,12 +171,80 @@ static void test_bounded(void **)
 	unlink(path);
 }
 
+/* `cnt` notices of one kind about this port. */
+static void noticed(enum notice_kind kind, enum stats_drop_in reason, uint32_t port, unsigned cnt)
+{
+	waiting[0] = violation(reason);
+	waiting[0].kind = kind;
+	waiting[0].port_idx = port;
+	for (waiting_cnt[0] = cnt; waiting_cnt[0] > 0;)
+		notice_log_run();
+}
+
+/* What happens in one hub takes nothing from what is said of another. */
+static void test_each_hub_for_itself(void **)
+{
+	char path[] = "/tmp/patchbay-notice-log-test.XXXXXX";
+	struct notice_log_counters before, after;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(log_init(path, LOG_LEVEL_INFO), 0);
+	noticed(NOTICE_VIOLATION, STATS_DROP_IN_UPLOAD, SESSION_PORT, 100);
+	noticed(NOTICE_VIOLATION, STATS_DROP_IN_UPLOAD, OTHER_PORT, 1);
+	log_fini();
+	assert_in_range(lines_with(path, "in hub \"OFFICE\": frame from"), 1, 20);
+	assert_int_equal(lines_with(path, "SID-BOB-1 in hub \"LAB\": frame from"), 1);
+	unlink(path);
+	/* Stations, of which there are many more lines, stand in the security log alone. */
+	notice_log_counters(&before);
+	noticed(NOTICE_LEARNED, 0, SESSION_PORT, 2000);
+	notice_log_counters(&after);
+	assert_in_range(after.held - before.held, 1000, 1999);
+	before = after;
+	noticed(NOTICE_LEARNED, 0, OTHER_PORT, 500);
+	notice_log_counters(&after);
+	assert_int_equal(after.held, before.held);
+}
+
+/* What found no room on a worker is counted, and said once when it is over: of all of them together. */
+static void test_lost(void **)
+{
+	char path[] = "/tmp/patchbay-notice-log-test.XXXXXX";
+	struct notice_log_counters c;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(log_init(path, LOG_LEVEL_INFO), 0);
+	lost_cnt[0] = 7;
+	notice_log_run();
+	lost_cnt[1] = 3;
+	notice_log_run();
+	notice_log_counters(&c);
+	assert_int_equal(c.lost, 10);
+	/* In the second of their coming it is not over, then it is, and then it has been said. */
+	notice_log_run();
+	notice_log_run();
+	lost_cnt[1] = 4;
+	notice_log_run();
+	notice_log_run();
+	log_fini();
+	assert_int_equal(lines_with(path, "nobody was told of"), 2);
+	assert_int_equal(lines_with(path, "10 stations"), 1);
+	assert_int_equal(lines_with(path, "1 stations"), 1);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_each_hub_for_itself),
+		cmocka_unit_test(test_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Log lines in a real journald, which runs beside the daemon in its machine: each with the fields of its log and hub, whole,
+and nobody's name is another field. It may be gone for a while, which costs lines that are counted, and nothing else.
+"""
+
+import json
+import pathlib
+
+import pytest
+
+from lab import SERVER4, Hub, User, frames, wait_for
+from lab.netns import LabError
+from lab.wireclient import LoginError, Session, connect
+
+pytestmark = pytest.mark.patchbay
+
+JOURNALD = "/lib/systemd/systemd-journald"
+CONF = "[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\nSeal=no\nRateLimitIntervalSec=0\nForwardToSyslog=no\nForwardToWall=no\n"
+BRIDGE = {"require_bridge_routing_mode": 1}
+FORGED = 'evil\nPRIORITY=0\nPATCHBAY_HUB=OTHER\nMESSAGE=login accepted user="root"'
+
+
+class Journal:
+    """journald in the server's machine, in a /run of its own."""
+
+    def __init__(self, node):
+        self.node, self.process = node, None
+        node.run("mount", "-t", "tmpfs", "tmpfs", "/run")
+        node.run("mkdir", "-p", "/run/systemd/journald.conf.d", "/run/log")
+        node.run("tee", "/run/systemd/journald.conf.d/lab.conf", text=CONF)
+        machine = node.folder / "machine-id"
+        machine.write_text("0123456789abcdef0123456789abcdef\n", "ascii")
+        if not pathlib.Path("/etc/machine-id").exists():
+            pathlib.Path("/etc/machine-id").touch()
+        node.run("mount", "--bind", machine, "/etc/machine-id")
+
+    def start(self):
+        """Until its socket is there."""
+        self.process = self.node.spawn(JOURNALD, log="journald.log")
+        wait_for("journald's socket", lambda: self.process.poll() is not None or self.node.run(
+            "test", "-S", "/run/systemd/journal/socket", check=False).returncode == 0)
+        if self.process.poll() is not None:
+            raise LabError(f"journald ended: {(self.node.folder / 'journald.log').read_text('utf-8')}")
+
+    def stop(self):
+        """It is gone, and so is its socket."""
+        self.process.signal(15)
+        self.process.wait()
+        self.node.run("rm", "-f", "/run/systemd/journal/socket")
+
+    def entries(self, *matches):
+        """What journalctl finds."""
+        out = self.node.run("journalctl", "--directory=/run/log/journal", "-o", "json", "--all", "--no-pager", *matches, check=False).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
+
+def text(value):
+    """A field: journalctl shows as a list of bytes what is not printable."""
+    return bytes(value).decode("utf-8") if isinstance(value, list) else value
+
+
+@pytest.fixture(name="made", params=["text", "json"])
+def fixture_made(request, make_lab):
+    """(lab, journal, format)"""
+    if not pathlib.Path(JOURNALD).exists():
+        pytest.skip(f"{JOURNALD} is missing: apt-get install systemd")
+    lab = make_lab(hubs=[Hub("DEFAULT", [User("guest", "pw")]), Hub("OTHER", [User("guest", "pw")])],
+                   settings={"log": {"syslog": "journald", "format": request.param}})
+    journal = Journal(lab.server.node)
+    try:
+        journal.start()
+    except LabError as e:
+        pytest.skip(f"journald cannot run here: {e}")
+    lab.server.start()
+    yield lab, journal, request.param
+    lab.close()
+
+
+def login(lab, hub="DEFAULT", user="guest", password="pw"):
+    """A session in bridge mode."""
+    return Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, user, password, **BRIDGE).wait_ready()
+
+
+def test_journald(made):
+    """journalctl finds lines by log and hub, whole and as they were; a name forges nothing; journald may go and come."""
+    lab, journal, form = made
+    one, two = login(lab), login(lab)
+    other = login(lab, "OTHER")
+    with pytest.raises(LoginError):
+        login(lab, user=FORGED, password="x")
+
+    def events(*matches):
+        return [text(e["MESSAGE"]) for e in journal.entries(*matches)]
+
+    def of(word, lines):
+        return [x for x in lines if (json.loads(x).get("event") == word if form == "json" else x.startswith(f"{word} "))]
+
+    ours = ("PATCHBAY_LOG=security", "PATCHBAY_HUB=DEFAULT")
+    wait_for("the refused login", lambda: of("login refused", events(*ours)))
+    assert len(of("login accepted", events(*ours))) == 2 and len(of("login accepted", events("PATCHBAY_HUB=OTHER"))) == 1
+    (line,) = of("login refused", events(*ours))
+    if form == "json":
+        assert json.loads(line)["user"] == FORGED
+    else:
+        assert 'user="evil\\nPRIORITY=0\\nPATCHBAY_HUB=OTHER\\nMESSAGE=login accepted user=\\"root\\""' in line
+    assert not journal.entries("PRIORITY=0")
+    entry = journal.entries(*ours)[0]
+    assert (entry["PRIORITY"], entry["SYSLOG_FACILITY"], entry["SYSLOG_IDENTIFIER"], entry["_TRANSPORT"]) == (
+        "5", "10", "patchbayd", "journal")
+    assert events("PATCHBAY_LOG=server"), "the server log"
+    # Packets: a line of the whole frame is longer than a syslog server has to take.
+    two.send(frames.frame(frames.BROADCAST, frames.mac(2)))
+    assert one.wait_frame(lambda f: f[6:12] == frames.mac(2))
+    lab.server.ctl("log", "set", "DEFAULT", "--packet", "yes", "all=full")
+    sent = frames.frame(frames.mac(2), frames.mac(1), 1500)
+    one.send(sent)
+    (packet,) = wait_for("the packet", lambda: journal.entries("PATCHBAY_LOG=packet", "PATCHBAY_HUB=DEFAULT"))
+    assert sent.hex().upper() in text(packet["MESSAGE"]) and packet["PRIORITY"] == "6"
+    # No journald: sessions come and frames pass; what is lost is counted, and told when it is back.
+    journal.stop()
+    for _ in range(3):
+        with pytest.raises(LoginError):
+            login(lab, user="nobody", password="x")
+    one.send(sent)
+    assert two.wait_frame(lambda f: f == sent)
+    lost = wait_for("lines to be lost", lambda: (lambda n: n if n >= 4 else 0)(lab.server.ctl("log", "status")["LostSyslog_u64"]))
+    journal.start()
+    other.close()
+    with pytest.raises(LoginError):
+        login(lab, "OTHER", "again", "x")
+    wait_for("lines again", lambda: [x for x in of("login refused", events("PATCHBAY_HUB=OTHER")) if "again" in x])
+    assert len(of("login refused", events(*ours))) == 1
+    (told,) = of("lines lost", events("PATCHBAY_LOG=server"))
+    assert f'"lines":{lost},' in told if form == "json" else f" lines={lost} " in told
