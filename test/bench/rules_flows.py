@@ -174,10 +174,9 @@ class Flows:
         """These flows and the default one, no other."""
         path = f"{self.folder}/flows.list"
         with open(path, "w", encoding="utf-8") as f:
-            f.write("priority=0,actions=NORMAL\n" + as_flows(some) + "\n")
-        target = f"unix:{tool.folder}/br0.mgmt"
-        tool.run("ovs-ofctl", "del-flows", target)
-        tool.run("ovs-ofctl", "add-flows", target, path)
+            f.write("delete\nadd priority=0,actions=NORMAL\n" + "".join(f"add {flow}\n" for flow in as_flows(some).splitlines()))
+        # In one piece: one by one each would have all flows of the datapath looked at again, which takes minutes under traffic.
+        tool.run("ovs-ofctl", "--bundle", "add-flows", f"unix:{tool.folder}/br0.mgmt", path)
 
 
 def switched(books):
