@@ -300,13 +300,13 @@ int access_change_replace(
 	rc = rules->cnt > rules_max(hub) ? -ENOSPC : files_check(rules, NULL);
 	if (rc == 0) {
 		c = change_new(hub);
-		rc = c == NULL ? -ENOMEM : 0;
+		rc = c == NULL ? -ENOMEM : directory_rules_sort(rules);
 	}
 	if (rc != 0) {
+		free(c);
 		directory_rules_clear(rules);
 		return rc;
 	}
-	directory_rules_sort(rules);
 	inherit(rules, &hub->access);
 	c->before = hub->access;
 	hub->access = *rules;

@@ -113,14 +113,6 @@ static int by_order(const void *a, const void *b)
 	return compare(*(struct directory_rule *const *)a, *(struct directory_rule *const *)b);
 }
 
-static int by_id(const void *a, const void *b)
-{
-	uint32_t x = (*(struct directory_rule *const *)a)->id,
-		 y = (*(struct directory_rule *const *)b)->id;
-
-	return x < y ? -1 : x > y;
-}
-
 struct directory_rule *directory_rules_find(
 	const struct directory_rules *rules, uint32_t id, uint32_t *at)
 {
@@ -198,25 +190,97 @@ void directory_rules_clear(struct directory_rules *rules)
 	*rules = (struct directory_rules){0};
 }
 
-void directory_rules_sort(struct directory_rules *rules)
-{
-	bool again = rules->cnt > 0;
+/* ---- ids of many ------------------------------------------------------------------------------ */
 
-	while (again) {
-		again = false;
-		for (uint32_t i = 0; i < rules->cnt; i++)
-			if (rules->rule[i]->id < DIRECTORY_RULE_ID_MIN)
-				rules->rule[i]->id = id_random();
-		qsort(rules->rule, rules->cnt, sizeof(struct directory_rule *), by_id);
-		for (uint32_t i = 1; i < rules->cnt; i++) {
-			if (rules->rule[i]->id != rules->rule[i - 1]->id)
-				continue;
-			rules->rule[i]->id = 0;
-			again = true;
-		}
+/* FNV-1a. */
+static uint32_t mix(uint32_t hash, const void *bytes, size_t size)
+{
+	for (const uint8_t *p = bytes, *end = p + size; p < end; p++)
+		hash = (hash ^ *p) * 16777619u;
+	return hash;
+}
+
+static uint32_t mix_text(uint32_t hash, const char *text)
+{
+	return text == NULL ? mix(hash, "", 1) : mix(hash, text, strlen(text) + 1);
+}
+
+/*
+ * The id of a rule that brings none: of what it says, so that a file without ids that is read again - by a start, by a
+ * fold - means the same rules by them. Edits stand in the journal by id.
+ */
+static uint32_t id_of(const struct directory_rule *r)
+{
+	const struct access_rule *a = &r->rule;
+	const uint64_t numbers[] = {r->priority, a->flags, a->protocol, a->src_port_first,
+		a->src_port_last, a->dst_port_first, a->dst_port_last, a->src_mac, a->src_mac_mask,
+		a->dst_mac, a->dst_mac_mask, a->delay_ms, a->jitter, a->loss};
+	uint32_t hash = mix(2166136261u, numbers, sizeof(numbers));
+
+	hash = mix(hash, a->src, sizeof(a->src));
+	hash = mix(hash, a->src_mask, sizeof(a->src_mask));
+	hash = mix(hash, a->dst, sizeof(a->dst));
+	hash = mix(hash, a->dst_mask, sizeof(a->dst_mask));
+	hash = mix_text(hash, r->note);
+	hash = mix_text(hash, r->src_user);
+	hash = mix_text(hash, r->dst_user);
+	return mix_text(hash, r->url) | DIRECTORY_RULE_ID_MIN;
+}
+
+/* Ids that are taken, 0 for a free place; and where to go on from one that is. */
+struct taken {
+	uint32_t id, next;
+};
+
+static struct taken *taken_at(struct taken *set, uint32_t mask, uint32_t id)
+{
+	uint32_t at = id * 2654435769u & mask;
+
+	while (set[at].id != 0 && set[at].id != id)
+		at = (at + 1) & mask;
+	return &set[at];
+}
+
+/* The first free one from `id` on. Many of one kind find theirs at once: each leaves word for the next. */
+static uint32_t take_from(struct taken *set, uint32_t mask, uint32_t id)
+{
+	struct taken *first = taken_at(set, mask, id), *t = first;
+
+	while (t->id != 0) {
+		id = t->next;
+		t = taken_at(set, mask, id);
 	}
-	if (rules->cnt > 0)
-		qsort(rules->rule, rules->cnt, sizeof(struct directory_rule *), by_order);
+	t->id = id;
+	t->next = (id + 1) | DIRECTORY_RULE_ID_MIN;
+	first->next = t->next;
+	return id;
+}
+
+int directory_rules_sort(struct directory_rules *rules)
+{
+	struct taken *set;
+	uint32_t mask = 63;
+
+	while (mask < 2 * rules->cnt)
+		mask = 2 * mask + 1;
+	set = rules->cnt == 0 ? NULL : calloc((size_t)mask + 1, sizeof(*set));
+	if (set == NULL)
+		return rules->cnt == 0 ? 0 : -ENOMEM;
+	/* What brings one keeps it, unless an earlier rule has it. */
+	for (uint32_t i = 0; i < rules->cnt; i++) {
+		struct directory_rule *r = rules->rule[i];
+
+		if (r->id < DIRECTORY_RULE_ID_MIN || taken_at(set, mask, r->id)->id != 0)
+			r->id = 0;
+		else
+			(void)take_from(set, mask, r->id);
+	}
+	for (uint32_t i = 0; i < rules->cnt; i++)
+		if (rules->rule[i]->id == 0)
+			rules->rule[i]->id = take_from(set, mask, id_of(rules->rule[i]));
+	free(set);
+	qsort(rules->rule, rules->cnt, sizeof(struct directory_rule *), by_order);
+	return 0;
 }
 
 const char *directory_rule_user_wrong(const char *text)

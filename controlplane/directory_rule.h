@@ -67,8 +67,11 @@ struct directory_rule *directory_rules_find(
 /* Out of the list; the caller's. */
 struct directory_rule *directory_rules_take(struct directory_rules *rules, uint32_t at);
 void directory_rules_clear(struct directory_rules *rules);
-/* All at once: sorts, gives ids. */
-void directory_rules_sort(struct directory_rules *rules);
+/*
+ * All at once: sorts, and gives ids to those without, or with one that an earlier rule has: the same ones for the same
+ * list. -ENOMEM.
+ */
+int directory_rules_sort(struct directory_rules *rules);
 
 /*
  * A rule from a group; reports what is wrong. -ENOMEM. *out: NULL after reporting. A name of a user list must not

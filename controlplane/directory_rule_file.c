@@ -395,8 +395,7 @@ int directory_rules_read(
 				directory_rule_free(d);
 		}
 	}
-	directory_rules_sort(rules);
-	return rc;
+	return rc == 0 ? directory_rules_sort(rules) : rc;
 }
 
 void directory_rules_write(FILE *f, const struct directory_rules *rules)
