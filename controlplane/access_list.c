@@ -13,6 +13,7 @@
 #include "controlplane/access_names.h"
 #include "controlplane/control.h"
 #include "controlplane/directory.h"
+#include "controlplane/hubs.h"
 #include "controlplane/log.h"
 #include "controlplane/slow.h"
 #include "dataplane/hub.h"
@@ -46,6 +47,7 @@ struct access_list {
 	time_t looked_s;
 	struct run *run;
 	bool stale; /* the base is not what the directory has */
+	bool dark;  /* no list has been in force since the hub began: access_list_ready() */
 	uint32_t fresh_cnt;
 	uint64_t asked, reached; /* numbers of access_list_changed() */
 	uint64_t taken[ACCESS_SLOTS / 64];
@@ -282,12 +284,14 @@ static void run_done(struct slow_job *job)
 		list_free(l);
 		return;
 	}
-	if (r->base == NULL)
+	if (r->base == NULL) {
 		log_error("access",
-			"hub %s: no memory to compile its access list; rules are scanned",
+			"hub %s: no memory to compile its access list; tried again in a moment",
 			l->hub->name);
-	else
-		run_install(l, r);
+		run_free(r);
+		return; /* look_due() */
+	}
+	run_install(l, r);
 	run_free(r);
 	publish(l);
 }
@@ -416,9 +420,13 @@ static void publish(struct access_list *l)
 		rc = -ENOMEM;
 	if (rc == 0)
 		rc = publish_delta(l, d);
-	if (rc == 0)
+	if (rc == 0) {
 		l->reached = l->asked;
-	else if (rc == -ENOMEM)
+		if (l->dark) {
+			l->dark = false;
+			hubs_rules_ready(l->hub);
+		}
+	} else if (rc == -ENOMEM)
 		log_error("access",
 			"hub %s: no memory to put its access list in force; the earlier one is",
 			l->hub->name);
@@ -444,24 +452,26 @@ static struct access_list *list_of(struct directory_hub *hub)
 int access_list_start(struct directory_hub *hub)
 {
 	struct access_list *l;
-	struct run *r;
 
 	if (hub->access.cnt == 0)
 		return 0;
 	l = list_of(hub);
-	r = l == NULL ? NULL : run_new(l);
-	if (r == NULL)
+	if (l == NULL)
 		return -ENOMEM;
-	/* Here and now: no frame is to pass before its rule is there. */
-	run_work(&r->job);
-	if (r->base == NULL) {
-		run_free(r);
-		return -ENOMEM;
-	}
-	run_install(l, r);
-	run_free(r);
+	l->asked++;
+	/* Few rules are scanned until they are compiled. Before there are helpers all is done when this returns. */
 	publish(l);
-	return l->reached == l->asked ? 0 : -ENOMEM;
+	if (l->reached == l->asked)
+		return 0;
+	if (l->run == NULL)
+		return -ENOMEM;
+	l->dark = true;
+	return -EAGAIN;
+}
+
+bool access_list_ready(const struct directory_hub *hub)
+{
+	return hub->access_run == NULL || !hub->access_run->dark;
 }
 
 void access_list_stop(struct directory_hub *hub)
@@ -573,9 +583,14 @@ static void look_due(evutil_socket_t, short, void *)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	TAILQ_FOREACH (hub, directory_hubs(), entry)
-		if (hub->access_run != NULL && hub->access_run->file_cnt > 0)
-			files_look(hub->access_run, now.tv_sec);
+	TAILQ_FOREACH (hub, directory_hubs(), entry) {
+		struct access_list *l = hub->access_run;
+
+		if (l != NULL && l->stale && l->run == NULL)
+			publish(l); /* there was no memory */
+		else if (l != NULL && l->file_cnt > 0)
+			files_look(l, now.tv_sec);
+	}
 }
 
 int access_list_init(void)

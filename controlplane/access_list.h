@@ -25,8 +25,14 @@ struct directory_rule;
 int access_list_init(void);
 void access_list_fini(void);
 
-/* A hub that is being started: its list is in force when this returns. -ENOMEM. */
+/*
+ * A hub that is being started. 0: its list is in force. -EAGAIN: a slow helper compiles it; no frame may pass before its
+ * rule is there, so the hub stays dark until hubs_rules_ready() is called. -ENOMEM. Before slow_init() all of it is done
+ * in here, which is the time before any port is open: what compiling may take is bounded (access.h).
+ */
 int access_list_start(struct directory_hub *hub);
+/* False between -EAGAIN and hubs_rules_ready(). */
+bool access_list_ready(const struct directory_hub *hub);
 /* The hub goes, and its workers know it no more or never did. */
 void access_list_stop(struct directory_hub *hub);
 

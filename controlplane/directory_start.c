@@ -56,12 +56,19 @@ int directory_hub_start(struct directory_hub *hub)
 			hub->name, hub->max_macs);
 		return -error;
 	}
-	hub_set_online(hub->hub, hub->online);
 	error = hubs_options(hub);
 	if (error == 0)
 		error = access_list_start(hub);
+	if (error == -EAGAIN) {
+		log_notice("hub",
+			"hub %s: frames pass as soon as its %u access rules have been compiled",
+			hub->name, hub->access.cnt);
+		error = 0;
+	}
 	if (error != 0)
 		hub_stop(hub);
+	else
+		hub_set_online(hub->hub, hub->online && access_list_ready(hub));
 	return error;
 }
 

@@ -87,17 +87,28 @@ int hubs_apply(struct directory_hub *hub)
 	bool was = hub_online(hub->hub);
 	int rc = hubs_options(hub);
 
-	if (hub->online && !was) {
+	if (hub->online && !was && access_list_ready(hub)) {
 		log_say(LOG_LEVEL_NOTICE, "hub", "hub %s is online", hub->name);
 		hub_logs_event(hub, LOG_EVENT_HUB_ONLINE);
 		hub_set_online(hub->hub, true);
 		bridges_hub_up(hub);
-	} else if (!hub->online && was) {
+	} else if (!hub->online && (was || !access_list_ready(hub))) {
 		log_say(LOG_LEVEL_NOTICE, "hub", "hub %s is offline", hub->name);
 		hub_logs_event(hub, LOG_EVENT_HUB_OFFLINE);
 		down(hub, false);
 	}
 	return rc;
+}
+
+void hubs_rules_ready(struct directory_hub *hub)
+{
+	const struct doomed *d;
+
+	TAILQ_FOREACH (d, &dying, entry)
+		if (d->hub == hub)
+			return;
+	if (hubs_apply(hub) != 0)
+		log_error("hub", "hub %s: no memory for its options", hub->name);
 }
 
 bool hubs_quiet(const struct directory_hub *hub)

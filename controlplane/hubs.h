@@ -24,6 +24,11 @@ void hubs_fini(void);
 int hubs_options(struct directory_hub *hub);
 /* All of its settings, at once: options, and online or offline with what that means. As hubs_options(). */
 int hubs_apply(struct directory_hub *hub);
+/*
+ * The access list of a hub that began without it is in force (access_list_start()): frames may pass, unless the hub is
+ * offline or on its way out.
+ */
+void hubs_rules_ready(struct directory_hub *hub);
 /* Nothing of it runs: neither sessions nor bridges. */
 bool hubs_quiet(const struct directory_hub *hub);
 
