@@ -40,6 +40,7 @@
 #include "controlplane/syslog_target.h"
 #include "controlplane/telemetry.h"
 #include "controlplane/tls_context.h"
+#include "controlplane/wiped_heap.h"
 #include "dataplane/fdb.h"
 #include "dataplane/grace.h"
 #include "dataplane/lcore.h"
@@ -434,6 +435,7 @@ int main(int argc, char *argv[])
 		return status;
 	}
 	status = EXIT_FAILURE;
+	wiped_heap_init();
 	prepare_process();
 	called.argv = argv;
 	(void)sched_getaffinity(0, sizeof(called.cpus), &called.cpus);

@@ -14,6 +14,7 @@
 
 struct json_decoded {
 	struct json_decoded *next;
+	size_t size;
 	uint8_t bytes[];
 };
 
@@ -50,6 +51,7 @@ static int get_data(struct json_in *j, json_t *v, struct admin_value *value)
 	if (d == NULL)
 		return -1;
 	d->next = j->decoded;
+	d->size = json_string_length(v);
 	j->decoded = d;
 	size = base64_decode(json_string_value(v), json_string_length(v), d->bytes);
 	value->bytes = d->bytes;
@@ -212,6 +214,7 @@ void json_in_fini(struct json_in *j)
 		struct json_decoded *d = j->decoded;
 
 		j->decoded = d->next;
+		explicit_bzero(d->bytes, d->size); /* a private key, perhaps */
 		free(d);
 	}
 }

@@ -136,6 +136,7 @@ static void next_line(struct client *c)
 
 			call_continue(c, rc);
 		}
+		explicit_bzero(line, len); /* it may have held a password */
 		free(line);
 	}
 	if (!c->running && !c->closing && evbuffer_get_length(in) >= ADMIN_REQUEST_MAX) {
