@@ -18,7 +18,7 @@ struct bridges_change {
 	struct store_request request;
 	struct directory_bridge *entry; /* added: in the list; deleted: out of it, ours */
 	struct directory_bridge what;	/* a copy, for asking after it */
-	TAILQ_ENTRY(bridges_change) leaving_entry;
+	TAILQ_ENTRY(bridges_change) leaving_entry; /* or of coming */
 	bool adds;
 	bool saved; /* or refused */
 	bool forgotten;
@@ -27,6 +27,9 @@ struct bridges_change {
 
 /* Out of the directory, and back there if the disk says no: their devices and names are not free. */
 static TAILQ_HEAD(, bridges_change) leaving = TAILQ_HEAD_INITIALIZER(leaving);
+
+/* In the directory before the disk has answered: not to be deleted again before that. */
+static TAILQ_HEAD(, bridges_change) coming = TAILQ_HEAD_INITIALIZER(coming);
 
 static bool same(const struct directory_bridge *leaves, const char *device, bool tap)
 {
@@ -46,19 +49,27 @@ static bool is_leaving(const struct directory_bridge *wanted, const char *name)
 	return false;
 }
 
+static bool is_coming(const struct directory_bridge *entry)
+{
+	const struct bridges_change *c;
+
+	TAILQ_FOREACH (c, &coming, leaving_entry)
+		if (c->entry == entry)
+			return true;
+	return false;
+}
+
 static void added(struct bridges_change *c)
 {
+	TAILQ_REMOVE(&coming, c, leaving_entry);
 	if (c->error == 0)
 		c->error = bridges_begin(&c->what);
 	if (c->error == 0) {
 		log_notice("bridge", "hub %s: bridge %s added", c->what.hub, c->what.name);
 		return;
 	}
-	/* Deleted again meanwhile, its entry belongs to that change. */
-	if (directory_bridge_find(c->what.hub, c->what.device) == c->entry) {
-		directory_bridge_take(c->entry);
-		free(c->entry);
-	}
+	directory_bridge_take(c->entry);
+	free(c->entry);
 }
 
 static void deleted(struct bridges_change *c)
@@ -122,6 +133,7 @@ int bridges_add(const struct directory_bridge *wanted, struct bridges_change **o
 	entry->keep_offloads = wanted->keep_offloads;
 	entry->max_frame = wanted->max_frame;
 	c->adds = true;
+	TAILQ_INSERT_TAIL(&coming, c, leaving_entry);
 	*out = begin(c, entry);
 	return 0;
 }
@@ -133,6 +145,8 @@ int bridges_delete(const char *hub, const char *which, struct bridges_change **o
 
 	if (entry == NULL)
 		return -ENOENT;
+	if (is_coming(entry))
+		return -EBUSY;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return -ENOMEM;

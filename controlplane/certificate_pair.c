@@ -171,22 +171,38 @@ static int put_certs(const char *dir, const struct certificate_pair *pair)
 	return rc;
 }
 
-/* The key first: it says which pair counts. Synced between, so that no power cut turns the order. */
-static int take_place(int dirfd, bool key_too)
+static void sync_folder(int dirfd)
 {
-	if (key_too && renameat(dirfd, NEW_KEY, dirfd, CERTIFICATE_KEY_FILE) < 0)
-		return -errno;
 	if (fsync(dirfd) < 0)
 		log_warning("certificate", "the state directory could not be synced: %s",
 			strerror(errno));
-	/* The next start tries again. */
-	if (renameat(dirfd, NEW_CERT, dirfd, CERTIFICATE_FILE) < 0)
+}
+
+static int cert_takes_place(int dirfd)
+{
+	if (renameat(dirfd, NEW_CERT, dirfd, CERTIFICATE_FILE) < 0) {
+		int rc = -errno;
+
 		log_warning("certificate",
-			CERTIFICATE_FILE " does not take its place before the next start: %s",
-			strerror(errno));
-	else if (fsync(dirfd) < 0)
-		log_warning("certificate", "the state directory could not be synced: %s",
-			strerror(errno));
+			CERTIFICATE_FILE " does not take its place yet, " NEW_CERT
+					 " stays beside it: %s",
+			strerror(-rc));
+		return rc;
+	}
+	sync_folder(dirfd);
+	return 0;
+}
+
+/*
+ * The key first: it says which pair counts. Synced between, so that no power cut turns the order. From then on the
+ * change is made; what is left of it the next change or the next start completes (certificate_pair_recover()).
+ */
+static int take_place(int dirfd)
+{
+	if (renameat(dirfd, NEW_KEY, dirfd, CERTIFICATE_KEY_FILE) < 0)
+		return -errno;
+	sync_folder(dirfd);
+	(void)cert_takes_place(dirfd);
 	return 0;
 }
 
@@ -198,9 +214,13 @@ static void forget(int dirfd)
 
 int certificate_pair_write(const char *state_dir, const struct certificate_pair *pair)
 {
-	int dirfd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc;
+	int rc = certificate_pair_recover(state_dir);
+	int dirfd;
 
+	/* An earlier one that is half way: writing over its certificate would leave its key without. */
+	if (rc != 0)
+		return rc;
+	dirfd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return -errno;
 	ERR_clear_error();
@@ -208,7 +228,7 @@ int certificate_pair_write(const char *state_dir, const struct certificate_pair 
 	if (rc == 0)
 		rc = put_certs(state_dir, pair);
 	if (rc == 0)
-		rc = take_place(dirfd, true);
+		rc = take_place(dirfd);
 	if (rc != 0)
 		forget(dirfd);
 	close(dirfd);
@@ -229,6 +249,7 @@ int certificate_pair_recover(const char *state_dir)
 {
 	int dirfd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	EVP_PKEY *key;
+	int rc = 0;
 
 	if (dirfd < 0)
 		return -errno;
@@ -237,11 +258,12 @@ int certificate_pair_recover(const char *state_dir)
 		if (!fits(state_dir, CERTIFICATE_FILE, key) && fits(state_dir, NEW_CERT, key)) {
 			log_notice("certificate",
 				"a change of the certificate that was cut off is completed");
-			(void)take_place(dirfd, false);
+			rc = cert_takes_place(dirfd);
 		}
 		EVP_PKEY_free(key);
-		forget(dirfd);
+		if (rc == 0)
+			forget(dirfd);
 	}
 	close(dirfd);
-	return 0;
+	return rc;
 }

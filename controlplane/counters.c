@@ -375,7 +375,7 @@ static void round_begin(void)
 	counters.number++;
 	counters.noting = true;
 	counters.noted = 0;
-	traffic_fold();
+	traffic_fold(NULL);
 	note_server(&error);
 	if (error == 0) {
 		on_more(-1, 0, NULL);
@@ -420,7 +420,7 @@ void counters_stop(void)
 	counters.noting = false;
 	counters.noted = 0;
 	r->cnt = r->names_size = 0;
-	traffic_fold();
+	traffic_fold(NULL);
 	note_server(&error);
 	while (error == 0 && !note_some(&error))
 		;

@@ -38,6 +38,12 @@ struct server_change {
 	char old_ciphers[DIRECTORY_CIPHERS_BYTES], new_ciphers[DIRECTORY_CIPHERS_BYTES];
 };
 
+/*
+ * They are one object on the disk, written whole: what a second one would write while the first waits has the first in
+ * it, and would make durable what the disk has refused. So the second waits.
+ */
+static bool changing;
+
 static bool entry_find(uint16_t port, struct directory_listener *out)
 {
 	for (unsigned i = 0; directory_listener_get(i, out); i++)
@@ -52,7 +58,6 @@ static void change_free(struct server_change *c)
 	free(c);
 }
 
-/* Unless a later change stands in its place already, which then is the one that counts. */
 static void take_back(const struct server_change *c)
 {
 	switch (c->of) {
@@ -60,16 +65,13 @@ static void take_back(const struct server_change *c)
 		(void)directory_listener_set(c->port, c->had_entry ? &c->old_entry : NULL);
 		break;
 	case OF_ADMIN:
-		if (memcmp(directory_server_admin(), &c->new_admin, sizeof(c->new_admin)) == 0)
-			directory_server_set_admin(&c->old_admin);
+		directory_server_set_admin(&c->old_admin);
 		break;
 	case OF_CIPHERS:
-		if (strcmp(directory_server_ciphers(), c->new_ciphers) == 0)
-			directory_server_set_ciphers(c->old_ciphers);
+		directory_server_set_ciphers(c->old_ciphers);
 		break;
 	case OF_SYSLOG:
-		if (memcmp(directory_server_syslog(), &c->new_syslog, sizeof(c->new_syslog)) == 0)
-			directory_server_set_syslog(&c->old_syslog);
+		directory_server_set_syslog(&c->old_syslog);
 		break;
 	}
 }
@@ -117,6 +119,7 @@ static void on_saved(struct store_request *request, int error)
 	struct server_change *c = (struct server_change *)request;
 
 	c->error = error;
+	changing = false;
 	if (error != 0)
 		take_back(c);
 	else
@@ -126,19 +129,30 @@ static void on_saved(struct store_request *request, int error)
 		change_free(c);
 }
 
+/* 0, -EBUSY, -ENOMEM. */
+static int change_new(struct server_change **out)
+{
+	if (changing || store_frozen())
+		return -EBUSY;
+	*out = calloc(1, sizeof(**out));
+	return *out == NULL ? -ENOMEM : 0;
+}
+
 static struct server_change *begin(struct server_change *c)
 {
 	c->request.done = on_saved;
+	changing = true;
 	store_change(&c->request, &(struct directory_object){"server", "", ""}, 1);
 	return c;
 }
 
 int server_change_admin(const struct directory_admin *admin, struct server_change **out)
 {
-	struct server_change *c = calloc(1, sizeof(*c));
+	struct server_change *c;
+	int rc = change_new(&c);
 
-	if (c == NULL)
-		return -ENOMEM;
+	if (rc != 0)
+		return rc;
 	c->old_admin = *directory_server_admin();
 	c->new_admin = *admin;
 	directory_server_set_admin(admin);
@@ -149,12 +163,13 @@ int server_change_admin(const struct directory_admin *admin, struct server_chang
 int server_change_ciphers(const char *ciphers, struct server_change **out)
 {
 	struct server_change *c;
+	int rc;
 
 	if (strlen(ciphers) >= DIRECTORY_CIPHERS_BYTES)
 		return -EINVAL;
-	c = calloc(1, sizeof(*c));
-	if (c == NULL)
-		return -ENOMEM;
+	rc = change_new(&c);
+	if (rc != 0)
+		return rc;
 	c->of = OF_CIPHERS;
 	strcpy(c->old_ciphers, directory_server_ciphers());
 	strcpy(c->new_ciphers, ciphers);
@@ -165,10 +180,11 @@ int server_change_ciphers(const char *ciphers, struct server_change **out)
 
 int server_change_syslog(const struct directory_syslog *syslog, struct server_change **out)
 {
-	struct server_change *c = calloc(1, sizeof(*c));
+	struct server_change *c;
+	int rc = change_new(&c);
 
-	if (c == NULL)
-		return -ENOMEM;
+	if (rc != 0)
+		return rc;
 	c->of = OF_SYSLOG;
 	c->old_syslog = *directory_server_syslog();
 	c->new_syslog = *syslog;
@@ -209,11 +225,13 @@ int server_change_listener(
 	struct server_change *c;
 	int rc;
 
+	if (changing || store_frozen())
+		return -EBUSY; /* which may be about this port */
 	if (listening(port) == (action == SERVER_LISTENER_ADD))
 		return action == SERVER_LISTENER_ADD ? -EEXIST : -ENOENT;
-	c = calloc(1, sizeof(*c));
-	if (c == NULL)
-		return -ENOMEM;
+	rc = change_new(&c);
+	if (rc != 0)
+		return rc;
 	c->of = OF_LISTENER;
 	c->action = action;
 	c->port = port;

@@ -22,13 +22,12 @@ enum server_listener_action {
 	SERVER_LISTENER_SWITCH, /* on or off */
 };
 
-/* Begins; *out is to be asked, and forgotten in the end. -ENOMEM. */
+/* Begins; *out is to be asked, and forgotten in the end. -EBUSY: another one is on its way, again in a moment; -ENOMEM. */
 int server_change_admin(const struct directory_admin *admin, struct server_change **out);
-/* A list that server_tls_ciphers_ok() has found good; "": patchbay.cfg's. The same, and -EINVAL: too long. */
+/* A list that server_tls_ciphers_ok() has found good; "": patchbay.cfg's. As above, and -EINVAL: too long. */
 int server_change_ciphers(const char *ciphers, struct server_change **out);
-/* -ENOMEM. */
 int server_change_syslog(const struct directory_syslog *syslog, struct server_change **out);
-/* -EEXIST (add), -ENOENT (others), -ENOSPC, -ENOMEM. `enabled` says nothing when removing. */
+/* As above, and -EEXIST (add), -ENOENT (others), -ENOSPC. `enabled` says nothing when removing. */
 int server_change_listener(enum server_listener_action action, uint16_t port, bool enabled,
 	struct server_change **out);
 

@@ -41,7 +41,8 @@ static struct {
 	struct certificate_pair pair; /* in force */
 	SSL_CTX *now;
 	SSL_CTX *before; /* NULL: there was no other certificate */
-	uint32_t epoch;	 /* of `now`; `before` has the one before. Counts certificates, from 1 */
+	struct certificate_pair before_pair;
+	uint32_t epoch; /* of `now`; `before` has the one before. Counts certificates, from 1 */
 	uint8_t *before_peers; /* addresses of the sessions that came in with it, sorted */
 	size_t before_peer_cnt;
 	bool changing;
@@ -162,21 +163,32 @@ uint32_t server_tls_epoch(const struct ssl_st *ssl)
 	return ctx == tls.now ? tls.epoch : ctx == tls.before ? tls.epoch - 1 : 0;
 }
 
-/* Other ciphers alone are no other certificate: then the one before stays the one before. */
+/* Another certificate, which is taken over. */
 static void put_in_force(SSL_CTX *ctx, struct certificate_pair *pair)
 {
-	if (pair != NULL) {
-		SSL_CTX_free(tls.before);
-		tls.before = tls.now;
-		peers_keep();
-		tls.epoch++;
-		certificate_pair_free(&tls.pair);
-		tls.pair = *pair;
-		*pair = (struct certificate_pair){0};
-	} else {
-		SSL_CTX_free(tls.now);
-	}
+	SSL_CTX_free(tls.before);
+	tls.before = tls.now;
+	certificate_pair_free(&tls.before_pair);
+	tls.before_pair = tls.pair;
+	peers_keep();
+	tls.epoch++;
+	tls.pair = *pair;
+	*pair = (struct certificate_pair){0};
 	tls.now = ctx;
+}
+
+/* Ciphers that are in force no more are not for those who are shown the earlier certificate, either. */
+static void before_renew(void)
+{
+	char error[WHY_BYTES];
+
+	if (tls.before == NULL)
+		return;
+	SSL_CTX_free(tls.before);
+	tls.before = context_of(&tls.before_pair, error, sizeof(error));
+	if (tls.before == NULL)
+		log_warning(
+			"tls", "the earlier certificate is shown to nobody any more: %s", error);
 }
 
 void server_tls_renew(void)
@@ -187,10 +199,13 @@ void server_tls_renew(void)
 	if (tls.now == NULL)
 		return;
 	ctx = context_of(&tls.pair, error, sizeof(error));
-	if (ctx == NULL)
+	if (ctx == NULL) {
 		log_error("tls", "ciphers: %s; what was in force stays", error);
-	else
-		put_in_force(ctx, NULL);
+		return;
+	}
+	SSL_CTX_free(tls.now);
+	tls.now = ctx;
+	before_renew();
 }
 
 struct x509_st *server_tls_certificate(void)
@@ -392,6 +407,7 @@ void server_tls_fini(void)
 	SSL_CTX_free(tls.before);
 	free(tls.before_peers);
 	certificate_pair_free(&tls.pair);
+	certificate_pair_free(&tls.before_pair);
 	tls.now = tls.before = NULL;
 	tls.before_peers = NULL;
 	tls.before_peer_cnt = 0;

@@ -71,7 +71,7 @@ static void fold(struct vpn_session *vs, const struct session_counters *c)
 	hear(vs->hub, c->last_rx_ms);
 }
 
-void traffic_fold(void)
+void traffic_fold(const struct directory_hub *hub)
 {
 	struct vpn_session *vs;
 
@@ -79,9 +79,9 @@ void traffic_fold(void)
 	TAILQ_FOREACH (vs, registry_sessions(), entry) {
 		struct session_counters c;
 
-		memset(&c, 0, sizeof(c));
-		if (vs->session == NULL)
+		if (vs->session == NULL || (hub != NULL && vs->hub != hub))
 			continue;
+		memset(&c, 0, sizeof(c));
 		session_view(vs->session, &c);
 		fold(vs, &c);
 	}

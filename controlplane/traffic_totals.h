@@ -29,8 +29,11 @@ struct traffic_totals {
 	struct stats_traffic out;
 };
 
-/* Brings the totals of all users and groups up to this moment. Costs a look at each session. */
-void traffic_fold(void);
+/*
+ * Brings the totals of all users and groups (NULL), or of those of a hub, up to this moment. Costs a look at the counters of
+ * each session there.
+ */
+void traffic_fold(const struct directory_hub *hub);
 /* The same of one session that ends, with its last counters. */
 void traffic_fold_final(struct vpn_session *vs, const struct session_counters *final);
 /* Of a hub that was started, up to this moment. */

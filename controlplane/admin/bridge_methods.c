@@ -159,8 +159,10 @@ static int delete_step(struct admin_call *call)
 	const char *which = admin_get_str(call, "DeviceName");
 	int error, rc;
 
-	if (call->steps == 0) {
+	if (st->change == NULL) {
 		rc = bridges_delete(hub, which, &st->change);
+		if (rc == -EBUSY)
+			return ADMIN_WAIT;
 		if (rc == -ENOENT)
 			return admin_fail(call, WIRE_ERROR_OBJECT_NOT_FOUND,
 				"hub %s has no bridge %s", hub, which);

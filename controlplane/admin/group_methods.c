@@ -67,7 +67,7 @@ static void put_group(struct admin_call *call, const struct directory_hub *hub,
 	admin_put_str(call, "Name", group->name);
 	admin_put_str(call, "Realname", group->real_name);
 	admin_put_str(call, "Note", group->note);
-	traffic_fold();
+	traffic_fold(hub);
 	admin_put_traffic(call, "", &group->traffic.out, &group->traffic.in);
 	admin_policy_put(call, group->use_policy, &group->policy);
 	admin_put_int(call, "PatchbayUsers", group->user_cnt);

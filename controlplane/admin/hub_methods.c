@@ -76,7 +76,8 @@ static int enum_hub_step(struct admin_call *call)
 	struct directory_hub *hub;
 
 	if (call->steps == 0) {
-		traffic_fold();
+		traffic_fold(
+			call->caller->server ? NULL : directory_hub_find(call->caller->hub_name));
 		admin_rows_begin(call, "HubList");
 	}
 	while (admin_room(call)) {
@@ -176,7 +177,7 @@ static int get_hub_status_step(struct admin_call *call)
 	}
 	bridges += bridges_up(hub);
 	sessions += bridges_up(hub);
-	traffic_fold();
+	traffic_fold(hub);
 	traffic_of_hub(hub, &traffic);
 	admin_put_str(call, "HubName", hub->name);
 	admin_put_bool(call, "Online", hub->online);

@@ -84,8 +84,10 @@ static int listener_change_step(
 	uint32_t port = admin_get_int(call, "Port");
 	int error = 0;
 
-	if (call->steps == 0) {
+	if (st->change == NULL) {
 		error = server_change_listener(action, (uint16_t)port, enable, &st->change);
+		if (error == -EBUSY)
+			return ADMIN_WAIT;
 		if (error == -EEXIST)
 			return admin_fail(call, WIRE_ERROR_LISTENER_EXISTS,
 				"there is a listener on TCP port %u already", port);

@@ -116,12 +116,14 @@ static int set_begin(struct admin_call *call, struct admin_server_change *st)
 		return admin_fail_field(
 			call, "String", "must be names as GetServerCipherList has them: %s", error);
 	rc = server_change_ciphers(list, &st->change);
-	return rc == 0 ? ADMIN_WAIT : admin_fail(call, WIRE_ERROR_INTERNAL, "%s", strerror(-rc));
+	return rc == 0 || rc == -EBUSY ? ADMIN_WAIT
+				       : admin_fail(call, WIRE_ERROR_INTERNAL, "%s", strerror(-rc));
 }
 
 static int set_server_cipher_step(struct admin_call *call)
 {
-	int rc = call->steps == 0 ? set_begin(call, call->state) : admin_server_change_wait(call);
+	struct admin_server_change *st = call->state;
+	int rc = st->change == NULL ? set_begin(call, st) : admin_server_change_wait(call);
 
 	if (rc == ADMIN_DONE)
 		admin_put_str(call, "String", admin_get_str(call, "String"));

@@ -56,7 +56,8 @@ static int set_begin(struct admin_call *call, struct set_syslog *st)
 		want.port = DIRECTORY_SYSLOG_PORT;
 	strcpy(want.host, host);
 	rc = server_change_syslog(&want, &st->change);
-	return rc == 0 ? ADMIN_WAIT : admin_fail(call, WIRE_ERROR_INTERNAL, "%s", strerror(-rc));
+	return rc == 0 || rc == -EBUSY ? ADMIN_WAIT
+				       : admin_fail(call, WIRE_ERROR_INTERNAL, "%s", strerror(-rc));
 }
 
 static int set_step(struct admin_call *call)
@@ -64,7 +65,7 @@ static int set_step(struct admin_call *call)
 	struct set_syslog *st = call->state;
 	int error;
 
-	if (call->steps == 0)
+	if (st->change == NULL)
 		return set_begin(call, st);
 	if (!server_change_done(st->change, &error))
 		return ADMIN_WAIT;

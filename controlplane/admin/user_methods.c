@@ -87,7 +87,7 @@ static void put_user(struct admin_call *call, const struct directory_hub *hub,
 	user_auth_put(call, user);
 	admin_put_int(call, "NumLogin", user->login_cnt);
 	admin_put_time(call, "PatchbayLastLoginTime", user->last_login_ms);
-	traffic_fold();
+	traffic_fold(hub);
 	admin_put_traffic(call, "", &user->traffic.out, &user->traffic.in);
 	admin_policy_put(call, user->use_policy, &user->policy);
 	admin_put_int(call, "PatchbaySessions", sessions);
@@ -391,7 +391,7 @@ static int enum_user_step(struct admin_call *call)
 		if (rc != 0)
 			return rc;
 		admin_put_str(call, "HubName", hub->name);
-		traffic_fold();
+		traffic_fold(hub);
 		admin_rows_begin(call, "UserList");
 	}
 	user = hub == NULL ? NULL : next_user(hub, st);

@@ -11,11 +11,30 @@
 
 #define PASSWORD_MAX 256u
 
+/* False after saying why not; what is too long is read to its end, so that nobody takes the rest for something else. */
 static bool read_line(char line[PASSWORD_MAX])
 {
-	if (fgets(line, PASSWORD_MAX, stdin) == NULL)
+	size_t len = 0;
+	bool any = false;
+	int c;
+
+	while ((c = getchar()) != EOF && c != '\n') {
+		any = true;
+		if (len < PASSWORD_MAX)
+			line[len] = (char)c;
+		len++;
+	}
+	if (!any && c == EOF) {
+		fputs("patchbayctl: no password on standard input\n", stderr);
 		return false;
-	line[strcspn(line, "\n")] = '\0';
+	}
+	if (len >= PASSWORD_MAX) {
+		fprintf(stderr,
+			"patchbayctl: a password has at most %u bytes; nothing was changed\n",
+			PASSWORD_MAX - 1);
+		return false;
+	}
+	line[len] = '\0';
 	return true;
 }
 
@@ -44,8 +63,6 @@ char *ctl_password(const char *whose)
 	if (!isatty(STDIN_FILENO)) {
 		if (read_line(line))
 			password = strdup(line);
-		else
-			fputs("patchbayctl: no password on standard input\n", stderr);
 		explicit_bzero(line, sizeof(line));
 		return password;
 	}

@@ -148,6 +148,12 @@ def test_sessions_that_still_dial(lab, rpc):
     new = shown(lab, "elsewhere")
     assert new != old
     assert shown(lab) == old, "one connection of that session is missing"
+    # With the ciphers of now: what was taken out of use is not for those who come back, either.
+    rpc.call("SetServerCipher", String="AES128-SHA")
+    conn = connect(lab.nodes["wire"], SERVER4, 8888, tls="1.2")
+    assert (conn.certificate(), conn.tls.cipher()[0]) == (old, "AES128-SHA")
+    conn.close()
+    rpc.call("SetServerCipher", String="~DEFAULT~")
     conn = connect(lab.nodes["wire"], SERVER4, 8888)
     assert conn.certificate() == old
     session.rejoin(conn)

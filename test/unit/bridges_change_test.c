@@ -102,6 +102,28 @@ static void what_leaves_is_not_free(void **)
 	directory_clear();
 }
 
+/* Added and deleted in one breath: the second waits for the disk's word on the first, so that refusing both leaves nothing. */
+static void what_comes_is_not_deleted_yet(void **)
+{
+	struct bridges_change *comes, *leaves;
+
+	assert_int_equal(add("lan", true, "office", &comes), 0);
+	assert_int_equal(bridges_delete("DEFAULT", "office", &leaves), -EBUSY);
+	disk_says(-ENOSPC);
+	assert_int_equal(end(comes), -ENOSPC);
+	assert_int_equal(bridges_delete("DEFAULT", "office", &leaves), -ENOENT);
+	assert_int_equal(bridges(), 0);
+
+	assert_int_equal(add("lan", true, "office", &comes), 0);
+	bridges_change_forget(comes);
+	disk_says(0);
+	assert_int_equal(bridges_delete("DEFAULT", "office", &leaves), 0);
+	disk_says(-ENOSPC);
+	assert_int_equal(end(leaves), -ENOSPC);
+	assert_int_equal(bridges(), 1);
+	directory_clear();
+}
+
 /* Devices and names of others, and those of other hubs, are nobody's. */
 static void what_stays_is_free(void **)
 {
@@ -131,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_leaves_is_not_free),
 		cmocka_unit_test(what_stays_is_free),
+		cmocka_unit_test(what_comes_is_not_deleted_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
