@@ -30,7 +30,10 @@ struct sockaddr_storage;
 #define DIRECTORY_NAME_BYTES 256u /* hub and user names: 1..255 bytes + NUL */
 #define DIRECTORY_HASH_BYTES 20u
 #define DIRECTORY_TEXT_BYTES 4096u /* real name and note */
-#define DIRECTORY_KEPT	     "kept" /* in place of a secret, in a text that was given out: as it is */
+/* Of a hub's message (admin-rpc.md 4.4); in bytes because all of a welcome has 65536. */
+#define DIRECTORY_MESSAGE_CHARS 20000u
+#define DIRECTORY_MESSAGE_BYTES 60000u
+#define DIRECTORY_KEPT		"kept" /* in place of a secret, in a text that was given out: as it is */
 
 /* hub.md section 2; reference limits of the product. */
 #define DIRECTORY_HUBS_MAX     4096u
@@ -203,6 +206,7 @@ struct directory_hub {
 	struct directory_rules access; /* the access list */
 	struct access_list
 		*access_run; /* what runs of it (access_list.h); made when first needed */
+	char *message;	     /* shown to people when they log in; NULL: none */
 	char *kept;	     /* of an import, for when it is supported: import.h; NULL: nothing */
 	uint32_t user_cnt;
 	TAILQ_HEAD(directory_users, directory_user) users;
@@ -262,7 +266,11 @@ struct directory_group *directory_group_find(struct directory_hub *hub, const ch
 int directory_load(const char *path, void (*report)(void *ctx, const char *line), void *ctx);
 /* The whole directory as file text (malloc'ed, NUL-terminated; length in *size). NULL with ENOMEM. */
 char *directory_serialise(size_t *size);
+/* Such a text with DIRECTORY_KEPT in the place of every hash and secret, likewise. Any thread. */
+char *directory_masked(const char *text, size_t *size);
 
+/* What is wrong with a message of a hub, in words for people, or NULL. Lines may end in \r\n. */
+const char *directory_message_wrong(const char *text);
 /* Strict UTF-8 (no overlong forms, no surrogates) without control characters; `lines` allows \n and \t. */
 bool directory_text_ok(const char *text, bool lines);
 

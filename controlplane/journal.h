@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #define JOURNAL_HEAD	   "patchbay journal 1\n"
+#define JOURNAL_HEAD_BYTES (sizeof(JOURNAL_HEAD) - 1)
 #define JOURNAL_FRAME_MAX  32u /* bytes around a text */
 #define JOURNAL_RECORD_MAX 67108864u
 

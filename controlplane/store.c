@@ -499,6 +499,9 @@ static void fold_begin(void)
 		store.segment_used = false;
 		store.closed_bytes += store.open_bytes;
 		store.open_bytes = 0;
+		/* Removed later while it is open, it would keep the file system from being made read-only. */
+		if (!store.open.broken)
+			store_segment_close(&store.open);
 	}
 	if (store.closed_bytes == 0) {
 		answer(f->flushers, 0);
@@ -604,6 +607,8 @@ void store_base(struct store_base *out)
 {
 	out->dir = store.dir;
 	out->file = store.file;
+	out->before = store.segment;
+	out->bytes = store.segment_used ? JOURNAL_HEAD_BYTES + store.open_bytes : 0;
 }
 
 void store_beside(struct slow_job *job)

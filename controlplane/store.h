@@ -25,6 +25,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "controlplane/directory_object.h"
@@ -92,6 +93,21 @@ struct store_reload {
 int store_reload_begin(struct store_reload *reload);
 /* Changes of the directory are not to begin now: again in a moment. */
 bool store_frozen(void);
+
+/*
+ * The whole directory as text, secrets masked (directory_masked()): as it was when asked, with all changes that were
+ * answered and no others. The thread that folds reads it from the disk, one after the other.
+ */
+struct store_text {
+	/* Control thread; as of a request. 0; -ESTALE: directory.cfg was edited and is not in force; -EFBIG; -errno. */
+	void (*done)(struct store_text *text, int error);
+	size_t max;  /* bytes */
+	char *bytes; /* malloc'ed, done() frees; NULL after an error */
+	size_t size;
+	void *state; /* the caller's */
+};
+/* The request lives in the caller's object until done(). -ENOMEM. */
+int store_text_begin(struct store_text *text);
 
 /* How things stand, for an administrator. */
 struct store_status {

@@ -28,13 +28,15 @@ bool store_same(const struct store_identity *a, const struct store_identity *b);
 int store_put_over(const char *dir, const char *name, unsigned mode, const void *bytes,
 	unsigned long size, unsigned versions, const struct store_identity *expected);
 
-/* ---- store.c, for store_reload.c ------------------------------------------------------------- */
+/* ---- store.c, for store_reload.c and store_text.c ------------------------------------------------------------- */
 
 struct slow_job;
 
 struct store_base {
 	const char *dir;
 	struct store_identity file; /* as read or written last */
+	/* What has been answered of the journal: segments below `before`, and `bytes` of that one. */
+	uint64_t before, bytes;
 };
 
 /* No fold, and no change through the ways that look at store_frozen(); calm() when the last is answered. */
@@ -74,6 +76,8 @@ void store_segments_remove(const char *dir, uint64_t before);
  */
 int store_segments_replay(const char *dir, uint64_t before, struct directory *d, uint64_t *torn,
 	void (*report)(void *ctx, const char *line), void *ctx);
+/* The same up to what has been answered, beside the thread that goes on writing. -errno. */
+int store_segments_replay_answered(const struct store_base *base, struct directory *d);
 /* Cuts that end off. A copy stays as <segment>.torn. -errno. */
 int store_segment_trim(const char *dir, uint64_t number, uint64_t torn);
 

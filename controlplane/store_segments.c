@@ -61,7 +61,7 @@ static int segment_make(struct store_segment *s, int dirfd, uint64_t number)
 		dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->fd < 0)
 		return -errno;
-	rc = write_all(s->fd, JOURNAL_HEAD, sizeof(JOURNAL_HEAD) - 1);
+	rc = write_all(s->fd, JOURNAL_HEAD, JOURNAL_HEAD_BYTES);
 	if (rc < 0) {
 		close(s->fd);
 		unlinkat(dirfd, name, 0);
@@ -220,7 +220,8 @@ static int replay_bytes(const char *path, const char *bytes, size_t size, struct
 	return rc;
 }
 
-static int replay_file(const char *path, struct directory *d, uint64_t *torn,
+/* At most `max` bytes of it. */
+static int replay_file(const char *path, uint64_t max, struct directory *d, uint64_t *torn,
 	void (*report)(void *ctx, const char *line), void *ctx)
 {
 	struct stat st;
@@ -235,12 +236,14 @@ static int replay_file(const char *path, struct directory *d, uint64_t *torn,
 		close(fd);
 		return 0;
 	}
-	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if ((uint64_t)st.st_size < max)
+		max = (uint64_t)st.st_size;
+	bytes = mmap(NULL, (size_t)max, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
 	if (bytes == MAP_FAILED)
 		return -errno;
-	rc = replay_bytes(path, bytes, (size_t)st.st_size, d, torn, report, ctx);
-	munmap(bytes, (size_t)st.st_size);
+	rc = replay_bytes(path, bytes, (size_t)max, d, torn, report, ctx);
+	munmap(bytes, (size_t)max);
 	return rc;
 }
 
@@ -275,13 +278,29 @@ int store_segments_replay(const char *dir, uint64_t before, struct directory *d,
 			return -EINVAL;
 		}
 		snprintf(path, sizeof(path), "%s/" PREFIX "%" PRIu64, dir, n);
-		rc = replay_file(path, d, torn, report, ctx);
+		rc = replay_file(path, UINT64_MAX, d, torn, report, ctx);
 		if (rc == -ENOENT)
 			rc = 0; /* its making was cut off, or refused */
 		else if (rc < 0 && rc != -EINVAL)
 			report_f(report, ctx, path, strerror(-rc));
 	}
 	return rc;
+}
+
+int store_segments_replay_answered(const struct store_base *base, struct directory *d)
+{
+	uint64_t torn;
+	char path[512];
+	int rc = store_segments_replay(base->dir, base->before, d, &torn, NULL, NULL);
+
+	if (rc == 0 && torn > 0)
+		rc = -EIO;
+	/* What is behind those bytes may be taken back at any moment. A fold may have been there first. */
+	if (rc < 0 || base->bytes == 0 || base->before < d->journal)
+		return rc;
+	snprintf(path, sizeof(path), "%s/" PREFIX "%" PRIu64, base->dir, base->before);
+	rc = replay_file(path, base->bytes, d, &torn, NULL, NULL);
+	return rc == 0 && torn > 0 ? -EIO : rc;
 }
 
 int store_segment_trim(const char *dir, uint64_t number, uint64_t torn)

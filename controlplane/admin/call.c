@@ -235,7 +235,7 @@ int admin_call_step(struct admin_call *call, unsigned rows, size_t output_max)
 	rc = call->method->step(call);
 	call->steps++;
 	if (rc == ADMIN_DONE) {
-		assert(call->depth == 0 && !call->in_rows);
+		assert(call->depth == 0 && !call->in_rows && !call->in_data);
 		record_check(call, 0);
 	} else if (rc > 0) {
 		assert(!call->begun);
@@ -452,7 +452,7 @@ static void put(
 {
 	const struct admin_field *f = put_field(call, name);
 
-	assert((types_mask & 1u << f->type) != 0);
+	assert((types_mask & 1u << f->type) != 0 && !call->in_data);
 	/* Between rows nothing but rows. */
 	assert(call->in_rows == (call->depth == 1));
 	call->out->ops->value(call->out, f, v);
@@ -491,6 +491,38 @@ void admin_put_data(struct admin_call *call, const char *name, const void *bytes
 	struct admin_value value = {.bytes = bytes, .size = size};
 
 	put(call, name, 1u << ADMIN_TYPE_DATA, &value);
+}
+
+#define DATA_PART      12288u /* divides by three */
+#define DATA_PART_ROWS 16u    /* of a step's budget: so much work is it */
+
+void admin_put_data_begin(struct admin_call *call, const char *name, size_t size)
+{
+	const struct admin_field *f = put_field(call, name);
+
+	assert(f->type == ADMIN_TYPE_DATA && call->depth == 0 && !call->in_rows && !call->in_data);
+	call->in_data = true;
+	call->data_at = 0;
+	call->data_size = size;
+	call->out->ops->data_begin(call->out, f, size);
+}
+
+bool admin_put_data_more(struct admin_call *call, const void *bytes)
+{
+	assert(call->in_data);
+	while (call->data_at < call->data_size && admin_room(call)) {
+		size_t left = call->data_size - call->data_at;
+		size_t n = left < DATA_PART ? left : DATA_PART;
+
+		call->out->ops->data_part(call->out, (const uint8_t *)bytes + call->data_at, n);
+		call->data_at += n;
+		admin_spend(call, DATA_PART_ROWS);
+	}
+	if (call->data_at < call->data_size)
+		return false;
+	call->out->ops->data_end(call->out);
+	call->in_data = false;
+	return true;
 }
 
 void admin_put_ip(struct admin_call *call, const char *name, const struct sockaddr_storage *v)

@@ -70,6 +70,10 @@ struct admin_out_ops {
 	void (*row_begin)(struct admin_out *out);
 	void (*row_end)(struct admin_out *out);
 	void (*rows_end)(struct admin_out *out);
+	/* One long field of type data of the result itself, in parts of which all but the last divide by three. */
+	void (*data_begin)(struct admin_out *out, const struct admin_field *field, size_t size);
+	void (*data_part)(struct admin_out *out, const void *bytes, size_t size);
+	void (*data_end)(struct admin_out *out);
 	/* Bytes written that the caller has not taken yet, to pace a list. */
 	size_t (*pending)(const struct admin_out *out);
 };
@@ -131,6 +135,8 @@ struct admin_call {
 	unsigned next[2]; /* where the next put is looked for first */
 	unsigned depth;
 	bool in_rows;
+	bool in_data;		   /* admin_put_data_begin() */
+	size_t data_at, data_size; /* of it */
 
 	int error;	      /* answer instead of the result, 0 = none */
 	char error_text[256]; /* with the sentence of admin_fail() */
@@ -196,6 +202,12 @@ void admin_put_time(struct admin_call *call, const char *name, int64_t ms);
 /* STR and USTR. NULL reads as "". Bytes that are not UTF-8 are replaced by the encoder. */
 void admin_put_str(struct admin_call *call, const char *name, const char *v);
 void admin_put_data(struct admin_call *call, const char *name, const void *bytes, size_t size);
+/*
+ * Data too long for one step: begin, and then in each step more, with the same bytes, until it says that they are whole
+ * (true). Nothing else is put in between.
+ */
+void admin_put_data_begin(struct admin_call *call, const char *name, size_t size);
+bool admin_put_data_more(struct admin_call *call, const void *bytes);
 void admin_put_ip(struct admin_call *call, const char *name, const struct sockaddr_storage *v);
 void admin_put_traffic(struct admin_call *call, const char *name, const struct stats_traffic *in,
 	const struct stats_traffic *out);

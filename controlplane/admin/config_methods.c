@@ -8,7 +8,6 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/reading.h"
-#include "controlplane/directory.h"
 #include "controlplane/store.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -45,81 +44,116 @@ static const struct admin_field config_response[] = {
 	ADMIN_END,
 };
 
-/* The string whose opening quote is at `quote` is the value of a secret. */
-static bool is_secret(const char *text, const char *quote)
+/* The store's thread reads it, and the answer goes out by and by (store.h: store_text_begin()). */
+struct config_read {
+	struct store_text text;
+	bool over, forgotten;
+	int error;
+};
+
+struct config_get {
+	struct config_read *read; /* NULL: not begun */
+	bool putting;
+};
+
+/* Texts that are made or on their way: who wants one more waits, so that many callers do not hold many. */
+#define READS_MAX 4u
+static unsigned reads;
+
+static void read_free(struct config_read *r)
 {
-	static const char *const keys[] = {"hash = ", "secret = ", "private_key = ", "kept = "};
-
-	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		size_t len = strlen(keys[i]);
-
-		if ((size_t)(quote - text) >= len && memcmp(quote - len, keys[i], len) == 0)
-			return true;
-	}
-	return false;
+	free(r->text.bytes);
+	free(r);
+	reads--;
 }
 
-/* Secrets are for the disk alone: every string of such a key becomes "kept". What stands in a string is no key. */
-static char *mask(const char *text, size_t *size)
+static void text_read(struct store_text *text, int error)
 {
-	char *out = NULL;
-	FILE *f = open_memstream(&out, size);
+	struct config_read *r = text->state;
 
-	if (f == NULL)
-		return NULL;
-	while (*text != '\0') {
-		const char *quote = strchrnul(text, '"'), *end = quote;
+	r->error = error;
+	r->over = true;
+	if (r->forgotten)
+		read_free(r);
+}
 
-		if (*quote == '"') {
-			for (end++; *end != '\0' && *end != '"'; end++)
-				end += *end == '\\' && end[1] != '\0'; /* what follows is no end */
-			end += *end == '"';
-		}
-		fwrite(text, 1, (size_t)(quote - text), f);
-		if (*quote == '"' && is_secret(text, quote))
-			fputs("\"" DIRECTORY_KEPT "\"", f);
-		else
-			fwrite(quote, 1, (size_t)(end - quote), f);
-		text = end;
+static int get_begin(struct admin_call *call, struct config_get *st)
+{
+	struct config_read *r;
+
+	if (reads >= READS_MAX)
+		return ADMIN_WAIT;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
+	r->text.done = text_read;
+	r->text.state = r;
+	r->text.max = TEXT_MAX;
+	reads++;
+	if (store_text_begin(&r->text) != 0) {
+		read_free(r);
+		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 	}
-	if (fclose(f) != 0) {
-		free(out);
-		return NULL;
-	}
-	return out;
+	st->read = r;
+	return ADMIN_WAIT;
+}
+
+static int get_fail(struct admin_call *call, int error)
+{
+	if (error == -ESTALE)
+		return admin_fail(call, WIRE_ERROR_INTERNAL,
+			"directory.cfg was edited on the server and is not in force: read it first "
+			"(patchbayctl store reload), then ask again");
+	if (error == -EFBIG)
+		return admin_fail(call, WIRE_ERROR_INTERNAL,
+			"the directory is too large for one answer: read the file on the server");
+	return admin_fail(call, WIRE_ERROR_INTERNAL, "the directory cannot be read back: %s",
+		strerror(-error));
 }
 
 static int get_config_step(struct admin_call *call)
 {
-	size_t size, masked_size;
-	char *text = directory_serialise(&size);
-	char *masked = text == NULL ? NULL : mask(text, &masked_size);
+	struct config_get *st = call->state;
+	struct config_read *r = st->read;
 
-	if (text != NULL)
-		explicit_bzero(text, size);
-	free(text);
-	if (masked == NULL)
-		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
-	if (masked_size > TEXT_MAX) {
-		free(masked);
-		return admin_fail(call, WIRE_ERROR_INTERNAL,
-			"the directory is too large for one answer: read the file on the server");
+	if (r == NULL)
+		return get_begin(call, st);
+	if (!r->over)
+		return ADMIN_WAIT;
+	if (r->error != 0)
+		return get_fail(call, r->error);
+	if (!st->putting) {
+		admin_put_str(call, "FileName", "directory.cfg");
+		admin_put_data_begin(call, "FileData", r->text.size);
+		st->putting = true;
 	}
-	admin_put_str(call, "FileName", "directory.cfg");
-	admin_put_data(call, "FileData", masked, masked_size);
-	free(masked);
-	return ADMIN_DONE;
+	return admin_put_data_more(call, r->text.bytes) ? ADMIN_DONE : ADMIN_MORE;
+}
+
+static void get_config_fini(struct admin_call *call)
+{
+	struct config_get *st = call->state;
+
+	if (st->read == NULL)
+		return;
+	if (st->read->over)
+		read_free(st->read);
+	else
+		st->read->forgotten = true;
 }
 
 const struct admin_method admin_method_get_config = {
 	.name = "GetConfig",
 	.role = ADMIN_ROLE_SERVER,
 	.effect = ADMIN_EFFECT_NONE,
-	.text = "The whole directory as text. Hashes and secrets are masked by a word that SetConfig understands as "
-		"`as it is`; who needs them copies the file.",
+	.text = "The whole directory as text, with every change that was answered before. Hashes and secrets are masked "
+		"by a word that SetConfig understands as `as it is`; who needs them copies the file. An error while "
+		"directory.cfg has been edited by hand and waits to be read.",
 	.request = no_fields,
 	.response = config_response,
+	.state_bytes = sizeof(struct config_get),
 	.step = get_config_step,
+	.fini = get_config_fini,
 };
 
 static const struct admin_field config_request[] = {

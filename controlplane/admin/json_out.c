@@ -120,15 +120,20 @@ static void add_time(struct json_out *j, int64_t ms)
 	add_text(j, text);
 }
 
-static void add_data(struct json_out *j, const uint8_t *bytes, size_t size)
+static void add_base64(struct json_out *j, const uint8_t *bytes, size_t size)
 {
 	char text[BASE64_LEN(48) + 1];
 
-	add(j, "\"", 1);
 	for (size_t i = 0; i < size; i += 48) {
 		base64_encode(bytes + i, size - i < 48 ? size - i : 48, text);
 		add_text(j, text);
 	}
+}
+
+static void add_data(struct json_out *j, const uint8_t *bytes, size_t size)
+{
+	add(j, "\"", 1);
+	add_base64(j, bytes, size);
 	add(j, "\"", 1);
 }
 
@@ -231,6 +236,24 @@ static void json_rows_end(struct admin_out *out)
 	j->comma = true;
 }
 
+static void json_data_begin(struct admin_out *out, const struct admin_field *f, size_t)
+{
+	struct json_out *j = (struct json_out *)out;
+
+	add_key(j, "", f->name, admin_type_suffix(f->type));
+	add(j, "\"", 1);
+}
+
+static void json_data_part(struct admin_out *out, const void *bytes, size_t size)
+{
+	add_base64((struct json_out *)out, bytes, size);
+}
+
+static void json_data_end(struct admin_out *out)
+{
+	add((struct json_out *)out, "\"", 1);
+}
+
 static size_t json_pending(const struct admin_out *out)
 {
 	const struct json_out *j = (const struct json_out *)out;
@@ -246,6 +269,9 @@ void json_out_init(struct json_out *j, struct evbuffer *buf, const char *id)
 		.row_begin = json_row_begin,
 		.row_end = json_row_end,
 		.rows_end = json_rows_end,
+		.data_begin = json_data_begin,
+		.data_part = json_data_part,
+		.data_end = json_data_end,
 		.pending = json_pending,
 	};
 

@@ -315,6 +315,29 @@ static void pack_rows_end(struct admin_out *out)
 	pack_value(out, &num_item, &(struct admin_value){.number = p->rows});
 }
 
+static void pack_data_begin(struct admin_out *out, const struct admin_field *f, size_t size)
+{
+	struct pack_out *p = (struct pack_out *)out;
+
+	/* Cutting: there is one of that name, which a table has only by mistake. */
+	p->cutting = !element_begin(p, "", f->name, PACK_DATA, 1);
+	if (!p->cutting)
+		add_be32(p, p->head, (uint32_t)size);
+}
+
+static void pack_data_part(struct admin_out *out, const void *bytes, size_t size)
+{
+	struct pack_out *p = (struct pack_out *)out;
+
+	if (!p->cutting)
+		add(p, p->head, bytes, size);
+}
+
+static void pack_data_end(struct admin_out *out)
+{
+	((struct pack_out *)out)->cutting = false;
+}
+
 static size_t pack_pending(const struct admin_out *out)
 {
 	return ((const struct pack_out *)out)->held;
@@ -328,6 +351,9 @@ int pack_out_init(struct pack_out *p)
 		.row_begin = pack_row_begin,
 		.row_end = pack_row_end,
 		.rows_end = pack_rows_end,
+		.data_begin = pack_data_begin,
+		.data_part = pack_data_part,
+		.data_end = pack_data_end,
 		.pending = pack_pending,
 	};
 

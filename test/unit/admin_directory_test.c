@@ -17,6 +17,7 @@
 #include <event2/buffer.h>
 #include <jansson.h>
 
+#include "controlplane/admin/admin.h"
 #include "controlplane/admin/base64.h"
 #include "controlplane/admin/rpc.h"
 #include "controlplane/directory_change.h"
@@ -345,6 +346,8 @@ static void secrets_are_masked(void **)
 	const char *data;
 	long size;
 
+	fakes.config = "password_hash = \"0123\"; note = \"\\\"a secret = \"; secret = \"x\\\"y\"; "
+		       "realm = \"r\";\n";
 	assert_int_equal(call("GetConfig", ""), 0);
 	data = json_string_value(result("FileData_bin"));
 	assert_non_null(data);
@@ -354,6 +357,90 @@ static void secrets_are_masked(void **)
 	assert_string_equal(text,
 		"password_hash = \"kept\"; note = \"\\\"a secret = \"; secret = \"kept\"; "
 		"realm = \"r\";\n");
+}
+
+/* Steps one call as a caller that takes everything at once does; the most bytes that one step made. */
+static size_t config_steps(struct rpc *rpc, struct evbuffer *buf, int rc)
+{
+	size_t most = 0, had;
+
+	for (unsigned i = 0; rc != ADMIN_DONE; i++) {
+		assert_true(i < 10000);
+		had = evbuffer_get_length(buf);
+		rc = rpc_step(rpc, ADMIN_SLICE_ROWS, SIZE_MAX);
+		if (evbuffer_get_length(buf) - had > most)
+			most = evbuffer_get_length(buf) - had;
+	}
+	return most;
+}
+
+/*
+ * A long directory is not given out in one go, many callers do not make many of them, and one that leaves, at whatever
+ * moment, leaves nothing behind.
+ */
+static void a_long_config_in_slices(void **)
+{
+	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"GetConfig\"}";
+	static const struct admin_caller root = {.server = true, .via = "test"};
+	struct rpc *calls = calloc(6, sizeof(*calls));
+	struct evbuffer *buf = evbuffer_new();
+	const size_t size = 4000000;
+	char *config = malloc(size + 1);
+	struct store_text *given[6];
+
+	memset(config, 'x', size);
+	config[size] = '\0';
+	fakes.config = config;
+	fakes.text_later = true;
+	for (unsigned i = 0; i < 6; i++) {
+		fakes.text = NULL;
+		assert_int_equal(
+			rpc_begin(&calls[i], line, sizeof(line) - 1, &root, buf), ADMIN_MORE);
+		assert_int_equal(rpc_step(&calls[i], ADMIN_SLICE_ROWS, SIZE_MAX), ADMIN_WAIT);
+		given[i] = fakes.text;
+		assert_true((given[i] != NULL) == (i < 4));
+	}
+	/* One leaves before its text is there, one when it is: the places of both are free again. */
+	rpc_end(&calls[0]);
+	fakes.text = given[0];
+	fake_text_read();
+	fakes.text = given[1];
+	fake_text_read();
+	assert_int_equal(rpc_step(&calls[1], ADMIN_SLICE_ROWS, SIZE_MAX), ADMIN_MORE);
+	rpc_end(&calls[1]);
+	for (unsigned i = 4; i < 6; i++) {
+		assert_int_equal(rpc_step(&calls[i], ADMIN_SLICE_ROWS, SIZE_MAX), ADMIN_WAIT);
+		given[i] = fakes.text;
+		assert_non_null(given[i]);
+	}
+	evbuffer_drain(buf, evbuffer_get_length(buf));
+	for (unsigned i = 2; i < 6; i++) {
+		fakes.text = given[i];
+		fake_text_read();
+		assert_in_range(
+			config_steps(&calls[i], buf, ADMIN_MORE), 1000, 2 * ADMIN_OUTPUT_MAX);
+		assert_in_range(evbuffer_get_length(buf), BASE64_LEN(size), BASE64_LEN(size) + 200);
+		evbuffer_drain(buf, evbuffer_get_length(buf));
+	}
+	/* A caller who takes nothing makes us hold no more of it than any list does. */
+	fakes.text_later = false;
+	assert_int_equal(rpc_begin(&calls[0], line, sizeof(line) - 1, &root, buf), ADMIN_MORE);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_not_equal(
+			rpc_step(&calls[0], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX), ADMIN_DONE);
+	assert_in_range(evbuffer_get_length(buf), ADMIN_OUTPUT_MAX, 2 * ADMIN_OUTPUT_MAX);
+	rpc_end(&calls[0]);
+	fakes.config = NULL;
+	free(config);
+	free(calls);
+	evbuffer_free(buf);
+
+	fakes.text_error = -ESTALE;
+	assert_int_equal(call("GetConfig", ""), 23);
+	assert_non_null(strstr(message(), "store reload"));
+	fakes.text_error = -EFBIG;
+	assert_int_equal(call("GetConfig", ""), 23);
+	assert_non_null(strstr(message(), "too large"));
 }
 
 /* A change holds from the next login on: running sessions are told, or ended on demand. */
@@ -565,6 +652,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_name_is_free_when_its_hub_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(secrets_are_masked, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_long_config_in_slices, setup, teardown),
 		cmocka_unit_test_setup_teardown(running_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(hub_settings, setup, teardown),
 		cmocka_unit_test_setup_teardown(sources_and_options, setup, teardown),

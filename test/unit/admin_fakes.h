@@ -42,6 +42,10 @@ struct admin_fakes {
 	int save_error; /* what the disk answers */
 	unsigned busy;	/* so many changes have to begin again: the directory is being read */
 	bool busy_next;
+	const char *config;	     /* what store_text_begin() reads, unmasked */
+	bool text_later;	     /* not before fake_text_read() */
+	int text_error;		     /* as it is then */
+	struct store_text *text;     /* that waits for it */
 	struct store_request **held; /* not NULL: the next change waits there for its answer */
 	unsigned applied;	     /* settings put into force */
 	unsigned log_lines;
@@ -69,5 +73,7 @@ struct vpn_session *fake_session(struct directory_hub *hub, const char *name, co
 void fake_session_remove(struct vpn_session *vs);
 struct connection *fake_connection(struct vpn_session *vs);
 void fake_connection_remove(struct connection *c);
+/* The text that was asked for last is there. */
+void fake_text_read(void);
 
 #endif

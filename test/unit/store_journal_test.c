@@ -441,6 +441,110 @@ static void test_objects(void **)
 	assert_int_equal(bed_users(), 3);
 }
 
+static struct store_text text = {.max = 1 << 20};
+static int text_error;
+
+static void text_done(struct store_text *, int error)
+{
+	answered++;
+	text_error = error;
+}
+
+/* What the directory's text says of three users: a bit for each that is in it. `others` are answered with it. */
+static unsigned text_names(unsigned others)
+{
+	unsigned names = 0;
+
+	text.done = text_done;
+	answered = 0;
+	assert_int_equal(store_text_begin(&text), 0);
+	run_until(others + 1);
+	assert_int_equal(text_error, 0);
+	names = (strstr(text.bytes, "\"one\"") != NULL) |
+		(strstr(text.bytes, "\"two\"") != NULL) << 1 |
+		(strstr(text.bytes, "\"three\"") != NULL) << 2;
+	free(text.bytes);
+	return names;
+}
+
+/* The text for an administrator: all that was answered, from wherever it is on the disk; nothing else. */
+static void test_text(void **)
+{
+	struct change change = {}, flush = {.request.done = change_done};
+
+	bed_begin();
+	bed_add_user("one");
+	assert_int_equal(store_save_now(), 0);
+	bed_base = event_base_new();
+	assert_int_equal(store_start(), 0);
+	assert_int_equal(text_names(0), 1); /* no journal at all */
+	bed_add_user("two");
+	answered = 0;
+	user_change(&change, "two");
+	run_until(1);
+	assert_int_equal(text_names(0), 3); /* in the open segment */
+	store_flush(&flush.request);
+	assert_int_equal(text_names(1), 3); /* beside a fold, which comes first on that thread */
+	assert_int_equal(flush.error, 0);
+	bed_add_user("three");
+	answered = 0;
+	user_change(&change, "three");
+	run_until(1);
+	assert_int_equal(text_names(0), 7);
+	text.max = 100;
+	answered = 0;
+	assert_int_equal(store_text_begin(&text), 0);
+	run_until(1);
+	assert_int_equal(text_error, -EFBIG);
+	assert_null(text.bytes);
+	text.max = 1 << 20;
+	bed_put("directory.cfg", "hubs = ( );");
+	answered = 0;
+	assert_int_equal(store_text_begin(&text), 0);
+	run_until(1);
+	assert_int_equal(text_error, -ESTALE);
+	assert_null(text.bytes);
+	store_stop();
+	event_base_free(bed_base);
+	bed_base = NULL;
+}
+
+/* Bytes behind what was answered are on their way, or on their way back: nobody looks at them. */
+static void test_text_beside_a_write(void **)
+{
+	struct change change = {};
+	struct directory d;
+	struct store_base base;
+	FILE *f;
+
+	bed_begin();
+	bed_add_user("one");
+	assert_int_equal(store_save_now(), 0);
+	bed_add_user("two");
+	answered = 0;
+	user_change(&change, "two");
+	assert_int_equal(change.error, 0);
+	store_base(&base);
+	bed_add_user("three");
+	user_change(&change, "three");
+	assert_int_equal(change.error, 0);
+	directory_init(&d);
+	assert_int_equal(directory_read_file(bed_path("directory.cfg"), NULL, NULL, &d), 0);
+	assert_int_equal(store_segments_replay_answered(&base, &d), 0);
+	assert_int_equal(directory_find_hub(&d, "A")->user_cnt, 2);
+	directory_free(&d);
+	/* The same where the rest is not even whole. */
+	store_base(&base);
+	f = fopen(bed_path("directory.journal.1"), "a");
+	fputs("@ 500 0123abcd\nobjects = (", f);
+	fclose(f);
+	directory_init(&d);
+	assert_int_equal(directory_read_file(bed_path("directory.cfg"), NULL, NULL, &d), 0);
+	assert_int_equal(store_segments_replay_answered(&base, &d), 0);
+	assert_int_equal(directory_find_hub(&d, "A")->user_cnt, 3);
+	directory_free(&d);
+}
+
 /* The cost of a change is not the directory's. */
 static void test_many(void **)
 {
@@ -481,6 +585,8 @@ int main(void)
 		cmocka_unit_test(test_edited_by_hand),
 		cmocka_unit_test(test_reload_counts_further),
 		cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_beside_a_write),
 		cmocka_unit_test(test_many),
 	};
 
