@@ -66,6 +66,22 @@ bool directory_text_ok(const char *text, bool lines)
 	return true;
 }
 
+const char *directory_message_wrong(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	unsigned chars = 0;
+
+	for (unsigned n; *p != '\0'; p += n, chars++) {
+		n = utf8_sequence(p);
+		if (n == 0 || (n == 1 && (*p < 0x20 || *p == 0x7f) && strchr("\r\n\t", *p) == NULL))
+			return "should be UTF-8 without control characters";
+	}
+	if (chars > DIRECTORY_MESSAGE_CHARS ||
+		(size_t)(p - (const unsigned char *)text) > DIRECTORY_MESSAGE_BYTES)
+		return "should have at most 20000 characters, and 60000 bytes";
+	return NULL;
+}
+
 const char *directory_hub_name_wrong(const char *name)
 {
 	static const char allowed[] =
@@ -131,6 +147,7 @@ void directory_hub_free(struct directory_hub *hub)
 	directory_trust_unref(hub->trust);
 	free(hub->sources);
 	directory_rules_clear(&hub->access);
+	free(hub->message);
 	free(hub->kept);
 	free(hub->notice_limits);
 	free(hub);

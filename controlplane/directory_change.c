@@ -298,6 +298,11 @@ int directory_settings_get(const struct directory_hub *hub, struct directory_set
 	};
 	memcpy(out->ext_options, hub->ext_options, sizeof(out->ext_options));
 	memcpy(out->admin_options, hub->admin_options, sizeof(out->admin_options));
+	out->message = hub->message == NULL ? NULL : strdup(hub->message);
+	if (hub->message != NULL && out->message == NULL) {
+		directory_settings_free(out);
+		return -ENOMEM;
+	}
 	if (hub->source_cnt == 0)
 		return 0;
 	out->sources = calloc(hub->source_cnt, sizeof(*out->sources));
@@ -318,6 +323,8 @@ void directory_settings_free(struct directory_settings *s)
 	free(s->sources);
 	s->sources = NULL;
 	s->source_cnt = 0;
+	free(s->message);
+	s->message = NULL;
 }
 
 /* The hub has them now; what it owned before is gone. */
@@ -341,6 +348,9 @@ void directory_settings_put(struct directory_hub *hub, struct directory_settings
 	hub->source_cnt = s->source_cnt;
 	directory_sources_sort(hub->sources, hub->source_cnt);
 	s->sources = NULL;
+	free(hub->message);
+	hub->message = s->message;
+	s->message = NULL;
 	directory_settings_free(s);
 }
 

@@ -48,6 +48,7 @@ struct directory_settings {
 	struct directory_managed managed;
 	struct directory_source *sources; /* malloc'ed, or NULL */
 	uint32_t source_cnt;
+	char *message; /* malloc'ed, or NULL */
 };
 
 /* A copy of what is set, to be changed and given to the next, or freed. -ENOMEM. */

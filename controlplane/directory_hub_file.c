@@ -113,6 +113,23 @@ static void read_managed(
 	out->cnt = (uint32_t)cnt;
 }
 
+static int read_message(
+	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
+{
+	const char *text = NULL, *wrong;
+
+	if (!config_reader_string(r, group, "message", &text) || text == NULL || text[0] == '\0')
+		return 0;
+	wrong = directory_message_wrong(text);
+	if (wrong != NULL) {
+		config_reader_error(r, config_reader_member(group, "message"), "%s", wrong);
+		return 0;
+	}
+	free(hub->message);
+	hub->message = strdup(text);
+	return hub->message == NULL ? -ENOMEM : 0;
+}
+
 static int read_hub_fields(
 	struct config_reader *r, const config_setting_t *group, struct directory_hub *hub)
 {
@@ -136,7 +153,9 @@ static int read_hub_fields(
 	read_managed(r, group, &hub->managed);
 	directory_log_read(r, group, &hub->log);
 	directory_radius_read(r, group, &hub->radius);
-	rc = read_sources(r, group, hub);
+	rc = read_message(r, group, hub);
+	if (rc == 0)
+		rc = read_sources(r, group, hub);
 	if (rc == 0)
 		rc = directory_trust_read(r, group, hub);
 	if (rc == 0)
@@ -165,8 +184,9 @@ int directory_hub_read(struct config_reader *r, const config_setting_t *group, s
 {
 	static const char *const names[] = {"name", "online", "max_sessions", "max_macs", "no_enum",
 		"require_encryption", "created", "admin_password", "admin_password_hash",
-		"admin_vpn_hash", "options", "admin_options", "managed", "log", "sources", "access",
-		"radius", "trusted", "revoked", "kept", "groups", "users", NULL};
+		"admin_vpn_hash", "message", "options", "admin_options", "managed", "log",
+		"sources", "access", "radius", "trusted", "revoked", "kept", "groups", "users",
+		NULL};
 	struct directory_hub *hub;
 	const char *name;
 	int rc;
@@ -251,6 +271,8 @@ static void put_settings(FILE *f, const struct directory_hub *hub)
 		hub->max_sessions, hub->max_macs);
 	directory_put_time(f, "\t\t", "created", hub->created_ms);
 	directory_admin_write(f, "\t\t", true, &hub->admin);
+	if (hub->message != NULL)
+		directory_put_text(f, "\t\t", "message", hub->message);
 	put_options(f, "options", hub_ext_keys, HUB_EXT_CNT, hub->ext_options);
 	put_options(f, "admin_options", hub_admin_keys, HUB_ADMIN_CNT, hub->admin_options);
 	put_managed(f, &hub->managed);

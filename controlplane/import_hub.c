@@ -119,7 +119,6 @@ static void keep(struct import *im, FILE *f, uint32_t hub)
 	} parts[] = {
 		{"CascadeList", "there are cascades"},
 		{"SecureNAT", "there is SecureNAT"},
-		{"Message", "there are messages"},
 	};
 	uint32_t total = 0;
 	bool any = false;
@@ -169,6 +168,21 @@ static void fields(struct import *im, FILE *f, uint32_t hub)
 		(void)import_put_hash(im, f, hub, "SecurePassword", "admin_vpn_hash", NULL);
 }
 
+static void message(struct import *im, FILE *f, uint32_t hub)
+{
+	uint32_t group = import_child(&im->tree, hub, "Message");
+	const char *text = import_text(&im->tree, group, "MessageText");
+	const char *wrong = directory_message_wrong(text);
+
+	if (wrong != NULL)
+		import_say(im, import_child(&im->tree, group, "MessageText"), IMPORT_LEFT, "%s",
+			wrong);
+	else if (text[0] != '\0') {
+		directory_put_text(f, " ", "message", text);
+		import_say(im, group, IMPORT_TAKEN, "message");
+	}
+}
+
 void import_hub(struct import *im, FILE *f, uint32_t hub)
 {
 	static const char *const known[] = {"HashedPassword", "SecurePassword", "Online",
@@ -193,6 +207,7 @@ void import_hub(struct import *im, FILE *f, uint32_t hub)
 	fprintf(f, "\"; },\n{ kind = \"hub\"; name = \"%s\"; value = { name = \"%s\";\n", n->name,
 		n->name);
 	fields(im, f, hub);
+	message(im, f, hub);
 	options(im, f, import_child(&im->tree, hub, "Option"), "options", hub_ext_keys, HUB_EXT_CNT,
 		fields_of_option);
 	options(im, f, import_child(&im->tree, hub, "AdminOption"), "admin_options", hub_admin_keys,

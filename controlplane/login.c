@@ -321,6 +321,10 @@ static void welcome_fill(
 	snprintf(w->connection_name, sizeof(w->connection_name), "%s", c->name);
 	memcpy(w->session_key, vs->key, sizeof(w->session_key));
 	w->session_key_32 = vs->key32;
+	/* The hub's own: the welcome is written before anybody else can change it. */
+	if (vs->hub->message != NULL)
+		w->msg = (struct pack_span){.data = (const uint8_t *)vs->hub->message,
+			.len = (uint32_t)strlen(vs->hub->message)};
 }
 
 enum wire_error login_open(struct login_verdict *v, const struct login_request *r,

@@ -155,7 +155,7 @@
 	X(no_change_cert_list, 0, 0, 1, ADMIN, "hub administrators may not change trusted CAs")    \
 	X(no_change_crl_list, 0, 0, 1, ADMIN, "hub administrators may not change revocations")     \
 	X(no_read_log_file, 0, 0, 1, ADMIN, "hub administrators may not read log files")           \
-	X(no_change_msg, 0, 0, 1, KEPT, "hub administrators may not change the message")           \
+	X(no_change_msg, 0, 0, 1, ADMIN, "hub administrators may not change the message")          \
 	X(no_delay_jitter_packet_loss, 0, 0, 1, ADMIN,                                             \
 		"access rules may not delay or lose frames")                                       \
 	X(no_access_list_include_file, 0, 0, 1, ADMIN, "access rules may not include files")

@@ -61,6 +61,7 @@
 	X(get_hub_admin_options)          \
 	X(get_hub_ext_options)            \
 	X(get_hub_log)                    \
+	X(get_hub_msg)                    \
 	X(get_hub_radius)                 \
 	X(get_hub_status)                 \
 	X(get_server_cert)                \
@@ -99,6 +100,7 @@
 	X(set_hub_admin_options)          \
 	X(set_hub_ext_options)            \
 	X(set_hub_log)                    \
+	X(set_hub_msg)                    \
 	X(set_hub_online)                 \
 	X(set_hub_radius)                 \
 	X(set_server_cert)                \

@@ -47,6 +47,17 @@ static const char introduction[] =
 	".PP\n"
 	"Errors are those of the protocol: among them 8 no such hub, 29 no such object, 33 not supported, 38 a parameter is\n"
 	"wrong, 52 not allowed, 66 and 67 a user or group of that name is there. A call is answered when what it changed is in force and durable.\n"
+	".PP\n"
+	"Methods of the original that are not here answer 33, and GetCaps names nothing of theirs, so that tools hide it. Not there\n"
+	"yet: cascades (CreateLink ...), SecureNAT, layer\\-3 switches (AddL3Switch ...). Not meant to be: clusters; protocols other\n"
+	"than this one with their ports (GetPortsUDP, SetPortsUDP, GetProtoOptions, IPsec, OpenVPN: the UDP ports of UDP acceleration\n"
+	"are one for each worker, from\n"
+	".I udp_acceleration.first_port\n"
+	"in\n"
+	".BR patchbay.cfg (5)\n"
+	"on); GetKeep and SetKeep, which send something now and then so that a dial\\-up line of the server's does not hang up: a router\n"
+	"in front of a server does that where it is still needed, and an appliance should send nothing to third parties on its own;\n"
+	"services of the original's makers (dynamic DNS, Azure relay, licences); Crash and Debug.\n"
 	".SH METHODS\n";
 
 static void range(const struct admin_field *f)

@@ -49,6 +49,7 @@ static const struct admin_field no_request[] = {ADMIN_END};
 	X(b_support_crl, 1, "revoked certificates")                                         \
 	X(b_support_ac, 1, "source address lists")                                          \
 	X(b_support_ipv6_ac, 1, "IPv6 in source address lists")                             \
+	X(b_support_msg, 1, "messages of hubs")                                             \
 	X(b_support_hide_hub, 1, "hubs that are not listed to clients")                     \
 	X(b_support_config_hub, 1, "hubs can be configured")                                \
 	X(b_support_config_log, 1, "what is logged of hubs can be configured")              \

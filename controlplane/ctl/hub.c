@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/admin/base64.h"
 #include "controlplane/ctl/client.h"
 #include "controlplane/ctl/command.h"
+#include "controlplane/ctl/file.h"
 #include "controlplane/ctl/password.h"
 
 static int run_online(struct ctl_run *run)
@@ -38,6 +40,71 @@ static int run_password(struct ctl_run *run)
 	explicit_bzero(password, strlen(password));
 	free(password);
 	return ctl_call_and_tell(run, "SetHub", params);
+}
+
+/* ---- message --------------------------------------------------------------------------------- */
+
+#define MESSAGE_BYTES 60000u
+
+/* As it is, with the end of a line behind it. */
+static int message_show(struct ctl_run *run)
+{
+	struct reply reply = {.echo = run->json ? run->out : NULL};
+	int rc = client_call(run->socket_path, "GetHubMsg",
+		json_pack("{s:s}", "HubName_str", run->arguments[0]), &reply, run->command->hint);
+	const char *text;
+	uint8_t *bytes;
+	long size;
+
+	if (rc == CTL_OK && !run->json) {
+		text = json_string_value(json_object_get(client_result(&reply), "Msg_bin"));
+		bytes = text == NULL ? NULL : malloc(strlen(text) + 1);
+		size = bytes == NULL ? -1 : base64_decode(text, strlen(text), bytes);
+		if (size > 0) {
+			fwrite(bytes, 1, (size_t)size, run->out);
+			if (bytes[size - 1] != '\n')
+				fputc('\n', run->out);
+		}
+		free(bytes);
+	}
+	reply_fini(&reply);
+	return rc;
+}
+
+static int message_set(struct ctl_run *run, const char *text, size_t size)
+{
+	char *base64 = malloc(BASE64_LEN(size) + 1);
+	json_t *params;
+
+	if (base64 == NULL)
+		return CTL_FAILED;
+	base64_encode((const uint8_t *)text, size, base64);
+	params = json_pack("{s:s, s:s}", "HubName_str", run->arguments[0], "Msg_bin", base64);
+	free(base64);
+	return ctl_call_and_tell(run, "SetHubMsg", params);
+}
+
+static int run_message(struct ctl_run *run)
+{
+	const char *text = ctl_option(run, "--text"), *file = ctl_option(run, "--file");
+	size_t size;
+	char *bytes;
+	int rc;
+
+	if (text != NULL && file != NULL) {
+		fputs("patchbayctl: --text or --file, not both\n", stderr);
+		return CTL_USAGE;
+	}
+	if (text != NULL)
+		return message_set(run, text, strlen(text));
+	if (file == NULL)
+		return message_show(run);
+	bytes = ctl_file_read(file, MESSAGE_BYTES, &size);
+	if (bytes == NULL)
+		return CTL_FAILED;
+	rc = message_set(run, bytes, size);
+	free(bytes);
+	return rc;
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -264,6 +331,23 @@ const struct ctl_command ctl_hub_commands[] = {
 		.arguments = {CTL_HUB},
 		.done = "password set",
 		.run = run_password,
+	},
+	{
+		.noun = "hub",
+		.verb = "message",
+		.text = "Show what the hub tells people when they log in, or set it",
+		.method = "SetHubMsg",
+		.arguments = {CTL_HUB},
+		.options = {{.name = "--text",
+				    .value = "TEXT",
+				    .kind = CTL_STRING,
+				    .text = "the message; \"\": none any more"},
+			{.name = "--file",
+				.value = "FILE",
+				.kind = CTL_STRING,
+				.text = "file with it; -: standard input"}},
+		.done = "message set",
+		.run = run_message,
 	},
 	{
 		.noun = "hub",

@@ -114,6 +114,47 @@ def test_server_password(lab):
     ctl(lab, "server", "password", stdin="adminpw\n")
 
 
+def test_passwords_of_any_length(lab):
+    """255 bytes are a password; more are refused, and not cut to something that nobody has typed."""
+    whole = "p" * 255
+    ctl(lab, "hub", "password", "DEFAULT", stdin=whole + "\n")
+    with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT", password=whole):
+        pass
+    assert "at most 255" in wrong(lab, "hub", "password", "DEFAULT", stdin=whole + "q\n")
+    assert "at most 255" in wrong(lab, "user", "set", "DEFAULT", "alice", "--password", "-", stdin="p" * 5000)
+    with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT", password=whole):
+        pass
+    ctl(lab, "hub", "password", "DEFAULT", stdin=lab.server.hubs[0].password + "\n")
+
+
+def test_message(lab, tmp_path):
+    """What a hub tells people: set from words or a file, shown, kept over a restart, fenced, taken away."""
+    text = "お知らせ\n\"quoted\" \\ line\n"
+    file = tmp_path / "message"
+    file.write_text(text, encoding="utf-8")
+    assert ctl(lab, "hub", "message", "DEFAULT") == ""
+    ctl(lab, "hub", "message", "DEFAULT", "--file", str(file))
+    assert ctl(lab, "hub", "message", "DEFAULT") == text
+    with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT", password=lab.server.hubs[0].password) as rpc:
+        for bad in (b"\xff", b"a\0b", b"\x07", b"x" * 20001, "名".encode() * 20001, b"x" * 60001):
+            with pytest.raises(RpcError) as refused:
+                rpc.call("SetHubMsg", HubName="DEFAULT", Msg=bad)
+            assert refused.value.code == 38, bad[:10]
+        ctl(lab, "hub", "admin-option", "DEFAULT", "no_change_msg=yes")
+        with pytest.raises(RpcError) as refused:
+            rpc.call("SetHubMsg", HubName="DEFAULT", Msg=b"mine")
+        assert refused.value.code == 52
+        ctl(lab, "hub", "admin-option", "DEFAULT", "no_change_msg=no")
+    lab.server.kill()
+    lab.server.start()
+    assert ctl(lab, "hub", "message", "DEFAULT") == text
+    assert "--file" in wrong(lab, "hub", "message", "DEFAULT", "--text", "x", "--file", "y")
+    ctl(lab, "hub", "message", "DEFAULT", "--text", "")
+    assert ctl(lab, "hub", "message", "DEFAULT") == ""
+    lab.server.rpc("Flush")
+    assert "message" not in (lab.server.state / "directory.cfg").read_text("utf-8")
+
+
 def test_certificates(lab, pki):
     """Users with a certificate, users of an authority with rules, revocations; each proved by a login."""
     one, two = pki["one"], pki["two"]

@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from lab import SERVER4, LabError, certs
+from lab.admin import Rpc
 from lab.radius import FakeRadius
 from lab.server import Group, Hub, User
 from lab.traffic import join
@@ -25,6 +26,7 @@ HUBS = [
     Hub("CLOSED", [], online=False),
 ]
 FAKE4 = "10.77.0.11"  # where the tests have a RADIUS server
+MESSAGE = "お知らせ $ \"x\" \\\r\nsecond"
 MORE = ["Hub DEFAULT", *(f"UserCreate {u} /GROUP:none /REALNAME:none /NOTE:none" for u in ("rad", "exact", "any", "named", "*")),
         "UserRadiusSet rad /ALIAS:r", "UserRadiusSet * /ALIAS:none", "UserSignedSet any /CN:none /SERIAL:none",
         "UserSignedSet named /CN:two /SERIAL:1f04", f"RadiusServerSet {FAKE4}:1645 /SECRET:geheim /RETRY_INTERVAL:1000",
@@ -60,6 +62,8 @@ def fixture_written(make_lab, tmp_path_factory, pki):
     """The file as Debian's server wrote it."""
     lab = make_lab(kind="softether", hubs=HUBS)
     lab.server.start()
+    with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT", password=HUBS[0].password) as rpc:
+        rpc.call("SetHubMsg", HubName="DEFAULT", Msg=MESSAGE.encode())
     lab.server.control(*MORE, f"UserCertSet exact /LOADCERT:{pki['alone'].cert}",
                        f"CAAdd {'../' * 16}{str(pki['ca'].cert).lstrip('/')}")
     lab.server.stop()
@@ -93,6 +97,8 @@ def test_taken_over(make_lab, written):
     people = "VirtualHUB/DEFAULT/SecurityAccountDatabase/UserList/"
     assert {u: words[people + u]["Result_str"] for u in ("alice", "bob", "guest", "old", "rad")} == {
         "alice": "taken", "bob": "taken", "guest": "taken", "old": "taken", "rad": "taken"}
+    assert words["VirtualHUB/DEFAULT/Message"]["Result_str"] == "taken"
+    assert base64.b64decode(lab.server.rpc("GetHubMsg", HubName_str="DEFAULT")["Msg_bin"]).decode() == MESSAGE
     assert words["VirtualHUB/DEFAULT/CascadeList"]["Result_str"] == "kept"
     assert words["VirtualLayer3SwitchList"]["Result_str"] == "kept"
     assert words["DDnsClient"]["Result_str"] == "left"

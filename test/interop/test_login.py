@@ -10,6 +10,7 @@ import warnings
 import pytest
 
 from lab import SERVER4, SERVER6, frames, pack
+from lab.admin import Rpc
 from lab.wireclient import Ended, LoginError, Session, TAG, connect, tcp
 
 PORTS = (8888, 443, 992)
@@ -202,6 +203,24 @@ def test_enum_hub(dial):
     assert {"DEFAULT", "SECOND"} <= set(reply["HubName"])
     assert pack.first(reply, "NumHub") == len(reply["HubName"])
     assert "error" not in reply
+
+
+def test_message_of_the_hub(lab, dial):
+    """What an administrator sets is shown to whoever logs in from then on, byte for byte; and no longer when it is taken away."""
+    (hub,) = [h for h in lab.server.hubs if h.name == "DEFAULT"]
+
+    def shown():
+        session = Session(dial()).login("DEFAULT", "guest")
+        session.close()
+        return session.welcome.get("Msg", [b""])[0]
+    with Rpc(lab.nodes["wire"], SERVER4, hub="DEFAULT", password=hub.password) as rpc:
+        assert rpc.call("GetHubMsg", HubName="DEFAULT").get("Msg", [b""]) == [b""] and shown() == b""
+        for text in ("お知らせ: 土曜日は休みです\r\n\t\"second\" line \\ of it", "短", "x" * 20000):
+            rpc.call("SetHubMsg", HubName="DEFAULT", Msg=text.encode())
+            assert rpc.call("GetHubMsg", HubName="DEFAULT")["Msg"] == [text.encode()]
+            assert shown() == text.encode()
+        rpc.call("SetHubMsg", HubName="DEFAULT", Msg=b"")
+        assert rpc.call("GetHubMsg", HubName="DEFAULT").get("Msg", [b""]) == [b""] and shown() == b""
 
 
 def test_noop(dial):

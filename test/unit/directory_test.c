@@ -175,6 +175,7 @@ static const struct {
 	{HUB("name = \"a.\";"), ":2: hubs[0].name: ", "dot"},
 	{HUB("name = \"A\"; online = 1;"), ":2: hubs[0].online: ", "true or false"},
 	{HUB("name = \"A\"; max_sessions = -1;"), ":2: hubs[0].max_sessions: ", "from 0"},
+	{HUB("name = \"A\"; message = \"a\\x07\";"), ":2: hubs[0].message: ", "control"},
 	{HUB("name = \"A\"; managed = (\"10.0.0.0/33\");"), ":2: hubs[0].managed[0]: ", "0 to 32"},
 	{HUB("name = \"A\"; managed = (\"fd00::/129\");"), ":2: hubs[0].managed[0]: ", "0 to 128"},
 	{HUB("name = \"A\"; managed = (\"::/80\");"), ":2: hubs[0].managed[0]: ", "all of IPv4"},

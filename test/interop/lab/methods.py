@@ -56,6 +56,7 @@ CALLS = {
     "GetHub": Call(HUB), "SetHub": Call(HUB, {"HubType": 1}, (33,)), "SetHubOnline": Call(HUB, {"Online": True}),
     "GetHubStatus": Call(HUB),
     "GetHubLog": Call(HUB), "SetHubLog": Call(HUB, {"SaveSecurityLog": True, "SecurityLogSwitchType": 4}),
+    "GetHubMsg": Call(HUB), "SetHubMsg": Call(HUB, {"Msg": b"\xff"}, (38,)),
     "GetHubRadius": Call(HUB), "SetHubRadius": Call(HUB, {"RadiusServerName": "a b c d e f g h i j"}, (38,)),
     "GetHubAdminOptions": Call(HUB), "SetHubAdminOptions": Call(HUB, fenced=True),
     "GetHubExtOptions": Call(HUB), "SetHubExtOptions": Call(HUB),
