@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The directory on the disk: killed, full, edited by hand, read again, large; and what was answered is there."""
 
+import base64
 import json
 import os
 import random
+import re
 import signal
 import socket
 import statistics
+import subprocess
 import threading
 import time
 
 import pytest
 
-from lab import SERVER4, LabError, frames, wait_for
+from lab import SERVER4, LabError, certs, frames, wait_for
 from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay
@@ -194,6 +197,115 @@ def test_disk_full(make_lab):
     assert "found" in ctl("user", "list", "DEFAULT") and "lost" not in ctl("user", "list", "DEFAULT")
 
 
+def veth_to(lab, name):
+    """A cable between the server, where it is veth0, and another machine; not yet up."""
+    server, far = lab.nodes["server"], lab.node(name)
+    subprocess.run(["nsenter", f"--net=/proc/{server.init_pid}/ns/net", "ip", "link", "add", "veth0", "type", "veth",
+                    "peer", "name", "eth0", "netns", str(far.init_pid)], check=True)
+    far.ip("link set eth0 up")
+    server.ip("link set veth0 up")
+
+
+def test_every_store_on_a_full_disk(make_lab):
+    """Everything that is written is on a disk that fills up: journal, folding, history, certificate, totals, logs, the record of
+    offloads. What cannot be written is refused or counted, by name; nothing that was there is lost; and all of it goes on.
+    """
+    lab = make_lab(settings={"counters": {"save_s": 1}, "log": {"min_free_mb": 0}})
+    node, state = lab.nodes["server"], lab.server.state
+    state.mkdir(mode=0o700)
+    node.run("mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "none", state)
+    lab.server.starts = 1  # as in test_disk_full
+    lab.server.write_config()
+    lab.server.start(wait=False)
+
+    def ctl(*argv):
+        return node.run(lab.server.ctl_path, "--socket", state / "admin.sock", *argv, check=False)
+
+    def shown(*argv):
+        done = ctl("--json", *argv)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def ready():
+        wait_for("ready", lambda: ctl("status").returncode == 0, 20)
+
+    def login(name):
+        return Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", name, "x")
+
+    def there(*names):
+        return node.run("sh", "-c", f"cd {state} && md5sum {' '.join(names)}").stdout
+
+    def veth_is_offloaded():
+        return "tcp-segmentation-offload: on" in node.run("ethtool", "-k", "veth0").stdout
+
+    def bridge():
+        (row,) = shown("bridge", "list")["LocalBridgeList"]
+        return row
+    ready()
+    for name in ("alice", "bob"):
+        assert ctl("user", "create", "DEFAULT", name, "--password", "x").returncode == 0
+        assert ctl("store", "flush").returncode == 0  # each a version
+    # Its device is not there yet.
+    assert ctl("bridge", "create", "DEFAULT", "--dev", "net_af_packet0,iface=veth0", "--name", "veth").returncode == 0
+    one, two = login("alice").wait_ready(), login("bob").wait_ready()
+    assert ctl("store", "flush").returncode == 0
+    kept = "directory.cfg directory.cfg.1 server.key server.crt counters".split()
+    # Room for a few pages of journal: a change that is answered before there is none.
+    node.run("sh", "-c", f"head -c 4000000 /dev/zero > {state}/filler; truncate -s -32768 {state}/filler", check=False)
+    answered, said = 0, ""
+    for n in range(40):
+        done = ctl("user", "set", "DEFAULT", "alice", "--note", f"{n} " + "n" * 4000)
+        if done.returncode:
+            said = done.stderr
+            break
+        answered = n
+    assert "nothing was changed" in said and "No space left" in said, said
+    node.run("sh", "-c", f"head -c 100000 /dev/zero >> {state}/filler", check=False)  # the last page, too
+    before = there(*kept)
+    flush = ctl("store", "flush")
+    assert flush.returncode == 1 and "No space left" in flush.stderr, flush
+    assert there(*kept) == before
+    wait_for("totals refused", lambda: shown("rpc", "PatchbayGetStore")["CountersError_str"] == "No space left on device", 20)
+    done = ctl("certificate", "regenerate", "full.example")
+    assert done.returncode == 1 and "No space left" in done.stderr, done
+    lost = shown("log", "status")["LostDisk_u64"]
+    for _ in range(400):
+        login("bob").close()
+        if shown("log", "status")["LostDisk_u64"] > lost:
+            break
+    assert shown("log", "status")["LostDisk_u64"] > lost
+    veth_to(lab, "far")
+    wait_for("the bridge, with a warning", lambda: bridge()["PatchbayState_str"] == "up" and
+             "offloads of veth0 stay on (No space left on device)" in lab.server.log(), 20)
+    assert veth_is_offloaded()  # what could not be written down is not done
+    # Nobody who is there has felt it.
+    sent = frames.frame(frames.BROADCAST, frames.mac(1, 0x77), 60)
+    one.send(sent)
+    assert two.wait_frame(lambda f: f == sent)
+    assert there(*kept) == before and lab.server.process.poll() is None
+    node.run("rm", f"{state}/filler")
+    assert ctl("user", "set", "DEFAULT", "bob", "--note", "with room").returncode == 0
+    assert ctl("store", "flush").returncode == 0
+    wait_for("totals saved", lambda: not shown("rpc", "PatchbayGetStore")["CountersError_str"], 20)
+    assert ctl("certificate", "regenerate", "room.example").returncode == 0
+    assert ctl("bridge", "delete", "DEFAULT", "veth").returncode == 0
+    assert ctl("bridge", "create", "DEFAULT", "--dev", "net_af_packet0,iface=veth0", "--name", "veth").returncode == 0
+    wait_for("the bridge", lambda: bridge()["PatchbayState_str"] == "up" and not veth_is_offloaded(), 30)
+    assert "veth0" in node.run("cat", f"{state}/offloads").stdout
+    logins = shown("user", "show", "DEFAULT", "bob")["NumLogin_u32"]
+    one.close()
+    two.close()
+    assert ctl("store", "flush").returncode == 0
+    lab.server.kill()
+    lab.server.process = node.spawn(lab.server.daemon, "--config", lab.server.config, "--state", state, log="again.log")
+    ready()
+    assert shown("user", "show", "DEFAULT", "alice")["Note_utf"].split()[0] == str(answered)
+    assert shown("user", "show", "DEFAULT", "bob")["Note_utf"] == "with room"
+    assert shown("user", "show", "DEFAULT", "bob")["NumLogin_u32"] == logins
+    assert "room.example" in certs.openssl("x509", "-noout", "-subject", data=node.run("cat", f"{state}/server.crt").stdout.encode()).decode()
+    lab.close()
+
+
 def test_read_only(make_lab, tmp_path):
     """The state's file system becomes read-only and comes back: changes are refused meanwhile, everything else goes on."""
     lab = make_lab(settings={"log": {"directory": str(tmp_path)}})  # an open log would keep it from being read-only
@@ -224,7 +336,7 @@ def test_read_only(make_lab, tmp_path):
         lab.server.kill()
         lab.server.process = node.spawn(lab.server.daemon, "--config", lab.server.config, "--state", state, log=log)
         wait_for("ready again", lambda: ctl("status").returncode == 0, 20)
-    again("again.log")  # its journal is not open before the first change: the kernel lets go what nobody writes
+    assert ctl("store", "flush").returncode == 0  # what has been folded is held open by nobody
     one, two = (Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", name, "x").wait_ready()
                 for name in ("alice", "bob"))
     passed = iter(range(100))
@@ -293,6 +405,36 @@ def test_edited_and_read_again(lab):
     session.close()
 
 
+def test_rules_without_ids(lab):
+    """Access rules that a person wrote have no ids, and edits go by them: each reading of the file means the same rules by the same."""
+    file = lab.server.state / "directory.cfg"
+    lab.server.rpc("Flush")
+    rules = ", ".join(f'{{ priority = {n}; drop = true; protocol = {p}; note = "{note}"; }}'
+                      for n, p, note in [(10, 6, "one"), (20, 17, "two"), (20, 17, "two"), (20, 17, "two"), (30, 1, "three")])
+    file.write_text(file.read_text("utf-8").replace('name = "DEFAULT";', f'name = "DEFAULT";\naccess = ( {rules} );', 1), "utf-8")
+    lab.server.rpc("PatchbayReload")
+
+    def listed():
+        return {(r["Id_u32"], r["Note_utf"]) for r in lab.server.rpc("EnumAccess", HubName_str="DEFAULT")["AccessList"]}
+
+    def ids():
+        text = base64.b64decode(lab.server.rpc("GetConfig")["FileData_bin"]).decode()
+        return {(int(i), n) for i, n in re.findall(r'id = (\d+)L; .*note = "(\w+)"', text)}
+    mine = ids()
+    assert sorted(n for _, n in mine) == ["one", "three", "two", "two", "two"] and ids() == mine
+    places = [r["Note_utf"] for r in lab.server.rpc("EnumAccess", HubName_str="DEFAULT")["AccessList"]]
+    lab.server.rpc("DeleteAccess", HubName_str="DEFAULT", Id_u32=places.index("one") + 1)
+    places.remove("one")
+    lab.server.rpc("DeleteAccess", HubName_str="DEFAULT", Id_u32=places.index("two") + 1)
+    kept = ["three", "two", "two"]
+    for again in (lambda: None, lambda: lab.server.rpc("Flush")):
+        assert sorted(n for _, n in listed()) == kept and ids() < mine
+        again()
+        lab.server.kill()
+        lab.server.start()
+    assert sorted(n for _, n in listed()) == kept and ids() < mine
+
+
 def test_signals_on_top_of_each_other(lab):
     """SIGHUP while the last one is still being served, with much to complain about: told, and nothing else."""
     file = lab.server.state / "directory.cfg"
@@ -337,7 +479,6 @@ def test_listeners_read_again(lab):
 
 def test_config_get_and_set(lab):
     """The text is given out without secrets, and taken back with them as they were."""
-    import base64  # pylint: disable=import-outside-toplevel
     got = lab.server.rpc("GetConfig")
     text = base64.b64decode(got["FileData_bin"]).decode()
     assert got["FileName_str"] == "directory.cfg" and "alice" in text

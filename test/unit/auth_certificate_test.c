@@ -19,7 +19,7 @@ static const uint8_t random20[20] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 static const uint8_t serial[] = {0x1f, 0x03, 0x00, 0x7a};
 
 static struct certificate ca, other_ca, old_ca, no_ca, client, stranger, self, stale, early,
-	server_only, for_clients, weak, elliptic, md5_signed;
+	server_only, for_clients, weak, elliptic, md5_signed, other_issuer, critical, two_names;
 
 static int group_setup(void **)
 {
@@ -58,6 +58,16 @@ static int group_setup(void **)
 	certificate_make(&md5_signed,
 		&(struct certificate_wish){
 			.common_name = "MD5", .issuer = &ca, .digest = EVP_md5()});
+	certificate_make(&other_issuer,
+		&(struct certificate_wish){
+			.common_name = "Foundling", .issuer = &ca, .issuer_name = "Another"});
+	certificate_make(&critical,
+		&(struct certificate_wish){
+			.common_name = "Riddle", .issuer = &ca, .critical = true});
+	certificate_make(&two_names,
+		&(struct certificate_wish){.common_name = "Alice\0.example.net",
+			.common_name_bytes = 18,
+			.issuer = &ca});
 	return 0;
 }
 
@@ -103,10 +113,18 @@ static void what_is_found_out(void **)
 	} rows[] = {
 		{&client, NULL, true},
 		{&stranger, NULL, false}, /* the same name of the authority, another key */
-		{&self, NULL, false}, {&stale, "certificate_expired", false},
-		{&early, "certificate_expired", false}, {&server_only, "purpose", false},
-		{&for_clients, NULL, true}, {&weak, "key", false}, {&elliptic, "key", false},
-		{&md5_signed, NULL, false}, {&ca, NULL, true}, /* stands in the list itself */
+		{&self, NULL, false},
+		{&stale, "certificate_expired", false},
+		{&early, "certificate_expired", false},
+		{&server_only, "purpose", false},
+		{&for_clients, NULL, true},
+		{&weak, "key", false},
+		{&elliptic, "key", false},
+		{&md5_signed, NULL, false},
+		{&ca, NULL, true},	      /* stands in the list itself */
+		{&other_issuer, NULL, false}, /* the authority's key, but not its name */
+		{&critical, "purpose", false},
+		{&two_names, NULL, true},
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -121,6 +139,8 @@ static void what_is_found_out(void **)
 	assert_string_equal(examine(&client).common_name, "Alice Ä");
 	assert_memory_equal(examine(&client).serial, serial, sizeof(serial));
 	assert_int_equal(examine(&client).serial_bytes, sizeof(serial));
+	/* A name with a zero byte in it is none: it would be taken for what stands before it. */
+	assert_string_equal(examine(&two_names).common_name, "");
 }
 
 /* Authorities that are out of date, or none. */
@@ -267,6 +287,10 @@ static void who_gets_in(void **)
 	strcpy(user->common_name, "ALICE");
 	assert_false(auth_certificate_fits(&a, user, &why));
 	assert_string_equal(why, "common_name");
+	a = examine(&two_names);
+	assert_false(auth_certificate_fits(&a, user, &why));
+	assert_string_equal(why, "common_name");
+	a = examine(&client);
 	free(user->common_name);
 	user->common_name = NULL;
 	memcpy(user->serial, "\0\x1f\x03\x00\x7a", 5);

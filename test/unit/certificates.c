@@ -29,6 +29,35 @@ static void extension(X509 *x509, X509 *issuer, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
+/* An extension that is critical and that no program knows (an arc for documentation). */
+static void riddle(X509 *x509)
+{
+	ASN1_OBJECT *what = OBJ_txt2obj("2.999.1", 1);
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *e;
+
+	require(what != NULL && ASN1_OCTET_STRING_set(value, (const uint8_t *)"\x05", 2) == 1);
+	e = X509_EXTENSION_create_by_OBJ(NULL, what, 1, value);
+	require(e != NULL && X509_add_ext(x509, e, -1) == 1);
+	X509_EXTENSION_free(e);
+	ASN1_OCTET_STRING_free(value);
+	ASN1_OBJECT_free(what);
+}
+
+static void issuer_set(X509 *x509, const struct certificate_wish *wish, X509 *issuer)
+{
+	X509_NAME *other = NULL;
+
+	if (wish->issuer_name != NULL) {
+		other = X509_NAME_new();
+		X509_NAME_add_entry_by_txt(other, "CN", MBSTRING_UTF8,
+			(const unsigned char *)wish->issuer_name, -1, -1, 0);
+	}
+	require(X509_set_issuer_name(x509, other != NULL ? other : X509_get_subject_name(issuer)) ==
+		1);
+	X509_NAME_free(other);
+}
+
 void certificate_make(struct certificate *out, const struct certificate_wish *wish)
 {
 	X509 *x509 = X509_new();
@@ -53,14 +82,17 @@ void certificate_make(struct certificate *out, const struct certificate_wish *wi
 	X509_time_adj_ex(X509_getm_notAfter(x509), days ? wish->to_days : 1, 0, NULL);
 	if (wish->common_name != NULL)
 		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-			(const unsigned char *)wish->common_name, -1, -1, 0);
+			(const unsigned char *)wish->common_name,
+			wish->common_name_bytes > 0 ? (int)wish->common_name_bytes : -1, -1, 0);
 	if (wish->organization != NULL)
 		X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8,
 			(const unsigned char *)wish->organization, -1, -1, 0);
-	require(X509_set_issuer_name(x509, X509_get_subject_name(issuer->x509)) == 1 &&
-		X509_set_pubkey(x509, out->key) == 1);
+	issuer_set(x509, wish, issuer->x509);
+	require(X509_set_pubkey(x509, out->key) == 1);
 	extension(x509, issuer->x509, NID_basic_constraints,
 		wish->ca ? "critical,CA:TRUE" : "CA:FALSE");
+	if (wish->critical)
+		riddle(x509);
 	if (wish->purpose != NULL)
 		extension(x509, issuer->x509, NID_ext_key_usage, wish->purpose);
 	require(X509_sign(x509, issuer->key, wish->digest != NULL ? wish->digest : EVP_sha256()) >

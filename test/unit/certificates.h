@@ -20,12 +20,15 @@ struct certificate {
 
 struct certificate_wish {
 	const char *common_name;
-	const char *organization;	  /* NULL: none */
+	size_t common_name_bytes; /* with zero bytes in it; 0: as a string */
+	const char *organization; /* NULL: none */
+	const char *issuer_name;  /* CN that it gives for its issuer's; NULL: the right name */
 	const struct certificate *issuer; /* NULL: itself */
 	const uint8_t *serial;
 	size_t serial_bytes;	/* 0: 1 */
 	int from_days, to_days; /* from today; both 0: -1 to 1 */
 	bool ca;
+	bool critical;	     /* something in it must be understood, and nobody does */
 	const char *purpose; /* "clientAuth" and so on; NULL: not named */
 	unsigned bits;	     /* 0: 1024, which is quick to make */
 	bool elliptic;
