@@ -9,7 +9,8 @@
  * (keyed hash, secret per table, so that a peer who chooses MACs cannot choose buckets). No chains, no
  * moving of entries within a table, no locks. A new key goes to its first bucket while that is at most
  * half full, then to the emptier one: a lookup touches one line in four cases of five, two at most, and
- * at half load 3 keys in 100 000 find no room.
+ * at half load 3 keys in 100 000 find no room, and of addresses in a row, which the hash spreads less evenly, 7 in a
+ * million at a quarter: who finds none makes the table grow from an eighth on.
  *
  * key    bits 0..47 MAC, 48..59 VLAN id (0 = untagged), bit 63 set. 0 = free; with bit 63 clear the slot
  *        has been retired and waits for a grace period.
@@ -50,7 +51,9 @@
  * removes it. That is the O(1) flush when a port leaves.
  *
  * Growth: the table starts small and the control thread doubles it (or more, when a storm has outrun it)
- * up to the bound. A hub with ten MACs costs kilobytes. It is never made smaller. Stages, each a slice of
+ * up to the bound: at half load, and from an eighth on when a key found both its buckets full. So it has never more
+ * than sixteen slots (after a storm 24) for each entry it had, nor more than twice what the bound asks for. A hub with ten MACs
+ * costs kilobytes. It is never made smaller. Stages, each a slice of
  * fdb_sweep(), none waits:
  *   prepare    pages of the new table are touched, so that no worker pays for the faults;
  *   announced  both tables published. Workers that know write the new one; those in the middle of a

@@ -162,6 +162,84 @@ static void test_growth_in_a_hurry(void **)
 	fdb_destroy(fdb);
 }
 
+/* Addresses 0 .. n-1 in second 1, and eight more that fill both buckets of *key. */
+static struct fdb *full_buckets(uint32_t max_entries, unsigned n, uint64_t *key)
+{
+	struct fdb *fdb = make(max_entries);
+	uint64_t filler[8];
+
+	*key = fdb_key(0xabcdef, 0);
+	same_buckets(fdb, *key, filler, 8);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(learn(fdb, filler[i], 2, 1), FDB_LEARNED);
+	for (unsigned i = 0; i < n; i++)
+		assert_true(learn(fdb, fdb_key(i, 0), 1, 1) <= FDB_LEARNED);
+	return fdb;
+}
+
+/* The sweeper comes by `times` times, and before each the key's frame is refused often. */
+static void refuse(struct fdb *fdb, uint64_t key, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		for (unsigned k = 0; k < 3000; k++)
+			(void)learn(fdb, key, 3, 1);
+		sweep(fdb, 1);
+	}
+}
+
+/* A key that finds no room makes the table grow from an eighth on: twofold, however often it was refused. */
+static void test_growth_for_one_key(void **)
+{
+	uint64_t key;
+	struct fdb *fdb = full_buckets(60000, 122, &key);
+
+	assert_int_equal(learn(fdb, key, 3, 1), FDB_FULL);
+	assert_true(fdb_call(fdb));
+	refuse(fdb, key, 8);
+	assert_int_equal(fdb_slots(atomic_load(&fdb->cur)), 2048);
+	assert_int_equal(look(fdb, key), want(3, 1));
+	assert_int_equal(fdb_count(fdb), 131);
+	fdb_destroy(fdb);
+}
+
+/* With less in it, it stays as it is: who finds such keys cannot blow it up. */
+static void test_no_growth_for_one_key(void **)
+{
+	uint64_t key;
+	struct fdb *fdb = full_buckets(60000, 120, &key);
+
+	refuse(fdb, key, 8);
+	assert_int_equal(learn(fdb, key, 3, 1), FDB_FULL);
+	assert_int_equal(fdb_slots(atomic_load(&fdb->cur)), 1024);
+	fdb_destroy(fdb);
+}
+
+/* Somebody who knows the hash fills the buckets of one key after the other, in a table of 16 and in one of 300. */
+static void test_growth_ends(void **)
+{
+	static const uint32_t bound[] = {FDB_ENTRIES_MIN, 300};
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t key, filler[8];
+		struct fdb *fdb = full_buckets(bound[i], 0, &key);
+		uint64_t slots = fdb_slots(atomic_load(&fdb->cur));
+
+		assert_int_equal(slots, fdb_slots_for(bound[i]));
+		for (unsigned round = 0; round < 60; round++) {
+			key = fdb_key(0x1000000 + round, 0);
+			same_buckets(fdb, key, filler, 8);
+			for (int k = 0; k < 8; k++)
+				(void)learn(fdb, filler[k], 2, 1);
+			refuse(fdb, key, 1);
+			slots = fdb_slots(atomic_load(&fdb->cur));
+			assert_true(slots <= 2 * fdb_slots_for(bound[i]));
+			assert_true(fdb_count(fdb) <= bound[i]);
+		}
+		assert_int_equal(slots, 2 * fdb_slots_for(bound[i]));
+		fdb_destroy(fdb);
+	}
+}
+
 /*
  * Growth has been announced; the two buckets of *key, which port 1 has had since second 1 and used in second
  * `used_s`, are full of addresses that port 2 was seen with once, in second 1.
@@ -301,6 +379,9 @@ int main(void)
 		cmocka_unit_test(test_growth_drops_dead),
 		cmocka_unit_test(test_growth_to_the_bound),
 		cmocka_unit_test(test_growth_in_a_hurry),
+		cmocka_unit_test(test_growth_for_one_key),
+		cmocka_unit_test(test_no_growth_for_one_key),
+		cmocka_unit_test(test_growth_ends),
 		cmocka_unit_test(test_growth_makes_room),
 		cmocka_unit_test(test_growth_without_room),
 		cmocka_unit_test(test_growth_without_room_for_a_move),
