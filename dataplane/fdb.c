@@ -594,6 +594,7 @@ void fdb_counters(const struct fdb *fdb, struct fdb_counters *out)
 		out->learned += atomic_load_explicit(&s->learned, memory_order_relaxed);
 		out->moved += atomic_load_explicit(&s->moved, memory_order_relaxed);
 		out->not_learned_full += atomic_load_explicit(&s->full, memory_order_relaxed);
+		out->not_learned_crowded += atomic_load_explicit(&s->crowded, memory_order_relaxed);
 		out->not_learned_raced += atomic_load_explicit(&s->raced, memory_order_relaxed);
 		out->evicted += atomic_load_explicit(&s->evicted, memory_order_relaxed);
 		out->not_learned_limit += atomic_load_explicit(&s->limited, memory_order_relaxed);

@@ -90,7 +90,7 @@
  * refused is a new address of a large port, counted, and its replies are flooded until it has its turn.
  * To be refused costs a search, too, and a port that invents addresses at full rate would have the worker search for
  * each. So large ports have a ration of tries (struct fdb_terms; hub_input.c gives each worker 32 a millisecond
- * for each hub): when it is used up the worker asks fdb_is_large() once a burst, and lets the port's unknown addresses
+ * for each hub, and of these each port that wants some its part: ration.h): when it is used up the worker asks fdb_is_large() once a burst, and lets the port's unknown addresses
  * go by unlearned at the cost of the lookup that did not find them, counted apart (fdb_count_rationed). Small ports
  * do not pay for that, nor does any port before the table is full: then every address is learned, at any rate.
  * Before the table has grown to its bound nothing gives way: growth is called for (fdb_call) and is there
@@ -145,6 +145,8 @@ struct fdb_counters {
 	uint64_t learned;
 	uint64_t moved;
 	uint64_t not_learned_full;
+	uint64_t
+		not_learned_crowded; /* of these: not for the bound's sake, see struct fdb_stripe */
 	uint64_t not_learned_raced;
 	uint64_t not_learned_limit;
 	uint64_t not_learned_rationed; /* not even tried: fdb_count_rationed() */

@@ -58,8 +58,9 @@ struct fdb_stripe {
 	_Atomic uint64_t full;
 	_Atomic uint64_t raced;
 	_Atomic uint64_t limited;
-	_Atomic uint64_t crowded; /* of `full`: the table was too small, not the bound reached */
-	_Atomic uint64_t told;	  /* crowded, when the thread last called for growth */
+	/* Of `full`: no slot, both buckets being full, or growth is still to come. Not: nobody gave way. */
+	_Atomic uint64_t crowded;
+	_Atomic uint64_t told; /* crowded, when the thread last called for growth */
 	_Atomic uint64_t evicted;
 	_Atomic uint64_t rationed;
 } __attribute__((aligned(FDB_LINE)));

@@ -28,7 +28,6 @@
 #include "dataplane/hub_input_priv.h"
 
 #define MAC_EXCLUSIVE_S 13u /* reference/hub.md 2 */
-#define TRIES_MS	32u /* of large ports, for a place in a full MAC table (fdb.h, "Full") */
 
 /* ---- survey ----------------------------------------------------------------------------------- */
 
@@ -91,16 +90,13 @@ static void refuse(struct input *in, unsigned j, enum stats_drop_in reason)
 	input_drop(in, in->b.frame[j], reason);
 }
 
-/* The port's terms, with what is left of this worker's tries in this hub and millisecond. */
+/* The port's terms, with what is left of its part of this worker's tries in this hub and millisecond. */
 static struct fdb_terms terms_of(struct input *in)
 {
-	struct hub_local *local = in->b.local;
-
-	if (local->tries_ms != in->b.lc->now_ms) {
-		local->tries_ms = in->b.lc->now_ms;
-		local->tries = TRIES_MS;
-	}
-	return (struct fdb_terms){.limit = in->port->max_macs, .tries = local->tries};
+	return (struct fdb_terms){
+		.limit = in->port->max_macs,
+		.tries = ration_get(&in->b.local->tries, in->port->idx, in->b.lc->now_ms),
+	};
 }
 
 /*
@@ -120,6 +116,7 @@ static uint64_t learn(struct input *in)
 	struct port *port = in->port;
 	uint32_t now_s = b->lc->now_s, quantum_s = fdb_quantum_s(b->hub->fdb);
 	struct fdb_terms terms = terms_of(in);
+	uint32_t tries = terms.tries;
 	bool spent = tries_spent(in, &terms);
 	uint64_t refused = 0, last = 0;
 	unsigned rationed = 0;
@@ -176,7 +173,7 @@ static uint64_t learn(struct input *in)
 			break;
 		}
 	}
-	b->local->tries = terms.tries;
+	ration_use(&b->local->tries, port->idx, tries - terms.tries, rationed > 0);
 	if (rationed > 0)
 		fdb_count_rationed(b->hub->fdb, rationed);
 	return refused;

@@ -19,6 +19,7 @@
 #include "dataplane/hub_options.h"
 #include "dataplane/lcore_priv.h"
 #include "dataplane/port_rules_priv.h"
+#include "dataplane/ration.h"
 
 #define HUB_MAX 65536u /* hub table slots: index and generation fit one word of a relay */
 
@@ -53,10 +54,9 @@ struct hub_local {
 	unsigned devices;	  /* members with PORT_F_MBUF */
 	uint64_t flood_waiting;	  /* bytes of floods in the queues of this worker's ports */
 	struct loop_guard loop;
-	uint64_t tries_ms;     /* hub_input.c: in this millisecond large ports may still try ... */
-	uint32_t tries;	       /* ... so often to get a place in a full MAC table */
-	uint64_t redirects_ms; /* hub_redirect.c: in this millisecond ... */
-	uint32_t redirects;    /* ... so many requests may still be answered */
+	struct ration tries;	 /* of large ports, for a place in a full MAC table (hub_input.c) */
+	uint64_t redirects_ms;	 /* hub_redirect.c: in this millisecond ... */
+	uint32_t redirects;	 /* ... so many requests may still be answered */
 	_Atomic uint32_t joined; /* members and mirrors; worker writes, control reads */
 	_Atomic uint64_t
 		unlogged; /* packet records that found no room; worker writes, control reads */

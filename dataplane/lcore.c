@@ -119,6 +119,22 @@ static bool idle_decide(struct lcore *lc, bool worked, uint64_t tsc)
 	return false;
 }
 
+/*
+ * A turn that took too long. That it found no work does not say that none came meanwhile: what did is found by the next
+ * one, which must know of the stall before it judges ages. If it finds none either, nothing has waited.
+ */
+static void stall_note(struct lcore *lc, uint64_t busy_tsc, bool worked)
+{
+	if (!worked)
+		lc->stalled_ms -= lc->stall_idle_ms;
+	lc->stall_idle_ms = 0;
+	if (likely(busy_tsc <= lc->stall_tsc))
+		return;
+	lc->stalled_ms += lcore_tsc_to_ms(busy_tsc - lc->stall_tsc);
+	if (!worked)
+		lc->stall_idle_ms = lcore_tsc_to_ms(busy_tsc - lc->stall_tsc);
+}
+
 static void lcore_turn(struct lcore *lc)
 {
 	unsigned work = 0, sockets;
@@ -147,8 +163,7 @@ static void lcore_turn(struct lcore *lc)
 		SEEN_ADD(lc, idle_cycles, busy + lc->blocked_tsc);
 	}
 	SEEN_ADD(lc, turns, 1);
-	if (unlikely(busy > lc->stall_tsc))
-		lc->stalled_ms += lcore_tsc_to_ms(busy - lc->stall_tsc);
+	stall_note(lc, busy, work > 0);
 	__atomic_store_n(&lc->mark_tsc, tsc, __ATOMIC_RELAXED); /* lcore_view() reads it */
 	lcore_clock_update(lc, tsc);
 	lc->may_block = idle_decide(lc, work > 0, tsc);

@@ -130,7 +130,8 @@ void lcore_timer_cancel(struct lcore *lc, struct lcore_timer *t);
 uint64_t lcore_now_ms(const struct lcore *lc); /* since start, TSC */
 /*
  * The same without the times in which this worker had work and no CPU (turns beyond LCORE_STALL_MS): for what waits
- * for the worker. Frames are too old when a receiver has been slow, not when the machine has.
+ * for the worker. A turn that found no work counts if the next one does. Frames are too old when a receiver has been
+ * slow, not when the machine has.
  */
 #define LCORE_STALL_MS 20u
 uint64_t lcore_run_ms(const struct lcore *lc);

@@ -59,8 +59,9 @@ struct lcore {
 	int epoll_fd;
 	enum lcore_poll_mode mode;
 	uint64_t now_ms;
-	uint64_t stalled_ms; /* of it, without a CPU: see lcore_run_ms() */
-	uint64_t stall_tsc;  /* LCORE_STALL_MS */
+	uint64_t stalled_ms;	/* of it, without a CPU: see lcore_run_ms() */
+	uint64_t stall_idle_ms; /* of that, in the last turn, which had found no work */
+	uint64_t stall_tsc;	/* LCORE_STALL_MS */
 	uint32_t now_s;
 	uint64_t mark_tsc;	/* end of the last turn = begin of this one */
 	uint64_t blocked_tsc;	/* spent blocking in this turn */

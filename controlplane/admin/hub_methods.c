@@ -131,6 +131,8 @@ static const struct admin_field get_hub_status_response[] = {
 	ADMIN_INT64("PatchbayMacLearned", "MAC addresses learned since start"),
 	ADMIN_INT64("PatchbayMacMoved", "MAC addresses that moved to another port"),
 	ADMIN_INT64("PatchbayMacNotLearnedFull", "not learned: table or bucket full"),
+	ADMIN_INT64("PatchbayMacNotLearnedCrowded",
+		"of these: buckets full or growth to come, not at its bound"),
 	ADMIN_INT64("PatchbayMacNotLearnedRaced", "not learned: lost a race, retried later"),
 	ADMIN_INT64("PatchbayMacNotLearnedLimit", "not learned, frame dropped: port at its limit"),
 	ADMIN_INT64("PatchbayMacNotLearnedRationed",
@@ -150,6 +152,7 @@ static void put_mac_counters(struct admin_call *call, const struct fdb *fdb)
 	admin_put_int64(call, "PatchbayMacLearned", c.learned);
 	admin_put_int64(call, "PatchbayMacMoved", c.moved);
 	admin_put_int64(call, "PatchbayMacNotLearnedFull", c.not_learned_full);
+	admin_put_int64(call, "PatchbayMacNotLearnedCrowded", c.not_learned_crowded);
 	admin_put_int64(call, "PatchbayMacNotLearnedRaced", c.not_learned_raced);
 	admin_put_int64(call, "PatchbayMacNotLearnedLimit", c.not_learned_limit);
 	admin_put_int64(call, "PatchbayMacNotLearnedRationed", c.not_learned_rationed);

@@ -235,6 +235,8 @@ static const struct ctl_column hub_status_columns[] = {
 	{"  moved", "PatchbayMacMoved_u64", CTL_NUMBER, "to another session"},
 	{"  not learned: full", "PatchbayMacNotLearnedFull_u64", CTL_NUMBER,
 		"table or bucket full"},
+	{"  of these: crowded", "PatchbayMacNotLearnedCrowded_u64", CTL_NUMBER,
+		"its buckets were full, or the table was still to grow"},
 	{"  not learned: ration", "PatchbayMacNotLearnedRationed_u64", CTL_NUMBER,
 		"table full, and its port has had its tries in this millisecond"},
 	{"  not learned: raced", "PatchbayMacNotLearnedRaced_u64", CTL_NUMBER,

@@ -319,25 +319,45 @@ static void storm_here(struct lcore *lc, void *arg)
 	}
 }
 
+/* A hub with room for 256 addresses and two ports, x and y, on worker 0; y may have so many. */
+static struct fake_port x, y;
+
+static struct hub *small_hub(uint32_t of_y)
+{
+	struct hub_conf conf = {.max_macs = 256};
+	struct hub *small = hub_create(&conf);
+
+	assert_non_null(small);
+	hub_set_online(small, true);
+	fake_port_init(&x, small, 0, 0);
+	fake_port_init(&y, small, 0, 0);
+	y.port.max_macs = of_y;
+	join(&x);
+	join(&y);
+	return small;
+}
+
+static void small_hub_end(struct hub *small)
+{
+	leave(&x);
+	leave(&y);
+	assert_true(worker_settle());
+	port_release(&x.port);
+	port_release(&y.port);
+	assert_int_equal(hub_destroy(small, NULL, NULL), 0);
+}
+
 /*
  * A port that holds much of a full table tries for its new addresses 32 times a millisecond; what is over that is
  * counted and switched. Another port's new address is learned at once.
  */
 static void a_full_table_rations_the_tries_of_a_large_port(void **)
 {
-	struct hub_conf conf = {.max_macs = 256};
-	struct hub *other = hub_create(&conf);
-	static struct fake_port x, y;
+	struct hub *other = small_hub(0);
 	struct fdb_counters counted;
 	struct invention storm = {.from = &x, .bursts = 16};
 	uint64_t value, key = fdb_key(MAC_C, 0), before;
 
-	assert_non_null(other);
-	hub_set_online(other, true);
-	fake_port_init(&x, other, 0, 0);
-	fake_port_init(&y, other, 0, 0);
-	join(&x);
-	join(&y);
 	send_one(&y, FAKE_BROADCAST, MAC_B, false);
 	fake_port_clear(&x);
 	worker_call(0, storm_here, &storm);
@@ -362,17 +382,13 @@ static void a_full_table_rations_the_tries_of_a_large_port(void **)
 	send_one(&y, FAKE_BROADCAST, MAC_C, false);
 	fdb_lookup_bulk(hub_fdb(other), &key, 1, &value);
 	assert_int_equal(fdb_value_port(value), y.port.idx);
-	leave(&x);
-	leave(&y);
-	assert_true(worker_settle());
-	port_release(&x.port);
-	port_release(&y.port);
-	assert_int_equal(hub_destroy(other, NULL, NULL), 0);
+	small_hub_end(other);
 }
 
-/* x has spent the tries of this millisecond when y, which has as many addresses as it may, invents some. */
+/* x has spent its tries of this millisecond when y invents some. */
 struct inventions {
 	struct invention x, y;
+	struct fdb_counters before_y;
 };
 
 static void storms_here(struct lcore *lc, void *arg)
@@ -380,25 +396,17 @@ static void storms_here(struct lcore *lc, void *arg)
 	struct inventions *both = arg;
 
 	storm_here(lc, &both->x);
+	fdb_counters(hub_fdb(y.port.hub), &both->before_y);
 	storm_here(lc, &both->y);
 }
 
 static void a_limit_holds_in_a_full_table(void **)
 {
-	struct hub_conf conf = {.max_macs = 256};
-	struct hub *other = hub_create(&conf);
-	static struct fake_port x, y;
+	struct hub *other = small_hub(100);
 	struct inventions both = {
 		.x = {.from = &x, .bursts = 16}, .y = {.from = &y, .cnt = 100000, .bursts = 2}};
 	struct stats_block before, after;
 
-	assert_non_null(other);
-	hub_set_online(other, true);
-	fake_port_init(&x, other, 0, 0);
-	fake_port_init(&y, other, 0, 0);
-	y.port.max_macs = 100;
-	join(&x);
-	join(&y);
 	worker_call(0, storm_here, &both.y);
 	assert_true(worker_settle());
 	assert_in_range(fdb_port_count(hub_fdb(other), y.port.idx), 90, 100);
@@ -413,12 +421,32 @@ static void a_limit_holds_in_a_full_table(void **)
 		after.drop_in[STATS_DROP_IN_MAC_LIMIT] - before.drop_in[STATS_DROP_IN_MAC_LIMIT],
 		2 * FRAME_BURST - 64, 2 * FRAME_BURST);
 	assert_in_range(fdb_port_count(hub_fdb(other), y.port.idx), 30, 100);
-	leave(&x);
-	leave(&y);
+	small_hub_end(other);
+}
+
+/* Two large ports, of which x always comes first and with ten times as much: from the second millisecond on y has half. */
+static void large_ports_share_the_tries(void **)
+{
+	struct hub *other = small_hub(0);
+	struct inventions both = {
+		.x = {.from = &x, .bursts = 2}, .y = {.from = &y, .cnt = 100000, .bursts = 2}};
+	struct fdb_counters after;
+	uint64_t tried;
+
+	worker_call(0, storms_here, &both);
 	assert_true(worker_settle());
-	port_release(&x.port);
-	port_release(&y.port);
-	assert_int_equal(hub_destroy(other, NULL, NULL), 0);
+	assert_int_equal(fdb_count(hub_fdb(other)), 256);
+	both.x.bursts = 20;
+	for (unsigned i = 0; i < 8; i++) {
+		both.x.ms = i + 2;
+		worker_call(0, storms_here, &both);
+		fdb_counters(hub_fdb(other), &after);
+		tried = 2 * FRAME_BURST -
+			(after.not_learned_rationed - both.before_y.not_learned_rationed);
+		/* Over its part: what was refused or learned without a try. */
+		assert_in_range(tried, i == 0 ? 0 : 16, 16 + 64);
+	}
+	small_hub_end(other);
 }
 
 static void a_mac_is_deleted(void **)
@@ -703,6 +731,7 @@ int main(void)
 		HUB_TEST(nothing_passes_from_or_to_the_probe_address),
 		HUB_TEST(a_full_table_rations_the_tries_of_a_large_port),
 		HUB_TEST(a_limit_holds_in_a_full_table),
+		HUB_TEST(large_ports_share_the_tries),
 		HUB_TEST(a_mac_is_deleted),
 		HUB_TEST(an_index_comes_back_after_housekeeping),
 	};

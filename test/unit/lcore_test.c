@@ -699,6 +699,87 @@ static void a_stall_makes_nothing_old(void **)
 	assert_true(stall[0].run_ms - stall[1].run_ms >= 200);
 }
 
+/*
+ * A polled port that keeps the worker for half a second and has nothing, in the turn `step` 0; it has something or not
+ * in the next.
+ */
+static struct {
+	struct lcore_poll poll;
+	unsigned found; /* by the turn after that */
+	unsigned step;
+	uint64_t behind_ms[3]; /* at the begin of each */
+	atomic_bool done;
+} idle_stall;
+
+static unsigned poll_stall(struct lcore *lc, struct lcore_poll *)
+{
+	unsigned step = idle_stall.step;
+
+	if (step > 2)
+		return 0;
+	idle_stall.behind_ms[step] = lcore_now_ms(lc) - lcore_run_ms(lc);
+	idle_stall.step++;
+	if (step == 0)
+		wall_sleep_ms(500);
+	if (step == 2)
+		atomic_store(&idle_stall.done, true);
+	return step == 1 ? idle_stall.found : 0;
+}
+
+static void stall_poll_add(struct lcore *lc, void *)
+{
+	idle_stall.poll.poll = poll_stall;
+	/* Behind this message the turn has done something. */
+	idle_stall.step = 3;
+	lcore_poll_add(lc, &idle_stall.poll);
+}
+
+static void stall_poll_del(struct lcore *lc, void *)
+{
+	lcore_poll_del(lc, &idle_stall.poll);
+}
+
+static struct lcore_timer stall_timer;
+
+/* Timers run behind the polls: the next turn is a fresh one. */
+static void stall_poll_begin(struct lcore *, struct lcore_timer *)
+{
+	idle_stall.step = 0;
+}
+
+static void stall_timer_arm(struct lcore *lc, void *)
+{
+	stall_timer.expire = stall_poll_begin;
+	lcore_timer_arm(lc, &stall_timer, lcore_now_ms(lc) + 20);
+}
+
+static bool stall_done(void *)
+{
+	return atomic_load(&idle_stall.done);
+}
+
+/* A turn without work that took long counts as long as it is not known that nothing came meanwhile. */
+static void an_idle_stall_counts_if_something_came(void **)
+{
+	uint64_t by[2];
+
+	worker_call(0, stall_poll_add, NULL);
+	for (idle_stall.found = 0; idle_stall.found < 2; idle_stall.found++) {
+		atomic_store(&idle_stall.done, false);
+		worker_call(0, stall_timer_arm, NULL);
+		assert_true(worker_until(stall_done, NULL));
+		by[0] = idle_stall.behind_ms[1] - idle_stall.behind_ms[0];
+		by[1] = idle_stall.behind_ms[2] - idle_stall.behind_ms[0];
+		assert_true(by[0] >= 470);
+		if (idle_stall.found == 0)
+			assert_true(
+				by[1] < 400); /* a machine that is busy may add stalls of its own */
+		else
+			assert_true(by[1] >= 470);
+	}
+	worker_call(0, stall_poll_del, NULL);
+}
+
 static void configuration_is_checked(void **)
 {
 	struct lcore_conf conf = {.workers = WORKERS};
@@ -738,6 +819,7 @@ int main(void)
 		cmocka_unit_test(a_frame_is_copied_whole),
 		cmocka_unit_test(the_clock_runs_in_ms),
 		cmocka_unit_test(a_stall_makes_nothing_old),
+		cmocka_unit_test(an_idle_stall_counts_if_something_came),
 		cmocka_unit_test(configuration_is_checked),
 	};
 
