@@ -37,8 +37,11 @@ static struct rte_mbuf *reshape(struct lcore *lc, struct bridge *b, struct rte_m
 
 	if (b->copies || !is_private(m)) {
 		const struct frame f = {.data = rte_pktmbuf_mtod(m, uint8_t *), .len = m->data_len};
-		struct rte_mbuf *copy = b->copies ? lcore_mbuf_copy(lc, &f)
-						  : rte_pktmbuf_copy(m, b->pool, 0, UINT32_MAX);
+		struct rte_mempool *pool = b->copies ? lcore_pool(lc) : b->pool;
+		/* A jumbo frame has a pool of its own. */
+		struct rte_mbuf *copy = b->copies && m->nb_segs == 1
+			? lcore_mbuf_copy(lc, &f)
+			: rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
 
 		rte_pktmbuf_free(m);
 		if (copy == NULL) {

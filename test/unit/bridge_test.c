@@ -4,85 +4,17 @@
  * driver would raise from the EAL's interrupt thread are raised for a net_null device, from a thread of our own.
  */
 
-#include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <rte_ethdev.h>
-#include <rte_mempool.h>
 
-#include "drivers/bridge/bridge.h"
-#include "test/unit/hub_bed.h"
-
-#define DEVICE "net_null0"
+#include "test/unit/bridge_bed.h"
 
 /* What drivers call; their header is not installed. */
 struct rte_eth_dev;
 struct rte_eth_dev *rte_eth_dev_allocated(const char *name);
 int rte_eth_dev_callback_process(
 	struct rte_eth_dev *dev, enum rte_eth_event_type event, void *ret_param);
-
-static struct bridge *bridge;
-static unsigned lost, unplugged;
-
-static void on_lost(void *ctx)
-{
-	assert_ptr_equal(ctx, &bridge);
-	lost++;
-}
-
-static void on_unplugged(void *ctx)
-{
-	assert_ptr_equal(ctx, &bridge);
-	unplugged++;
-}
-
-static const struct bridge_callbacks callbacks = {.lost = on_lost, .unplugged = on_unplugged};
-
-static int group_setup(void **)
-{
-	char dir[] = "/tmp/patchbay-bridge-XXXXXX";
-	unsigned restored;
-	int rc;
-
-	if (bed_setup(NULL) != 0 || mkdtemp(dir) == NULL)
-		return -1;
-	rc = bridge_driver_init(dir, &restored);
-	rmdir(dir);
-	return rc;
-}
-
-static int group_teardown(void **)
-{
-	lcore_stop();
-	bridge_driver_fini();
-	lcore_fini();
-	return 0;
-}
-
-static int setup(void **state)
-{
-	struct bridge_conf conf = {
-		.kind = BRIDGE_DEVICE,
-		.device = DEVICE ",no-rx=1",
-		.max_frame = FRAME_MAX_BYTES,
-		.cb = &callbacks,
-		.ctx = &bridge,
-	};
-
-	lost = unplugged = 0;
-	if (hub_setup(state) != 0)
-		return -1;
-	conf.hub = hub;
-	return bridge_create(&conf, &bridge);
-}
-
-static int teardown(void **state)
-{
-	bridge_free(bridge);
-	return hub_teardown(state);
-}
 
 /* ---- steps ------------------------------------------------------------------------------------ */
 
@@ -99,40 +31,6 @@ static void raise_event(enum rte_eth_event_type event)
 
 	assert_int_equal(pthread_create(&thread, NULL, raise_here, &event), 0);
 	pthread_join(thread, NULL);
-}
-
-static bool rang(void)
-{
-	struct pollfd pfd = {.fd = bridge_driver_fd(), .events = POLLIN};
-
-	return poll(&pfd, 1, 0) == 1;
-}
-
-static void plug(void)
-{
-	assert_int_equal(bridge_open(bridge), 0);
-	assert_int_equal(bridge_plug(bridge), 0);
-	assert_true(worker_settle());
-	bridge_driver_look();
-	assert_false(rang());
-	assert_true(worker_settle());
-}
-
-static void unplug(void)
-{
-	unplugged = 0;
-	bridge_unplug(bridge);
-	assert_true(worker_settle());
-	assert_int_equal(unplugged, 1);
-}
-
-static void close_it(void)
-{
-	uint16_t id;
-
-	bridge_close(bridge);
-	/* Nobody knows the device any more. */
-	assert_int_not_equal(rte_eth_dev_get_port_by_name(DEVICE, &id), 0);
 }
 
 static uint64_t sent(void)
@@ -152,12 +50,12 @@ static void test_removed(void **)
 
 	join(&a);
 	for (unsigned turn = 1; turn <= 3; turn++) {
-		plug();
+		bridge_plug_in();
 		before = sent();
 		send_one(&a, UINT64_C(0xffffffffffff), MAC_A, true);
 		assert_int_equal(sent(), before + 1);
 		raise_event(RTE_ETH_EVENT_INTR_RMV);
-		assert_true(rang());
+		assert_true(bridge_rang());
 		/* Until the control thread has looked, nothing has changed. */
 		assert_int_equal(lost, turn - 1);
 		bridge_driver_look();
@@ -167,11 +65,11 @@ static void test_removed(void **)
 		raise_event(RTE_ETH_EVENT_INTR_LSC);
 		bridge_driver_look();
 		assert_int_equal(lost, turn);
-		unplug();
+		bridge_pull_out();
 		bridge_driver_look();
 		send_one(&a, UINT64_C(0xffffffffffff), MAC_A, true);
 		assert_int_equal(sent(), before + 1);
-		close_it();
+		bridge_close_it();
 	}
 	assert_int_equal(lost, 3);
 }
@@ -184,17 +82,17 @@ static void test_removed_before_it_is_plugged(void **)
 	bridge_driver_look();
 	assert_int_equal(lost, 0);
 	assert_int_equal(bridge_plug(bridge), 0);
-	assert_true(rang());
+	assert_true(bridge_rang());
 	bridge_driver_look();
 	assert_int_equal(lost, 1);
-	unplug();
-	close_it();
+	bridge_pull_out();
+	bridge_close_it();
 }
 
 /* The event comes while the bridge is being unplugged by its operator: nobody is told that it is lost. */
 static void test_removed_while_it_is_unplugged(void **)
 {
-	plug();
+	bridge_plug_in();
 	bridge_unplug(bridge);
 	raise_event(RTE_ETH_EVENT_INTR_RMV);
 	bridge_driver_look();
@@ -202,16 +100,14 @@ static void test_removed_while_it_is_unplugged(void **)
 	assert_int_equal(unplugged, 1);
 	bridge_driver_look();
 	assert_int_equal(lost, 0);
-	close_it();
+	bridge_close_it();
 	/* Nor does the next life of the device know of it. */
-	plug();
+	bridge_plug_in();
 	bridge_driver_look();
 	assert_int_equal(lost, 0);
-	unplug();
-	close_it();
+	bridge_pull_out();
+	bridge_close_it();
 }
-
-#define BRIDGE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
@@ -221,5 +117,5 @@ int main(void)
 		BRIDGE_TEST(test_removed_while_it_is_unplugged),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, bridge_group_setup, bridge_group_teardown);
 }
