@@ -41,11 +41,7 @@ struct round {
 };
 
 /* Not the shared helpers: devices may keep those for seconds, and the end waits for this. */
-static struct slow_pool pool = {.name = "pb-counters",
-	.nice = 10,
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.more = PTHREAD_COND_INITIALIZER,
-	.done_fd = -1};
+static struct slow_pool pool = SLOW_POOL_NICE_INITIALIZER("pb-counters");
 
 static struct {
 	char *dir;

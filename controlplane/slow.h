@@ -41,11 +41,13 @@ struct slow_pool {
 	int done_fd;
 	struct event *done_event;
 };
-#define SLOW_POOL_INITIALIZER(name_)                                \
-	{                                                           \
-		.name = (name_), .lock = PTHREAD_MUTEX_INITIALIZER, \
-		.more = PTHREAD_COND_INITIALIZER, .done_fd = -1     \
+#define SLOW_POOL_AT_NICE(name_, nice_)                                              \
+	{                                                                            \
+		.name = (name_), .nice = (nice_), .lock = PTHREAD_MUTEX_INITIALIZER, \
+		.more = PTHREAD_COND_INITIALIZER, .done_fd = -1                      \
 	}
+#define SLOW_POOL_INITIALIZER(name_)	  SLOW_POOL_AT_NICE(name_, 0)
+#define SLOW_POOL_NICE_INITIALIZER(name_) SLOW_POOL_AT_NICE(name_, 10)
 
 /* With one thread jobs run in the order in which they were given. */
 int slow_pool_init(struct slow_pool *pool, unsigned threads);

@@ -48,11 +48,7 @@ struct look_job {
 };
 
 static struct slow_pool commit_pool = SLOW_POOL_INITIALIZER("pb-store");
-static struct slow_pool fold_pool = {.name = "pb-fold",
-	.nice = 10,
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.more = PTHREAD_COND_INITIALIZER,
-	.done_fd = -1};
+static struct slow_pool fold_pool = SLOW_POOL_NICE_INITIALIZER("pb-fold");
 
 static struct {
 	char *dir;
