@@ -24,6 +24,20 @@ const char *crl_name_key(enum crl_name name)
 	return keys[name];
 }
 
+const char *crl_name_field(enum crl_name name)
+{
+	static const char *const fields[CRL_NAME_CNT] = {
+		[CRL_NAME_COMMON] = "CommonName",
+		[CRL_NAME_ORGANIZATION] = "Organization",
+		[CRL_NAME_UNIT] = "Unit",
+		[CRL_NAME_COUNTRY] = "Country",
+		[CRL_NAME_STATE] = "State",
+		[CRL_NAME_LOCAL] = "Local",
+	};
+
+	return fields[name];
+}
+
 /* ---- life -------------------------------------------------------------------------------------- */
 
 static void ca_free(struct directory_ca *ca)

@@ -86,5 +86,7 @@ const struct directory_crl *directory_trust_crl(const struct directory_trust *t,
 
 /* "common_name", "organization" ...: keys of the directory file. */
 const char *crl_name_key(enum crl_name name);
+/* "CommonName", "Organization" ...: fields of the protocol, and keys of the original's configuration. */
+const char *crl_name_field(enum crl_name name);
 
 #endif

@@ -112,14 +112,6 @@ bool import_put_serial(struct import *im, FILE *f, uint32_t of, const char *name
 /* Something of it, or nothing is written at all. */
 static char *revocation(struct import *im, uint32_t i)
 {
-	static const char *const names[CRL_NAME_CNT] = {
-		[CRL_NAME_COMMON] = "CommonName",
-		[CRL_NAME_ORGANIZATION] = "Organization",
-		[CRL_NAME_UNIT] = "Unit",
-		[CRL_NAME_COUNTRY] = "Country",
-		[CRL_NAME_STATE] = "State",
-		[CRL_NAME_LOCAL] = "Local",
-	};
 	bool any = false, wrong = false;
 	char *text = NULL;
 	size_t size;
@@ -131,7 +123,7 @@ static char *revocation(struct import *im, uint32_t i)
 	}
 	fputs("{", f);
 	for (unsigned k = 0; k < CRL_NAME_CNT; k++) {
-		const char *value = import_text(&im->tree, i, names[k]);
+		const char *value = import_text(&im->tree, i, crl_name_field(k));
 
 		if (value[0] == '\0')
 			continue;

@@ -12,17 +12,7 @@
 #include "drivers/session/wire/wire_error.h"
 
 #define INFO_BYTES 2048u
-
-static const char *const name_fields[CRL_NAME_CNT] = {
-	[CRL_NAME_COMMON] = "CommonName",
-	[CRL_NAME_ORGANIZATION] = "Organization",
-	[CRL_NAME_UNIT] = "Unit",
-	[CRL_NAME_COUNTRY] = "Country",
-	[CRL_NAME_STATE] = "State",
-	[CRL_NAME_LOCAL] = "Local",
-};
-
-#define NAME_MAX (DIRECTORY_CRL_NAME_BYTES - 1)
+#define NAME_MAX   (DIRECTORY_CRL_NAME_BYTES - 1)
 /* In a request empty means not filled. */
 #define ENTRY_FIELDS                                                                      \
 	ADMIN_DATA("Serial", 0, DIRECTORY_SERIAL_BYTES, "serial number"),                 \
@@ -116,13 +106,13 @@ static int take(struct admin_call *call, struct directory_crl *crl)
 		crl->serial_bytes = (uint32_t)size;
 	}
 	for (unsigned i = 0; i < CRL_NAME_CNT; i++) {
-		const char *text = admin_get_str(call, name_fields[i]);
+		const char *text = admin_get_str(call, crl_name_field(i));
 
 		if (text[0] == '\0')
 			continue;
 		if (!directory_text_ok(text, false))
-			return admin_fail_field(
-				call, name_fields[i], "must be UTF-8 without control characters");
+			return admin_fail_field(call, crl_name_field(i),
+				"must be UTF-8 without control characters");
 		crl->names[i] = (char *)text;
 	}
 	rc = take_digest(call, "DigestMD5", crl->md5, sizeof(crl->md5), &crl->has_md5);
@@ -235,7 +225,7 @@ static int get_crl_step(struct admin_call *call)
 		admin_put_data(call, "Serial", crl->serial, crl->serial_bytes);
 	for (unsigned i = 0; i < CRL_NAME_CNT; i++)
 		if (crl->names[i] != NULL)
-			admin_put_str(call, name_fields[i], crl->names[i]);
+			admin_put_str(call, crl_name_field(i), crl->names[i]);
 	if (crl->has_md5)
 		admin_put_data(call, "DigestMD5", crl->md5, sizeof(crl->md5));
 	if (crl->has_sha1)
