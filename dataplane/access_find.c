@@ -14,7 +14,7 @@
 
 /* ---- who -------------------------------------------------------------------------------------- */
 
-static uint32_t id_of(const uint64_t *names, uint32_t cnt, uint64_t key)
+uint32_t access_name_id(const uint64_t *names, uint32_t cnt, uint64_t key)
 {
 	uint32_t lo = 0, hi = cnt;
 
@@ -41,8 +41,8 @@ void access_ids_make(const struct access_base *base, const struct access_party *
 	out->id_cnt = 1;
 	out->lists = 0;
 	if (cnt > 0) {
-		uint32_t user = party->user != 0 ? id_of(names, cnt, party->user) : 0;
-		uint32_t group = party->group != 0 ? id_of(names, cnt, party->group) : 0;
+		uint32_t user = party->user != 0 ? access_name_id(names, cnt, party->user) : 0;
+		uint32_t group = party->group != 0 ? access_name_id(names, cnt, party->group) : 0;
 
 		out->id[0] = user != 0 ? user : group;
 		if (user != 0 && group != 0 && user != group) {

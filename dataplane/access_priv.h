@@ -329,6 +329,8 @@ void access_tables_free(struct access_base *base);
 
 /* ---- access_find.c ---- */
 
+/* Place + 1 of a key among the sorted names of a base; 0: it is none of them. */
+uint32_t access_name_id(const uint64_t *names, uint32_t cnt, uint64_t key);
 void access_ids_make(const struct access_base *base, const struct access_party *party, bool dst,
 	struct access_ids *out);
 /* Rules from..to-1 of the base in order; UINT32_MAX: none. `to` of the parties may be NULL: nobody. */

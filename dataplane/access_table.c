@@ -114,21 +114,6 @@ static uint32_t be32(const void *base, size_t at)
 	return __builtin_bswap32(v);
 }
 
-static uint32_t name_id(const uint64_t *names, uint32_t cnt, uint64_t key)
-{
-	uint32_t lo = 0, hi = cnt;
-
-	while (lo < hi) {
-		uint32_t at = lo + (hi - lo) / 2;
-
-		if (names[at] < key)
-			lo = at + 1;
-		else
-			hi = at;
-	}
-	return lo < cnt && names[lo] == key ? lo + 1 : 0;
-}
-
 static void put_word(struct table_rule *r, unsigned field, uint32_t want, uint32_t mask)
 {
 	r->field[field].value.u32 = want & mask;
@@ -144,7 +129,7 @@ static void put_who(struct table_rule *r, const struct access_who_test *who, uns
 	case ACCESS_WHO_ANY:
 		return;
 	case ACCESS_WHO_NAME:
-		put_word(r, name_field, name_id(names, name_cnt, who->name), UINT32_MAX);
+		put_word(r, name_field, access_name_id(names, name_cnt, who->name), UINT32_MAX);
 		return;
 	default:
 		bit = 1u << who->list;
