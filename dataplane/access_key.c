@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dataplane/access_priv.h"
+#include "dataplane/byte_order.h"
 
 #define PROTO_ICMP  1u
 #define PROTO_TCP   6u
@@ -109,11 +110,6 @@ enum access_kind access_key_of(
 	}
 	key->kind = (uint8_t)kind;
 	return kind;
-}
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
 }
 
 bool access_key_fast(const uint8_t *data, uint32_t len, struct access_key *key)

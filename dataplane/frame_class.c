@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "dataplane/byte_order.h"
+
 #define ETHERTYPE_IPV4	   0x0800u
 #define ETHERTYPE_ARP	   0x0806u
 #define ETHERTYPE_VLAN	   0x8100u
@@ -54,16 +56,6 @@ struct view {
 	uint32_t end;
 	struct frame_class *c;
 };
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
 
 static bool has(const struct view *v, uint32_t at, uint32_t bytes)
 {

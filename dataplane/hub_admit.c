@@ -8,6 +8,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 
+#include "dataplane/byte_order.h"
 #include "dataplane/hub_input_priv.h"
 
 #define ETHERTYPE_VLAN	0x8100u
@@ -20,11 +21,6 @@
 #define ARP_BYTES	28u
 #define TCP_HEADER_MIN	20u /* and no header of UDP or ICMP that anybody asks for is longer */
 
-static inline uint32_t load_be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
 /*
  * Length without what stands behind the end of the IP packet, also inside one tag (hub.md 3 step 4). A
  * length field of 0 says nothing (segmentation offload, jumbograms); one that no header could have is left
@@ -35,14 +31,14 @@ static inline uint32_t trimmed_len(const uint8_t *data, uint32_t len, uint32_t t
 	uint32_t at = FRAME_MIN_BYTES, said, end;
 
 	if (type == ETHERTYPE_VLAN && len >= at + 4) {
-		type = load_be16(data + at + 2);
+		type = be16(data + at + 2);
 		at += 4;
 	}
 	if (type == ETHERTYPE_IPV4 && len >= at + IPV4_HEADER_MIN) {
-		said = load_be16(data + at + 2);
+		said = be16(data + at + 2);
 		end = said < IPV4_HEADER_MIN ? len : at + said;
 	} else if (type == ETHERTYPE_IPV6 && len >= at + IPV6_HEADER) {
-		said = load_be16(data + at + 4);
+		said = be16(data + at + 4);
 		end = said == 0 ? len : at + IPV6_HEADER + said;
 	} else {
 		return len;
@@ -104,7 +100,7 @@ static inline key_pair keys_of(const uint8_t *data)
 /* No tag, nothing to trim, no header cut off, by the first 18 bytes; what is not plain may be so all the same. */
 static inline bool is_plain(const uint8_t *data, uint32_t len)
 {
-	uint32_t type = load_be16(data + 12), said = load_be16(data + 16);
+	uint32_t type = be16(data + 12), said = be16(data + 16);
 
 	return type == ETHERTYPE_IPV4 ? data[14] == 0x45 && said >= len - FRAME_MIN_BYTES
 				      : type != ETHERTYPE_VLAN && type != ETHERTYPE_IPV6;
@@ -120,7 +116,7 @@ static bool may_be_cut(const uint8_t *data, uint32_t len, uint32_t type)
 	const uint8_t *p;
 
 	if (type == ETHERTYPE_VLAN && len >= at + 4) {
-		type = load_be16(data + at + 2);
+		type = be16(data + at + 2);
 		at += 4;
 	}
 	p = data + at;
@@ -129,14 +125,14 @@ static bool may_be_cut(const uint8_t *data, uint32_t len, uint32_t type)
 	case ETHERTYPE_IPV4:
 		if (rest < IPV4_HEADER_MIN + TCP_HEADER_MIN || p[0] != 0x45)
 			return true;
-		said = load_be16(p + 2);
+		said = be16(p + 2);
 		return said != 0 && said < IPV4_HEADER_MIN + TCP_HEADER_MIN;
 	case ETHERTYPE_IPV6:
 		/* 6: TCP, 17: UDP, 58: ICMP. Behind any other there may be a chain. */
 		if (rest < IPV6_HEADER + TCP_HEADER_MIN || p[0] >> 4 != 6 ||
 			(p[6] != 6 && p[6] != 17 && p[6] != 58))
 			return true;
-		said = load_be16(p + 4);
+		said = be16(p + 4);
 		return said != 0 && said < TCP_HEADER_MIN;
 	case ETHERTYPE_ARP:
 		return rest < ARP_BYTES;
@@ -161,7 +157,7 @@ static bool admit_odd(struct input *in, struct frame *f, uint64_t *tag, bool *cu
 	if (end != len)
 		len = trim(f, end);
 	if (type == ETHERTYPE_VLAN && len >= FRAME_MIN_BYTES + 2)
-		*tag |= (uint64_t)(load_be16(f->data + 14) & 0xfff) << FDB_VLAN_SHIFT;
+		*tag |= (uint64_t)(be16(f->data + 14) & 0xfff) << FDB_VLAN_SHIFT;
 	*cut = may_be_cut(f->data, len, type);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
+#include "dataplane/byte_order.h"
 #include "dataplane/hub_input_priv.h"
 #include "dataplane/packet_log_priv.h"
 
@@ -18,18 +19,13 @@
 
 /* ---- kinds ------------------------------------------------------------------------------------ */
 
-static inline uint32_t load_be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
 /*
  * Whether a segment may begin something that the line tells of (packet_log_look()): bulk data to such ports is most
  * of what there is, and its first byte says that it is none.
  */
 static inline bool may_tell_tcp(const uint8_t *p, uint32_t len)
 {
-	uint32_t to = load_be16(p + 36), at = 34 + (p[46] >> 4) * 4u;
+	uint32_t to = be16(p + 36), at = 34 + (p[46] >> 4) * 4u;
 
 	if (to != 443 && to != 80 && to != 8080 && to != 3128)
 		return false;
@@ -50,12 +46,12 @@ static inline bool look_plain(const uint8_t *p, uint32_t len, struct packet_look
 		return false;
 	memcpy(&head, p + 12, sizeof(head));
 	/* EtherType, version and length; then fragment bits. */
-	if ((head & RTE_BE32(0xffffff00)) != RTE_BE32(0x08004500) || load_be16(p + 16) < 40 ||
-		(load_be16(p + 20) & 0x3fff) != 0)
+	if ((head & RTE_BE32(0xffffff00)) != RTE_BE32(0x08004500) || be16(p + 16) < 40 ||
+		(be16(p + 20) & 0x3fff) != 0)
 		return false;
 	if (p[23] == 6 && !may_tell_tcp(p, len))
 		out->kinds = (p[47] & 7) != 0 ? PACKET_KINDS_CONNECT : PACKET_KINDS_TCP;
-	else if (p[23] == 17 && !may_tell_udp(load_be16(p + 36)))
+	else if (p[23] == 17 && !may_tell_udp(be16(p + 36)))
 		out->kinds = PACKET_KINDS_UDP;
 	else
 		return false;

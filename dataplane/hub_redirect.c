@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "dataplane/access.h"
+#include "dataplane/byte_order.h"
 #include "dataplane/hub_access_priv.h"
 #include "dataplane/hub_input_priv.h"
 #include "dataplane/sha1.h"
@@ -27,28 +28,6 @@
 #define TTL	   128u
 #define HOP_LIMIT  64u
 #define MAC_BYTES  6u
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
 
 static uint32_t sum(const uint8_t *p, uint32_t bytes)
 {
@@ -103,17 +82,17 @@ static void put_ip(
 	if (c->l3 == FRAME_L3_IPV4) {
 		memset(ip, 0, IPV4_BYTES);
 		ip[0] = 0x45;
-		put16(ip + 2, IPV4_BYTES + l4_bytes);
+		put_be16(ip + 2, IPV4_BYTES + l4_bytes);
 		ip[8] = TTL;
 		ip[9] = PROTO_TCP;
 		memcpy(ip + 12, asked + 16, 4);
 		memcpy(ip + 16, asked + 12, 4);
-		put16(ip + 10, fold(sum(ip, IPV4_BYTES)));
+		put_be16(ip + 10, fold(sum(ip, IPV4_BYTES)));
 		return;
 	}
 	memset(ip, 0, IPV6_BYTES);
 	ip[0] = 0x60;
-	put16(ip + 4, l4_bytes);
+	put_be16(ip + 4, l4_bytes);
 	ip[6] = PROTO_TCP;
 	ip[7] = HOP_LIMIT;
 	memcpy(ip + 8, asked + 24, 16);
@@ -126,10 +105,10 @@ static void put_tcp(const uint8_t *asked, uint32_t payload, uint8_t *tcp)
 	memcpy(tcp, asked + 2, 2);
 	memcpy(tcp + 2, asked, 2);
 	memcpy(tcp + 4, asked + 8, 4);
-	put32(tcp + 8, be32(asked + 4) + payload);
+	put_be32(tcp + 8, be32(asked + 4) + payload);
 	tcp[12] = TCP_BYTES / 4 << 4;
 	tcp[13] = TCP_ACK | TCP_PSH;
-	put16(tcp + 14, WINDOW);
+	put_be16(tcp + 14, WINDOW);
 }
 
 /* ---- who is sent there ------------------------------------------------------------------------ */
@@ -265,7 +244,7 @@ static uint32_t answer(
 	/* Of the pseudo header the addresses stand together in either family. */
 	check = sum(ip + (ip_bytes == IPV4_BYTES ? 12 : 8), ip_bytes == IPV4_BYTES ? 8 : 32) +
 		PROTO_TCP + l4_bytes + sum(tcp, l4_bytes);
-	put16(tcp + 16, fold(check));
+	put_be16(tcp + 16, fold(check));
 	return c->l3_at + ip_bytes + l4_bytes;
 }
 

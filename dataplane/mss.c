@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "dataplane/byte_order.h"
+
 #define ETHERTYPE_IP4  0x0800u
 #define ETHERTYPE_IP6  0x86ddu
 #define ETHERTYPE_VLAN 0x8100u
@@ -17,17 +19,6 @@
 #define OPTION_MSS_LEN 4u
 #define TAG_BYTES      4u
 
-static uint32_t load16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static void store16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 /* Offset of the TCP header of a SYN, 0 if it is none. All of the header's first 20 bytes are there. */
 static uint32_t syn_at(const uint8_t *data, uint32_t len, bool *tagged)
 {
@@ -35,17 +26,17 @@ static uint32_t syn_at(const uint8_t *data, uint32_t len, bool *tagged)
 
 	if (len < at + TCP_MIN_BYTES)
 		return 0;
-	type = load16(data + 12);
+	type = be16(data + 12);
 	*tagged = type == ETHERTYPE_VLAN;
 	if (*tagged) {
-		type = load16(data + 16);
+		type = be16(data + 16);
 		at += TAG_BYTES;
 	}
 	if (type == ETHERTYPE_IP4) {
 		if (len < at + 20 || data[at] >> 4 != 4 || data[at + 9] != PROTO_TCP)
 			return 0;
 		/* Behind the first fragment there is no TCP header. */
-		if ((load16(data + at + 6) & 0x1fff) != 0 || (data[at] & 15) < 5)
+		if ((be16(data + at + 6) & 0x1fff) != 0 || (data[at] & 15) < 5)
 			return 0;
 		tcp = at + (data[at] & 15u) * 4;
 	} else if (type == ETHERTYPE_IP6) {
@@ -104,19 +95,19 @@ bool mss_clamp(uint8_t *data, uint32_t len, uint32_t mss)
 		return false;
 	if (tagged)
 		mss = mss > TAG_BYTES ? mss - TAG_BYTES : 1;
-	old = load16(tcp + value);
+	old = be16(tcp + value);
 	if (old <= mss)
 		return false;
 	new = mss;
-	store16(tcp + value, new);
+	put_be16(tcp + value, new);
 	/* Behind an odd number of NOPs it stands across two words of the sum: the same with bytes swapped. */
 	if (value % 2 != 0) {
 		old = (old << 8 | old >> 8) & 0xffff;
 		new = (new << 8 | new >> 8) & 0xffff;
 	}
-	sum = (~load16(tcp + 16) & 0xffff) + (~old & 0xffff) + new;
+	sum = (~be16(tcp + 16) & 0xffff) + (~old & 0xffff) + new;
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
-	store16(tcp + 16, ~sum & 0xffff);
+	put_be16(tcp + 16, ~sum & 0xffff);
 	return true;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "dataplane/byte_order.h"
 #include "dataplane/lcore.h"
 #include "dataplane/packet_log_priv.h"
 
@@ -32,11 +33,6 @@ _Atomic(struct packet_ring *) packet_rings;
 static uint32_t ring_bytes = PACKET_LOG_RING_DEFAULT;
 
 /* ---- what a frame is -------------------------------------------------------------------------- */
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
 
 static bool is_http_port(uint32_t port)
 {

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "controlplane/log.h"
+#include "dataplane/byte_order.h"
 
 #define DNS_BYTES	    12u
 #define DNS_NAME_MAX	    255u
@@ -17,16 +18,6 @@
 #define TLS_HELLO_AT	    9u /* record and handshake header */
 #define TLS_RANDOM_END	    (TLS_HELLO_AT + 34u)
 #define TLS_EXT_SERVER_NAME 0u
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
 
 static bool is_word(const char *value, size_t n)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controlplane/logs/packet_note.h"
+#include "dataplane/byte_order.h"
 #include "dataplane/frame_class.h"
 #include "dataplane/packet_log.h"
 
@@ -23,16 +24,6 @@ struct columns {
 	char note_bytes[NOTE_MAX];
 	struct text_line note;
 };
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
 
 /* ---- ports ------------------------------------------------------------------------------------ */
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "dataplane/byte_order.h"
 #include "drivers/bridge/bridge_priv.h"
 
 #define ETHERTYPE_IP4  0x0800u
@@ -11,24 +12,13 @@
 #define PROTO_TCP      6u
 #define PROTO_UDP      17u
 
-static uint32_t load16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static void store16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 /* Sum of big-endian words, an odd byte at the end counts as the upper half of one. No overflow below 64 KiB. */
 static uint64_t sum(const uint8_t *p, uint32_t len)
 {
 	uint64_t s = 0;
 
 	for (; len >= 2; p += 2, len -= 2)
-		s += load16(p);
+		s += be16(p);
 	return len != 0 ? s + ((uint32_t)p[0] << 8) : s;
 }
 
@@ -47,14 +37,14 @@ static bool complete_l4(uint8_t *l4, uint32_t len, uint32_t proto, uint64_t addr
 
 	if (len < (proto == PROTO_TCP ? 20u : 8u))
 		return false;
-	now = load16(l4 + at);
+	now = be16(l4 + at);
 	if (now != fold(addresses + proto + len) || (proto == PROTO_UDP && now == 0))
 		return false;
 	/* The field holds the pseudo header's sum, so that the sum over all has it in. */
 	done = ~fold(sum(l4, len)) & 0xffff;
 	if (proto == PROTO_UDP && done == 0)
 		done = 0xffff;
-	store16(l4 + at, done);
+	put_be16(l4 + at, done);
 	return done != now;
 }
 
@@ -66,15 +56,15 @@ static bool complete_ip4(uint8_t *ip, uint32_t len)
 	if (len < 20 || ip[0] >> 4 != 4)
 		return false;
 	header = (ip[0] & 15u) * 4;
-	total = load16(ip + 2);
+	total = be16(ip + 2);
 	if (header < 20 || total < header || total > len)
 		return false;
-	if (load16(ip + 10) == 0) {
-		store16(ip + 10, ~fold(sum(ip, header)) & 0xffff);
-		changed = load16(ip + 10) != 0;
+	if (be16(ip + 10) == 0) {
+		put_be16(ip + 10, ~fold(sum(ip, header)) & 0xffff);
+		changed = be16(ip + 10) != 0;
 	}
 	/* A fragment has no checksum of its own. */
-	if ((load16(ip + 6) & 0x3fff) != 0 || (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+	if ((be16(ip + 6) & 0x3fff) != 0 || (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
 		return changed;
 	return complete_l4(ip + header, total - header, ip[9], sum(ip + 12, 8)) || changed;
 }
@@ -85,7 +75,7 @@ static bool complete_ip6(uint8_t *ip, uint32_t len)
 
 	if (len < 40 || ip[0] >> 4 != 6)
 		return false;
-	payload = load16(ip + 4);
+	payload = be16(ip + 4);
 	if (payload > len - 40 || (ip[6] != PROTO_TCP && ip[6] != PROTO_UDP))
 		return false;
 	return complete_l4(ip + 40, payload, ip[6], sum(ip + 8, 32));
@@ -99,9 +89,9 @@ static uint32_t payload_type(const uint8_t *frame, uint32_t len, uint32_t *at)
 	*at = 14;
 	if (len < *at)
 		return 0;
-	type = load16(frame + 12);
+	type = be16(frame + 12);
 	if (type == ETHERTYPE_VLAN && len >= 18) {
-		type = load16(frame + 16);
+		type = be16(frame + 16);
 		*at = 18;
 	}
 	return type;
