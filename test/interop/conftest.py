@@ -12,6 +12,7 @@ import pytest
 
 from lab import Lab
 from lab import books
+from lab.sessions import Sessions, fresh_macs
 
 LABS = []
 
@@ -90,3 +91,17 @@ def fixture_balanced(lab):
     yield
     if lab.kind == "patchbay":
         books.check(lab.server)
+
+
+@pytest.fixture(name="join")
+def fixture_join(lab, balanced):  # pylint: disable=unused-argument
+    """join(user, hub): a session in bridge/router mode; the second on another worker than the first."""
+    sessions = Sessions(lab)
+    yield sessions.join
+    sessions.end()
+
+
+@pytest.fixture(name="mac")
+def fixture_mac():
+    """mac(n): addresses that no other test uses."""
+    return fresh_macs()

@@ -6,7 +6,6 @@ keep their order, so that the arrival of the one says that the other was dropped
 with sender and receiver on different ones; with --server=softether the original is asked the same.
 """
 
-import itertools
 import re
 import time
 
@@ -18,11 +17,11 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from lab import SERVER4, Group, Hub, User, frames, wait_for
 from lab.access import add, ip6, record
 from lab.admin import Rpc, RpcError, vpncmd
+from lab.rules import drops
 from lab.server import ROOT
+from lab.sessions import BRIDGE
 from lab.wireclient import Session, connect
 
-GROUPS = itertools.count(0x90)
-BRIDGE = {"require_bridge_routing_mode": 1}
 IN4 = {"src": "10.9.0.1", "dst": "10.9.0.2"}
 IN6 = {"src": "fd00::1", "dst": "fd00::2"}
 
@@ -160,26 +159,6 @@ def fixture_join(lab, balanced):  # pylint: disable=unused-argument
     yield join
     for session in joined:
         session.close()
-
-
-@pytest.fixture(name="mac")
-def fixture_mac():
-    """mac(n): addresses that no other test uses."""
-    group = next(GROUPS) % 256
-    return lambda n: frames.mac(n, group)
-
-
-def drops(sender, receiver, blocked, passes):
-    """Of two frames sent one after the other only the second arrives."""
-    sender.send(blocked, passes)
-    before = []
-
-    def arrived(frame):
-        before.append(frame)
-        return frame == passes
-
-    assert receiver.wait_frame(arrived), "what must pass did not"
-    assert blocked not in before + receiver.take_all(), "what must not pass did"
 
 
 @pytest.mark.parametrize("rule, blocked, passes", ROWS, ids=[f"{n}-{r[1]}-{r[2]}" for n, r in enumerate(ROWS)])

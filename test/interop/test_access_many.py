@@ -14,15 +14,14 @@ import time
 
 import pytest
 
-from lab import SERVER4, Hub, User, frames
-from lab.wireclient import Session, connect
+from lab import frames
+from lab.sessions import alice_and_bob, two_users
 
 pytestmark = pytest.mark.patchbay
 LONG = os.environ.get("PATCHBAY_LONG") == "1"
 ADDED = 32768 if LONG else 400
 REPLACED = 32768 if LONG else 3000
 TURNS = 2 if LONG else 6
-BRIDGE = {"require_bridge_routing_mode": 1}
 PASSES, DROPPED = 7, 9  # destination ports
 BOB = frames.mac(2, 0x51)
 
@@ -57,9 +56,7 @@ class Stream(threading.Thread):
 @pytest.fixture(name="lab", params=[1, 2], ids=["one worker", "two workers"])
 def fixture_lab(request, make_lab):
     """A hub."""
-    lab = make_lab(hubs=[Hub("DEFAULT", [User("alice", "pw"), User("bob", "pw")])],
-                   settings={"lcores": {"workers": request.param}})
-    lab.server.start()
+    lab = two_users(make_lab, request.param)
     yield lab
     lab.close()
 
@@ -67,8 +64,7 @@ def fixture_lab(request, make_lab):
 @pytest.fixture(name="ends")
 def fixture_ends(lab, balanced):  # pylint: disable=unused-argument
     """alice and bob, who is known."""
-    ends = [Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", user, "pw", **BRIDGE).wait_ready()
-            for user in ("alice", "bob")]
+    ends = alice_and_bob(lab)
     ends[1].send(frames.frame(frames.BROADCAST, BOB))
     assert ends[0].wait_frame(lambda f: f[6:12] == BOB)
     yield ends

@@ -11,23 +11,20 @@ import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
-from lab import SERVER4, Hub, User, books, frames, wait_for
+from lab import books, frames, wait_for
 from lab.bridges import TapHost
 from lab.server import ROOT
-from lab.wireclient import Session, connect
+from lab.sessions import alice_and_bob, two_users
 
 pytestmark = pytest.mark.patchbay
 PARK = (ROOT / "dataplane/hub_access_priv.h").read_text("utf-8")
-BRIDGE = {"require_bridge_routing_mode": 1}
 ALICE, BOB, HOST = frames.mac(1, 0x71), frames.mac(2, 0x71), frames.mac(3, 0x71)
 
 
 @pytest.fixture(scope="module", name="lab", params=[1, 2], ids=["one worker", "two workers"])
 def fixture_lab(request, make_lab):
     """Two users."""
-    lab = make_lab(hubs=[Hub("DEFAULT", [User("alice", "pw"), User("bob", "pw")])],
-                   settings={"lcores": {"workers": request.param}})
-    lab.server.start()
+    lab = two_users(make_lab, request.param)
     yield lab
     lab.close()
 
@@ -35,8 +32,7 @@ def fixture_lab(request, make_lab):
 @pytest.fixture(name="ends")
 def fixture_ends(lab, balanced):  # pylint: disable=unused-argument
     """alice and bob, each known by an address; no rules afterwards."""
-    ends = [Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", user, "pw", **BRIDGE).wait_ready()
-            for user in ("alice", "bob")]
+    ends = alice_and_bob(lab)
     for end, other, mac in ((ends[0], ends[1], ALICE), (ends[1], ends[0], BOB)):
         end.send(frames.frame(frames.BROADCAST, mac))
         assert other.wait_frame(lambda f, mac=mac: f[6:12] == mac)

@@ -6,7 +6,6 @@ Once with the sessions' workers as the server likes it and once, for Patchbay, w
 frames also travel between lcores.
 """
 
-import itertools
 import struct
 
 import pytest
@@ -15,7 +14,6 @@ from lab import SERVER4, books, frames, wait_for
 from lab.server import mac_text
 from lab.wireclient import KEEPALIVE, Session, connect
 
-GROUPS = itertools.count(1)
 QUIET_S = 0.4  # how long a frame that must not come is waited for
 
 
@@ -43,13 +41,6 @@ def fixture_join(lab, balanced):  # pylint: disable=unused-argument
     yield join
     for session in joined:
         session.close()
-
-
-@pytest.fixture(name="mac")
-def fixture_mac():
-    """mac(n): addresses that no other test uses."""
-    group = next(GROUPS)
-    return lambda n: frames.mac(n, group)
 
 
 def introduce(session, others, mac):

@@ -18,8 +18,8 @@ from scapy.layers.l2 import Ether
 
 from lab import SERVER4, Hub, User, bridges, frames, pack, wait_for
 from lab.admin import Rpc, RpcError
-from lab.rules import Sessions
 from lab.server import ROOT
+from lab.sessions import Sessions
 from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay

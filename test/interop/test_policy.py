@@ -13,7 +13,8 @@ from scapy.layers.inet6 import ICMPv6ND_RA, IPv6
 from scapy.layers.l2 import Ether
 
 from lab import Hub, User, frames
-from lab.rules import BRIDGE, KINDS, Sessions, drops, fresh_macs, make
+from lab.rules import KINDS, drops, make
+from lab.sessions import BRIDGE
 
 # key, side, kind that is dropped, kind that passes (to everybody).
 IN, OUT = "in", "out"
@@ -81,20 +82,6 @@ def fixture_lab(request, make_lab, kind):
     lab.server.start()
     yield lab
     lab.close()
-
-
-@pytest.fixture(name="join")
-def fixture_join(lab, balanced):  # pylint: disable=unused-argument
-    """join(user, hub): a session in bridge/router mode; the second on another worker than the first."""
-    sessions = Sessions(lab)
-    yield sessions.join
-    sessions.end()
-
-
-@pytest.fixture(name="mac")
-def fixture_mac():
-    """mac(n): addresses that no other test uses."""
-    return fresh_macs()
 
 
 @pytest.mark.parametrize("key, side, blocked, passes", ROWS, ids=["-".join(row) for row in ROWS])

@@ -16,7 +16,8 @@ from scapy.layers.l2 import Ether
 
 from lab import SERVER6, Hub, User, books, frames, wait_for
 from lab.bridges import TapHost
-from lab.rules import BRIDGE, Sessions, bpdu, drops, fresh_macs, make
+from lab.rules import bpdu, drops, make
+from lab.sessions import BRIDGE
 
 pytestmark = pytest.mark.patchbay
 
@@ -56,20 +57,6 @@ def fixture_lab(request, make_lab):
     lab.server.start()
     yield lab
     lab.close()
-
-
-@pytest.fixture(name="join")
-def fixture_join(lab, balanced):  # pylint: disable=unused-argument
-    """join(user, hub): a session in bridge/router mode; the second on another worker than the first."""
-    sessions = Sessions(lab)
-    yield sessions.join
-    sessions.end()
-
-
-@pytest.fixture(name="mac")
-def fixture_mac():
-    """mac(n): addresses that no other test uses."""
-    return fresh_macs()
 
 
 def drop_cnt(lab, way, reason):

@@ -10,7 +10,7 @@ import pytest
 
 from lab import SERVER4, certs, frames, wait_for
 from lab.admin import relative, vpncmd
-from lab.rules import BRIDGE
+from lab.sessions import BRIDGE
 from lab.wireclient import Session, connect
 
 pytestmark = pytest.mark.patchbay

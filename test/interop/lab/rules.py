@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the tests of policies and hub options share: frames of each kind, sessions that sit on different workers."""
-
-import itertools
+"""What the tests of policies, hub options and access lists share: frames of each kind, and that one of two is dropped."""
 
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.dhcp6 import DHCP6_Advertise, DHCP6_Solicit
@@ -10,11 +8,7 @@ from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_R
 from scapy.layers.l2 import ARP, Ether
 
 from . import frames
-from .topology import SERVER4
-from .wireclient import Session, connect
 
-BRIDGE = {"require_bridge_routing_mode": 1}
-GROUPS = itertools.count(0x40)
 IN4 = {"src": "10.9.0.1", "dst": "10.9.0.2"}
 IN6 = {"src": "fe80::901", "dst": "ff02::1"}
 OF_DHCP = {"src": "0.0.0.0", "dst": "255.255.255.255"}
@@ -60,12 +54,6 @@ def make(kind, dst, src):
     return bytes(Ether(dst=":".join(f"{b:02x}" for b in dst), src=":".join(f"{b:02x}" for b in src)) / body)
 
 
-def fresh_macs():
-    """mac(n): addresses that no other test uses."""
-    group = next(GROUPS) % 256
-    return lambda n: frames.mac(n, group)
-
-
 def drops(sender, receiver, blocked, passes):
     """Of two frames sent one after the other only the second arrives."""
     sender.send(blocked, passes)
@@ -77,43 +65,3 @@ def drops(sender, receiver, blocked, passes):
 
     assert receiver.wait_frame(arrived), "what must pass did not"
     assert blocked not in before + receiver.take_all(), "what must not pass did"
-
-
-class Sessions:
-    """Sessions of one test. Where the server has several workers, the second sits on another one than the first."""
-
-    def __init__(self, lab):
-        self.lab, self.made = lab, []
-
-    def _log_in(self, hub, user, password, node, host, options):
-        session = Session(connect(self.lab.nodes[node], host, 8888))
-        return session.login(hub, user, password, **options)
-
-    def lcore(self, session, hub):
-        """Worker of a session."""
-        return {s["name"]: s["lcore"] for s in self.lab.server.sessions(hub)}[session.name]
-
-    def join(self, user="guest", hub="DEFAULT", *, password="pw", node="wire", host=SERVER4, **options):
-        """A session in bridge/router mode, unless `options` of the login say what else."""
-        spare = []
-        options = options or BRIDGE
-        session = self._log_in(hub, user, password, node, host, options)
-        if len(self.made) == 1 and getattr(self.lab, "workers", 1) > 1:
-            first = self.lcore(*self.made[0])
-            # Who comes to the worker with fewest sessions: one more, and it is the other one's turn.
-            while self.lcore(session, hub) == first:
-                assert len(spare) < 8, "all sessions come to one worker"
-                spare.append(session)
-                session = self._log_in(hub, user, password, node, host, options)
-            for one in spare:
-                self.lab.server.delete_session(hub, one.name)
-                one.close()
-        self.made.append((session, hub))
-        return session.wait_ready()
-
-    def end(self):
-        """All of them leave; the server forgets them at once where it can be told to."""
-        for session, hub in self.made:
-            if self.lab.kind == "patchbay" and session.name in [s["name"] for s in self.lab.server.sessions(hub)]:
-                self.lab.server.delete_session(hub, session.name)
-            session.close()
