@@ -58,25 +58,49 @@ static void user_change(struct change *change, const char *name)
 	store_change(&change->request, &o, 1);
 }
 
+/* The same for a user that is new. */
+static void user_made(struct change *change, const char *name)
+{
+	bed_add_user(name);
+	user_change(change, name);
+}
+
+/* One user in the file, no journal, no loop. */
+static void begin_with(const char *name)
+{
+	bed_begin();
+	bed_add_user(name);
+	assert_int_equal(store_save_now(), 0);
+}
+
+static void start(void)
+{
+	bed_base = event_base_new();
+	assert_non_null(bed_base);
+	assert_int_equal(store_start(), 0);
+}
+
+static void stop(void)
+{
+	store_stop();
+	event_base_free(bed_base);
+	bed_base = NULL;
+}
+
 static void test_coalescing(void **)
 {
 	struct change changes[4] = {}, flush = {.request.done = change_done};
 	struct directory_user *user;
 	struct store_status status;
 
-	bed_begin();
-	bed_add_user("one");
-	assert_int_equal(store_save_now(), 0);
-	bed_base = event_base_new();
-	assert_non_null(bed_base);
-	assert_int_equal(store_start(), 0);
+	begin_with("one");
+	start();
 	answered = 0;
 	for (unsigned i = 0; i < 4; i++) {
 		char name[8];
 
 		snprintf(name, sizeof(name), "c%u", i);
-		bed_add_user(name);
-		user_change(&changes[i], name);
+		user_made(&changes[i], name);
 		assert_int_equal(answered, 0);
 	}
 	run_until(4);
@@ -101,8 +125,7 @@ static void test_coalescing(void **)
 	user = directory_user_find(directory_hub_find("A"), "refused");
 	directory_user_take(directory_hub_find("A"), user);
 	directory_user_free(user);
-	bed_add_user("later");
-	user_change(&changes[1], "later");
+	user_made(&changes[1], "later");
 	run_until(2);
 	assert_int_equal(changes[1].error, 0);
 	assert_int_equal(bed_users_in("directory.cfg"), 1);
@@ -113,9 +136,7 @@ static void test_coalescing(void **)
 	assert_int_equal(bed_users_in("directory.cfg.1"), 1);
 	assert_false(bed_there("directory.journal.1"));
 
-	store_stop();
-	event_base_free(bed_base);
-	bed_base = NULL;
+	stop();
 }
 
 /* ---- the journal under bad luck ---------------------------------------------------------------- */
@@ -134,9 +155,8 @@ static void changes_in_child(enum luck kind, unsigned at, volatile unsigned *sai
 		char name[16];
 
 		snprintf(name, sizeof(name), "j%u", i);
-		bed_add_user(name);
 		answered = 0;
-		user_change(&change, name);
+		user_made(&change, name);
 		if (answered != 1 || change.error != 0)
 			_exit(2);
 		said[0] = i + 1;
@@ -158,9 +178,7 @@ static void journal_killed(enum luck kind)
 		pid_t child;
 		int status;
 
-		bed_begin();
-		bed_add_user("one");
-		assert_int_equal(store_save_now(), 0);
+		begin_with("one");
 		said[0] = 0;
 		child = fork();
 		assert_true(child >= 0);
@@ -177,19 +195,15 @@ static void journal_killed(enum luck kind)
 			assert_non_null(directory_user_find(directory_hub_find("A"), name));
 		}
 		/* And it goes on from there. */
-		bed_base = event_base_new();
-		assert_int_equal(store_start(), 0);
-		bed_add_user("later");
+		start();
 		answered = 0;
-		user_change(&change, "later");
+		user_made(&change, "later");
 		run_until(1);
 		assert_int_equal(change.error, 0);
 		store_flush(&flush.request);
 		run_until(2);
 		assert_int_equal(flush.error, 0);
-		store_stop();
-		event_base_free(bed_base);
-		bed_base = NULL;
+		stop();
 		assert_int_equal(store_load(bed_deaf, NULL), 0);
 		assert_non_null(directory_user_find(directory_hub_find("A"), "later"));
 		if (!WIFSIGNALED(status))
@@ -218,9 +232,7 @@ static void test_journal_every_step_fails(void **)
 	for (unsigned at = 1; at < 200; at++) {
 		struct change changes[3] = {}, flush = {.request.done = change_done};
 
-		bed_begin();
-		bed_add_user("one");
-		assert_int_equal(store_save_now(), 0);
+		begin_with("one");
 		luck_step = 0;
 		luck_at = at;
 		luck = FAILS;
@@ -228,8 +240,7 @@ static void test_journal_every_step_fails(void **)
 			char name[16];
 
 			snprintf(name, sizeof(name), "f%u", i);
-			bed_add_user(name);
-			user_change(&changes[i], name);
+			user_made(&changes[i], name);
 			if (i == 1)
 				store_flush(&flush.request);
 		}
@@ -257,12 +268,9 @@ static void test_journal_torn(void **)
 	struct change change = {};
 	FILE *f;
 
-	bed_begin();
-	bed_add_user("one");
-	assert_int_equal(store_save_now(), 0);
-	bed_add_user("two");
+	begin_with("one");
 	answered = 0;
-	user_change(&change, "two");
+	user_made(&change, "two");
 	assert_int_equal(change.error, 0);
 	f = fopen(bed_path("directory.journal.1"), "a");
 	assert_non_null(f);
@@ -270,11 +278,8 @@ static void test_journal_torn(void **)
 	fclose(f);
 	assert_int_equal(store_load(bed_deaf, NULL), 0);
 	assert_int_equal(bed_users(), 2);
-	bed_base = event_base_new();
-	assert_int_equal(store_start(), 0);
-	store_stop();
-	event_base_free(bed_base);
-	bed_base = NULL;
+	start();
+	stop();
 	assert_true(bed_there("directory.journal.1.torn"));
 	assert_false(bed_there("directory.journal.1"));
 	assert_int_equal(bed_users_in("directory.cfg"), 2);
@@ -298,13 +303,10 @@ static void test_edited_by_hand(void **)
 	char found[sizeof(text)] = "";
 	FILE *f;
 
-	bed_begin();
-	bed_add_user("one");
-	assert_int_equal(store_save_now(), 0);
+	begin_with("one");
 	bed_put("directory.cfg", text);
-	bed_add_user("two");
 	answered = 0;
-	user_change(&change, "two");
+	user_made(&change, "two");
 	assert_int_equal(change.error, 0);
 	store_flush(&flush.request);
 	assert_int_equal(flush.error, -ESTALE);
@@ -337,12 +339,9 @@ static void test_reload_counts_further(void **)
 	struct directory fresh;
 	int dirfd;
 
-	bed_begin();
-	bed_add_user("here");
-	assert_int_equal(store_save_now(), 0);
-	bed_add_user("before");
+	begin_with("here");
 	answered = 0;
-	user_change(&change, "before");
+	user_made(&change, "before");
 	bed_put("directory.cfg", text);
 	store_freeze(calm);
 	assert_int_equal(answered, 2);
@@ -354,8 +353,7 @@ static void test_reload_counts_further(void **)
 	assert_int_equal(store_identify(dirfd, STORE_FILE, &file), 0);
 	close(dirfd);
 	store_thaw(&file);
-	bed_add_user("after");
-	user_change(&change, "after");
+	user_made(&change, "after");
 	assert_int_equal(change.error, 0);
 	assert_int_equal(store_load(bed_deaf, NULL), 0);
 	assert_int_equal(bed_users(), 2);
@@ -472,23 +470,18 @@ static void test_text(void **)
 {
 	struct change change = {}, flush = {.request.done = change_done};
 
-	bed_begin();
-	bed_add_user("one");
-	assert_int_equal(store_save_now(), 0);
-	bed_base = event_base_new();
-	assert_int_equal(store_start(), 0);
+	begin_with("one");
+	start();
 	assert_int_equal(text_names(0), 1); /* no journal at all */
-	bed_add_user("two");
 	answered = 0;
-	user_change(&change, "two");
+	user_made(&change, "two");
 	run_until(1);
 	assert_int_equal(text_names(0), 3); /* in the open segment */
 	store_flush(&flush.request);
 	assert_int_equal(text_names(1), 3); /* beside a fold, which comes first on that thread */
 	assert_int_equal(flush.error, 0);
-	bed_add_user("three");
 	answered = 0;
-	user_change(&change, "three");
+	user_made(&change, "three");
 	run_until(1);
 	assert_int_equal(text_names(0), 7);
 	text.max = 100;
@@ -504,9 +497,7 @@ static void test_text(void **)
 	run_until(1);
 	assert_int_equal(text_error, -ESTALE);
 	assert_null(text.bytes);
-	store_stop();
-	event_base_free(bed_base);
-	bed_base = NULL;
+	stop();
 }
 
 /* Bytes behind what was answered are on their way, or on their way back: nobody looks at them. */
@@ -517,16 +508,12 @@ static void test_text_beside_a_write(void **)
 	struct store_base base;
 	FILE *f;
 
-	bed_begin();
-	bed_add_user("one");
-	assert_int_equal(store_save_now(), 0);
-	bed_add_user("two");
+	begin_with("one");
 	answered = 0;
-	user_change(&change, "two");
+	user_made(&change, "two");
 	assert_int_equal(change.error, 0);
 	store_base(&base);
-	bed_add_user("three");
-	user_change(&change, "three");
+	user_made(&change, "three");
 	assert_int_equal(change.error, 0);
 	directory_init(&d);
 	assert_int_equal(directory_read_file(bed_path("directory.cfg"), NULL, NULL, &d), 0);
@@ -553,15 +540,12 @@ static void test_many(void **)
 	struct store_status s;
 	uint64_t last = 0;
 
-	bed_begin();
-	bed_add_user("first");
-	assert_int_equal(store_save_now(), 0);
+	begin_with("first");
 	for (unsigned i = 0; i < 2000; i++) {
 		char name[16];
 
 		snprintf(name, sizeof(name), "user%u", i);
-		bed_add_user(name);
-		user_change(&change, name);
+		user_made(&change, name);
 		assert_int_equal(change.error, 0);
 		store_status(&s);
 		if (s.journal_bytes - last > biggest)
