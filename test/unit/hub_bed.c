@@ -144,6 +144,13 @@ void send_one(struct fake_port *from, uint64_t dst, uint64_t src, bool backed)
 	send_all(&s);
 }
 
+void clear_ports(void)
+{
+	fake_port_clear(&a);
+	fake_port_clear(&b);
+	fake_port_clear(&c);
+}
+
 void join_and_learn(void)
 {
 	join(&a);
@@ -152,9 +159,7 @@ void join_and_learn(void)
 	send_one(&a, FAKE_BROADCAST, MAC_A, false);
 	send_one(&b, FAKE_BROADCAST, MAC_B, false);
 	send_one(&c, FAKE_BROADCAST, MAC_C, false);
-	fake_port_clear(&a);
-	fake_port_clear(&b);
-	fake_port_clear(&c);
+	clear_ports();
 }
 
 static void assert_balanced(const struct stats_block *s)

@@ -40,6 +40,8 @@ int hub_teardown(void **);
 
 void join(struct fake_port *f);
 void leave(struct fake_port *f);
+/* All three forget what they have received. */
+void clear_ports(void);
 /* All three join and say who they are. */
 void join_and_learn(void);
 

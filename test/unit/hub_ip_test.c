@@ -245,9 +245,7 @@ static void test_check_ip(void **)
 	join_and_learn();
 	shoot(&b, FAKE_BROADCAST, MAC_B, 5, RF_ARP);
 	shoot(&b, FAKE_BROADCAST, MAC_B, 5, RF_NS);
-	fake_port_clear(&a);
-	fake_port_clear(&b);
-	fake_port_clear(&c);
+	clear_ports();
 	shoot(&a, MAC_C, MAC_A, 5, RF_UDP4);
 	shoot(&a, MAC_C, MAC_A, 5, RF_ARP);
 	shoot(&a, MAC_C, MAC_A, 5, RF_UDP6);
@@ -327,9 +325,7 @@ static void test_probes(void **)
 	join_and_learn();
 	shoot(&b, FAKE_BROADCAST, MAC_B, 5, RF_ARP);
 	shoot(&c, FAKE_BROADCAST, MAC_C, 6, RF_NS);
-	fake_port_clear(&a);
-	fake_port_clear(&b);
-	fake_port_clear(&c);
+	clear_ports();
 	/* Too young. */
 	hub_housekeep(hub, 64);
 	assert_true(worker_settle());

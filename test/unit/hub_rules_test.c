@@ -177,9 +177,7 @@ static void out_of(struct fake_port *to, uint64_t mac)
 		rules(to, out_rows[i].rules);
 		join(to);
 		send_one(to, FAKE_BROADCAST, mac, false);
-		fake_port_clear(&a);
-		fake_port_clear(&b);
-		fake_port_clear(&c);
+		clear_ports();
 		row_out(&out_rows[i], to, mac);
 	}
 }

@@ -56,9 +56,7 @@ static void a_burst_keeps_its_order(void **)
 	for (uint32_t i = 0; i < FRAME_BURST; i++)
 		add(&s, i % 4 == 0 ? FAKE_BROADCAST : i % 2 ? MAC_B : MAC_C, MAC_A, i);
 	for (unsigned backed = 0; backed < 2; backed++) {
-		fake_port_clear(&a);
-		fake_port_clear(&b);
-		fake_port_clear(&c);
+		clear_ports();
 		s.backed = backed;
 		send_all(&s);
 		ASSERT_CNT(0, 16 + 32, 16 + 16);
@@ -80,9 +78,7 @@ static void vlans_are_apart(void **)
 	add(&s, FAKE_BROADCAST, MAC_A, 0);
 	s.f[0].vlan = 7;
 	send_all(&s);
-	fake_port_clear(&a);
-	fake_port_clear(&b);
-	fake_port_clear(&c);
+	clear_ports();
 	/* MAC_B is known without a tag only. */
 	s.f[0].dst = MAC_B;
 	send_all(&s);
