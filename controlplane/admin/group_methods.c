@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "controlplane/admin/account.h"
 #include "controlplane/admin/change.h"
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
@@ -149,15 +150,6 @@ static int change_begin(struct admin_call *call, bool create)
 	return admin_change_begun(call, rc, WIRE_ERROR_GROUP_EXISTS, WIRE_ERROR_TOO_MANY_GROUPS);
 }
 
-static uint32_t sessions_left(struct admin_call *call, struct directory_hub *hub)
-{
-	bool end = admin_get_bool(call, "PatchbayEndSessions");
-	uint32_t n = registry_sessions_of(
-		hub, NULL, admin_get_str(call, "Name"), end, SESSION_END_ADMIN);
-
-	return end ? 0 : n;
-}
-
 static int change_step(struct admin_call *call, bool create)
 {
 	struct admin_change *st = call->state;
@@ -173,7 +165,8 @@ static int change_step(struct admin_call *call, bool create)
 	rc = lookup(call, &hub, &group);
 	if (rc != 0)
 		return rc;
-	put_group(call, hub, group, create ? 0 : sessions_left(call, hub));
+	put_group(call, hub, group,
+		create ? 0 : admin_account_sessions_left(call, hub, ADMIN_ACCOUNT_GROUP));
 	return ADMIN_DONE;
 }
 
@@ -228,25 +221,15 @@ static int delete_group_step(struct admin_call *call)
 	struct directory_hub *hub;
 	int rc;
 
-	if (st->change == NULL) {
-		rc = lookup(call, &hub, &group);
-		if (rc == 0)
-			rc = admin_fenced(call, hub, HUB_ADMIN_no_change_groups);
-		if (rc != 0)
-			return rc;
-		return admin_change_begun(
-			call, directory_change_group(hub, group, NULL, &st->change), 0, 0);
-	}
-	rc = admin_change_wait(call);
-	if (rc != ADMIN_DONE)
-		return rc;
-	rc = admin_hub_lookup(call, &hub);
+	if (st->change != NULL)
+		return admin_account_gone(call, ADMIN_ACCOUNT_GROUP);
+	rc = lookup(call, &hub, &group);
+	if (rc == 0)
+		rc = admin_fenced(call, hub, HUB_ADMIN_no_change_groups);
 	if (rc != 0)
 		return rc;
-	admin_put_str(call, "HubName", hub->name);
-	admin_put_str(call, "Name", admin_get_str(call, "Name"));
-	admin_put_int(call, "PatchbaySessions", sessions_left(call, hub));
-	return ADMIN_DONE;
+	return admin_change_begun(
+		call, directory_change_group(hub, group, NULL, &st->change), 0, 0);
 }
 
 const struct admin_method admin_method_delete_group = {
