@@ -19,28 +19,12 @@ static struct access_rule rule(uint32_t flags, uint64_t src_mac)
 	return r;
 }
 
-static void rules(struct access_rule *rule, uint32_t cnt)
-{
-	struct access_conf conf = {.rules = rule, .rule_cnt = cnt};
-	struct access_set_conf set = {0};
-	struct access_set *made;
-
-	for (uint32_t i = 0; i < cnt; i++)
-		rule[i].slot = i + 1;
-	set.base = access_base_create(&conf);
-	assert_non_null(set.base);
-	made = access_set_create(&set);
-	access_base_put(set.base);
-	assert_non_null(made);
-	assert_int_equal(hub_set_access(hub, made), 0);
-}
-
 static void the_sender_is_enough(void **)
 {
 	struct access_rule list[] = {rule(ACCESS_F_DROP, MAC_A), rule(0, 0)};
 
 	join_and_learn();
-	rules(list, 2);
+	set_rules(list, 2);
 	fake_port_clear(&b);
 	fake_port_clear(&c);
 	send_one(&a, FAKE_BROADCAST, MAC_A, false);
@@ -69,7 +53,7 @@ static void receivers_one_by_one(void **)
 	join_and_learn();
 	join(&d);
 	join(&e);
-	rules(list, 2);
+	set_rules(list, 2);
 	fake_port_clear(&b);
 	fake_port_clear(&c);
 	for (uint32_t i = 0; i < 20; i++)
@@ -106,7 +90,7 @@ static void a_device_after_another(void **)
 	join_and_learn();
 	join(&d);
 	join(&e);
-	rules(list, 2);
+	set_rules(list, 2);
 	for (uint32_t i = 0; i < 20; i++)
 		add(&s, FAKE_BROADCAST, MAC_A, i);
 	for (unsigned backed = 0; backed < 2; backed++) {
@@ -136,7 +120,7 @@ static void a_rule_for_each_station(void **)
 		list[i] = rule(i % 2 != 0 ? ACCESS_F_DROP : 0, UINT64_C(0x020000001000) + i);
 	list[100] = rule(ACCESS_F_DROP, 0);
 	join_and_learn();
-	rules(list, 101);
+	set_rules(list, 101);
 	fake_port_clear(&b);
 	fake_port_clear(&c);
 	for (uint32_t i = 0; i < 60; i++)

@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "dataplane/access.h"
 #include "dataplane/grace.h"
 
 struct hub *hub;
@@ -161,6 +162,26 @@ void join_and_learn(void)
 	send_one(&c, FAKE_BROADCAST, MAC_C, false);
 	clear_ports();
 }
+
+/* ---- access rules ----------------------------------------------------------------------------- */
+
+void set_rules(struct access_rule *rule, uint32_t cnt)
+{
+	struct access_conf conf = {.rules = rule, .rule_cnt = cnt};
+	struct access_set_conf set = {0};
+	struct access_set *made;
+
+	for (uint32_t i = 0; i < cnt; i++)
+		rule[i].slot = i + 1;
+	set.base = access_base_create(&conf);
+	assert_non_null(set.base);
+	made = access_set_create(&set);
+	access_base_put(set.base);
+	assert_non_null(made);
+	assert_int_equal(hub_set_access(hub, made), 0);
+}
+
+/* ---- books ------------------------------------------------------------------------------------ */
 
 static void assert_balanced(const struct stats_block *s)
 {

@@ -67,6 +67,9 @@ void send_here(struct lcore *lc, void *arg);
 void send_all(struct send *s);
 void send_one(struct fake_port *from, uint64_t dst, uint64_t src, bool backed);
 
+/* The hub's access list from now on; rule i gets slot i + 1. */
+void set_rules(struct access_rule *rule, uint32_t cnt);
+
 /* Keeps a worker busy in its step 1 until the gate opens. */
 extern atomic_bool gate;
 void hold_worker(unsigned index, struct worker_job *job);

@@ -27,22 +27,6 @@ static struct access_rule delay(uint64_t src_mac, uint16_t ms)
 	return r;
 }
 
-static void rules(struct access_rule *rule, uint32_t cnt)
-{
-	struct access_conf conf = {.rules = rule, .rule_cnt = cnt};
-	struct access_set_conf set = {0};
-	struct access_set *made;
-
-	for (uint32_t i = 0; i < cnt; i++)
-		rule[i].slot = i + 1;
-	set.base = access_base_create(&conf);
-	assert_non_null(set.base);
-	made = access_set_create(&set);
-	access_base_put(set.base);
-	assert_non_null(made);
-	assert_int_equal(hub_set_access(hub, made), 0);
-}
-
 static bool all_there(void *arg)
 {
 	return atomic_load(&b.cnt) >= *(unsigned *)arg;
@@ -82,12 +66,12 @@ static void two_rules_keep_a_flow_in_order(void **)
 	struct access_rule many[101];
 
 	join_and_learn();
-	rules(two, 2);
+	set_rules(two, 2);
 	assert_in_order(odd_and_even);
 	for (uint32_t i = 0; i < 100; i++)
 		many[i] = delay(STATION(i), 20);
 	many[100] = delay(0, 20);
-	rules(many, 101);
+	set_rules(many, 101);
 	assert_in_order(many_and_few);
 	assert_abc_books();
 }
@@ -261,7 +245,7 @@ static void requests_have_a_ration(void **)
 
 	a.port.party.listable = true;
 	join_and_learn();
-	rules(list, 1);
+	set_rules(list, 1);
 	fake_port_clear(&a);
 	fake_port_clear(&b);
 	for (uint32_t i = 0; i < FRAME_BURST; i++)
