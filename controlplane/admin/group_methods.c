@@ -246,11 +246,6 @@ const struct admin_method admin_method_delete_group = {
 
 /* ---- EnumGroup ------------------------------------------------------------------------------- */
 
-static const struct admin_field hub_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field enum_row[] = {
 	ADMIN_STR("Name", 1, 255, "name of the group"),
 	ADMIN_USTR("Realname", 0, DIRECTORY_TEXT_BYTES - 1, "what the group is"),
@@ -332,7 +327,7 @@ const struct admin_method admin_method_enum_group = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the groups of a hub. 8: no such hub.",
-	.request = hub_request,
+	.request = admin_hub_request,
 	.response = enum_response,
 	.state_bytes = sizeof(struct enum_group),
 	.step = enum_group_step,

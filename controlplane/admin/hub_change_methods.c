@@ -51,11 +51,6 @@ static const struct admin_field hub_response[] = {
 	ADMIN_END,
 };
 
-static const struct admin_field name_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field name_response[] = {
 	ADMIN_STR("HubName", 1, 255, "hub"),
 	ADMIN_END,
@@ -96,7 +91,7 @@ const struct admin_method admin_method_get_hub = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Tells the settings of a hub. 8: no such hub.",
-	.request = name_request,
+	.request = admin_hub_request,
 	.response = hub_response,
 	.step = get_hub_step,
 };
@@ -380,7 +375,7 @@ const struct admin_method admin_method_delete_hub = {
 	.effect = ADMIN_EFFECT_STORED,
 	.text = "Deletes a hub with its users and groups; its sessions end, its local bridges wait for another hub of "
 		"that name. 8: no such hub.",
-	.request = name_request,
+	.request = admin_hub_request,
 	.response = name_response,
 	.state_bytes = sizeof(struct admin_change),
 	.step = delete_hub_step,

@@ -5,6 +5,7 @@
 /* The hub that a method of role HUB is about. */
 
 struct admin_call;
+struct admin_field;
 struct directory_hub;
 
 /*
@@ -12,5 +13,7 @@ struct directory_hub;
  * return it from step(). Valid until the step ends. Control thread.
  */
 int admin_hub_lookup(struct admin_call *call, struct directory_hub **hub);
+/* The request of a method that takes nothing but HubName. */
+extern const struct admin_field admin_hub_request[];
 
 #endif

@@ -11,6 +11,11 @@
 
 #define HUB_TYPE_STANDALONE 0u /* the only kind there is without a cluster */
 
+const struct admin_field admin_hub_request[] = {
+	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
+	ADMIN_END,
+};
+
 int admin_hub_lookup(struct admin_call *call, struct directory_hub **hub)
 {
 	const char *name = admin_get_str(call, "HubName");
@@ -104,11 +109,6 @@ const struct admin_method admin_method_enum_hub = {
 };
 
 /* ---- GetHubStatus ---------------------------------------------------------------------------- */
-
-static const struct admin_field get_hub_status_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
 
 static const struct admin_field get_hub_status_response[] = {
 	ADMIN_STR("HubName", 1, 255, "name"),
@@ -206,7 +206,7 @@ const struct admin_method admin_method_get_hub_status = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Tells the state and the totals of one hub. 8: no such hub.",
-	.request = get_hub_status_request,
+	.request = admin_hub_request,
 	.response = get_hub_status_response,
 	.step = get_hub_status_step,
 };

@@ -34,11 +34,6 @@ static void address(const uint8_t addr[16], struct sockaddr_storage *out)
 
 /* ---- EnumIpTable ----------------------------------------------------------------------------- */
 
-static const struct admin_field hub_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field enum_row[] = {
 	ADMIN_INT("Key", 1, UINT32_MAX, "handle for DeleteIpTable"),
 	ADMIN_STR("SessionName", 0, 299, "session behind which the address is"),
@@ -102,7 +97,7 @@ const struct admin_method admin_method_enum_ip_table = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the IP table of a hub. 8: no such hub.",
-	.request = hub_request,
+	.request = admin_hub_request,
 	.response = enum_response,
 	.state_bytes = sizeof(struct hub_table_walk),
 	.step = enum_ip_step,

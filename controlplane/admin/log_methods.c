@@ -13,11 +13,6 @@
 
 #define PACKET_LOG_CONFIG 16u /* the protocol's; the second half is not used */
 
-static const struct admin_field get_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field kind_row[] = {
 	ADMIN_INT("PacketLogConfig", 0, 2,
 		"0 not logged, 1 headers, 2 and all bytes; in this order: TCP connections, TCP, DHCP, UDP, "
@@ -126,7 +121,7 @@ const struct admin_method admin_method_get_hub_log = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Tells what is logged of a hub. 8: no such hub.",
-	.request = get_request,
+	.request = admin_hub_request,
 	.response = response,
 	.step = put_log,
 };

@@ -26,11 +26,6 @@ static uint32_t mac_handle(uint64_t mac, uint16_t vlan)
 
 /* ---- EnumMacTable ---------------------------------------------------------------------------- */
 
-static const struct admin_field hub_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field enum_mac_row[] = {
 	ADMIN_INT("Key", 1, UINT32_MAX, "handle for DeleteMacTable"),
 	ADMIN_STR("SessionName", 0, 299, "session behind which the address is"),
@@ -84,7 +79,7 @@ const struct admin_method admin_method_enum_mac_table = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the MAC table of a hub. 8: no such hub.",
-	.request = hub_request,
+	.request = admin_hub_request,
 	.response = enum_mac_response,
 	.state_bytes = sizeof(struct hub_table_walk),
 	.step = enum_mac_step,

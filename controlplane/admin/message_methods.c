@@ -9,11 +9,6 @@
 #include "controlplane/admin/method_list.h"
 #include "drivers/session/wire/wire_error.h"
 
-static const struct admin_field get_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field set_request[] = {
 	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
 	ADMIN_DATA("Msg", 0, DIRECTORY_MESSAGE_BYTES,
@@ -46,7 +41,7 @@ const struct admin_method admin_method_get_hub_msg = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Tells what a hub shows to people who log in. 8: no such hub.",
-	.request = get_request,
+	.request = admin_hub_request,
 	.response = response,
 	.step = get_hub_msg_step,
 };

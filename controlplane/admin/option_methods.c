@@ -44,11 +44,6 @@ static const struct admin_field row_out[] = {
 	ADMIN_END,
 };
 
-static const struct admin_field get_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field default_request[] = {
 	ADMIN_STR("HubName", 0, 255, "not looked at"),
 	ADMIN_END,
@@ -199,7 +194,7 @@ const struct admin_method admin_method_get_hub_ext_options = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the extended options of a hub: how it behaves. 8: no such hub.",
-	.request = get_request,
+	.request = admin_hub_request,
 	.response = response,
 	.step = get_ext_step,
 };
@@ -222,7 +217,7 @@ const struct admin_method admin_method_get_hub_admin_options = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the admin options of a hub: its bounds, and what its administrator may not do. 8: no such hub.",
-	.request = get_request,
+	.request = admin_hub_request,
 	.response = response,
 	.step = get_admin_step,
 };

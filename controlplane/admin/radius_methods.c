@@ -10,11 +10,6 @@
 #include "controlplane/admin/method_list.h"
 #include "drivers/session/wire/wire_error.h"
 
-static const struct admin_field get_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field set_request[] = {
 	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
 	ADMIN_STR("RadiusServerName", 0, DIRECTORY_RADIUS_SERVERS_BYTES - 1,
@@ -76,7 +71,7 @@ const struct admin_method admin_method_get_hub_radius = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Tells which RADIUS servers a hub asks, but not the secret. 8: no such hub.",
-	.request = get_request,
+	.request = admin_hub_request,
 	.response = response,
 	.step = get_hub_radius_step,
 };

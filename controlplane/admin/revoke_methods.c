@@ -243,11 +243,6 @@ const struct admin_method admin_method_get_crl = {
 	.step = get_crl_step,
 };
 
-static const struct admin_field enum_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field enum_row[] = {
 	ADMIN_INT("Key", 0, UINT32_MAX, "handle, until the daemon's next start"),
 	ADMIN_USTR("CrlInfo", 0, INFO_BYTES, "what it matches, in words"),
@@ -340,7 +335,7 @@ const struct admin_method admin_method_enum_crl = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the revoked certificates of a hub. 8: no such hub.",
-	.request = enum_request,
+	.request = admin_hub_request,
 	.response = enum_response,
 	.state_bytes = sizeof(struct enum_crl),
 	.step = enum_crl_step,

@@ -49,11 +49,6 @@ static uint16_t peer_port(const struct sockaddr_storage *ss)
 
 /* ---- EnumSession ----------------------------------------------------------------------------- */
 
-static const struct admin_field hub_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field enum_session_row[] = {
 	ADMIN_STR("Name", 1, 299, "name of the session, SID-<USER>-<n>"),
 	ADMIN_STR("Username", 0, 255, "user who logged in; Local Bridge"),
@@ -246,7 +241,7 @@ const struct admin_method admin_method_enum_session = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the sessions of a hub. 8: no such hub.",
-	.request = hub_request,
+	.request = admin_hub_request,
 	.response = enum_session_response,
 	.state_bytes = sizeof(struct enum_session),
 	.step = enum_session_step,

@@ -37,11 +37,6 @@ static const struct admin_field row_out[] = {
 	ADMIN_END,
 };
 
-static const struct admin_field get_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field set_request[] = {
 	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
 	ADMIN_INT("NumItem", 0, UINT32_MAX, "not looked at"),
@@ -140,7 +135,7 @@ const struct admin_method admin_method_get_ac_list = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists from which addresses the hub's users may log in. 8: no such hub.",
-	.request = get_request,
+	.request = admin_hub_request,
 	.response = response,
 	.state_bytes = sizeof(struct list),
 	.step = get_ac_list_step,

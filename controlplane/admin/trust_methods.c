@@ -151,11 +151,6 @@ const struct admin_method admin_method_get_ca = {
 	.step = get_ca_step,
 };
 
-static const struct admin_field enum_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field enum_row[] = {
 	ADMIN_INT("Key", 0, UINT32_MAX, "handle, until the daemon's next start"),
 	ADMIN_USTR("SubjectName", 0, NAME_BYTES, "whose it is"),
@@ -235,7 +230,7 @@ const struct admin_method admin_method_enum_ca = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the certificate authorities that the hub trusts. 8: no such hub.",
-	.request = enum_request,
+	.request = admin_hub_request,
 	.response = enum_response,
 	.step = enum_ca_step,
 };

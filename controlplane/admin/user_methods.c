@@ -286,11 +286,6 @@ const struct admin_method admin_method_delete_user = {
 
 /* ---- EnumUser -------------------------------------------------------------------------------- */
 
-static const struct admin_field hub_request[] = {
-	ADMIN_REQUIRED_STR("HubName", 1, 255, "hub"),
-	ADMIN_END,
-};
-
 static const struct admin_field enum_row[] = {
 	ADMIN_STR("Name", 1, 255, "name of the user"),
 	ADMIN_STR("GroupName", 0, 255, "group, empty = none"),
@@ -393,7 +388,7 @@ const struct admin_method admin_method_enum_user = {
 	.role = ADMIN_ROLE_HUB,
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "Lists the users of a hub. 8: no such hub.",
-	.request = hub_request,
+	.request = admin_hub_request,
 	.response = enum_response,
 	.state_bytes = sizeof(struct enum_user),
 	.step = enum_user_step,
