@@ -42,7 +42,6 @@ static void receivers_one_by_one(void **)
 {
 	struct access_rule list[] = {rule(0, MAC_A), rule(ACCESS_F_DROP, 0)};
 	static struct fake_port d, e;
-	struct fake_port *all[] = {&a, &b, &c, &d, &e};
 	struct send s = {.from = &a};
 
 	list[0].dst_who =
@@ -66,12 +65,7 @@ static void receivers_one_by_one(void **)
 	assert_int_equal(atomic_load(&d.cnt), 0);
 	assert_int_equal(atomic_load(&e.cnt), 0);
 	assert_int_equal(hub_drop_out(STATS_DROP_OUT_ACCESS), 2 * 3 * 20);
-	assert_books(all, 5);
-	leave(&d);
-	leave(&e);
-	assert_true(worker_settle());
-	port_release(&d.port);
-	port_release(&e.port);
+	assert_books_and_leave(&d, &e);
 }
 
 /* The device that is refused stands before one that is not. */
@@ -79,7 +73,6 @@ static void a_device_after_another(void **)
 {
 	struct access_rule list[] = {rule(0, MAC_A), rule(ACCESS_F_DROP, 0)};
 	static struct fake_port d, e;
-	struct fake_port *all[] = {&a, &b, &c, &d, &e};
 	struct send s = {.from = &a};
 
 	list[0].dst_who =
@@ -99,12 +92,7 @@ static void a_device_after_another(void **)
 	}
 	assert_int_equal(atomic_load(&d.cnt), 0);
 	assert_int_equal(atomic_load(&e.cnt), 2 * 20);
-	assert_books(all, 5);
-	leave(&d);
-	leave(&e);
-	assert_true(worker_settle());
-	port_release(&d.port);
-	port_release(&e.port);
+	assert_books_and_leave(&d, &e);
 }
 
 /*

@@ -220,6 +220,18 @@ void assert_abc_books(void)
 	assert_books(all, 3);
 }
 
+void assert_books_and_leave(struct fake_port *x, struct fake_port *y)
+{
+	struct fake_port *all[] = {&a, &b, &c, x, y};
+
+	assert_books(all, 5);
+	leave(x);
+	leave(y);
+	assert_true(worker_settle());
+	port_release(&x->port);
+	port_release(&y->port);
+}
+
 uint64_t hub_drop_in(enum stats_drop_in reason)
 {
 	struct stats_block s;

@@ -77,6 +77,8 @@ void hold_worker(unsigned index, struct worker_job *job);
 /* Ports, hub and workers each for themselves; what ports saw is what the hub saw of them. */
 void assert_books(struct fake_port *const *ports, unsigned n);
 void assert_abc_books(void);
+/* For two ports of the test's own: the books of all five, then the two are gone. */
+void assert_books_and_leave(struct fake_port *x, struct fake_port *y);
 uint64_t hub_drop_in(enum stats_drop_in reason);
 uint64_t hub_drop_out(enum stats_drop_out reason);
 

@@ -19,14 +19,7 @@ static void mirrors_join(uint32_t flags)
 
 static void mirrors_leave(void)
 {
-	struct fake_port *all[] = {&a, &b, &c, &near, &far};
-
-	assert_books(all, 5);
-	leave(&near);
-	leave(&far);
-	assert_true(worker_settle());
-	port_release(&near.port);
-	port_release(&far.port);
+	assert_books_and_leave(&near, &far);
 }
 
 /* Unicast to this worker and the other one, broadcast, unknown: once each, in order. */
