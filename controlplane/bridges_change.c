@@ -121,7 +121,8 @@ int bridges_add(const struct directory_bridge *wanted, struct bridges_change **o
 	strcpy(name, wanted->name);
 	if (name[0] == '\0')
 		directory_bridge_default_name(wanted->device, name);
-	rc = is_leaving(wanted, name)
+	/* Who has waited may find that the directory is being read anew by now. */
+	rc = store_frozen() || is_leaving(wanted, name)
 		? -EBUSY
 		: directory_bridge_create(wanted->hub, wanted->device, wanted->tap, name, &entry);
 	if (rc != 0) {
@@ -140,9 +141,12 @@ int bridges_add(const struct directory_bridge *wanted, struct bridges_change **o
 
 int bridges_delete(const char *hub, const char *which, struct bridges_change **out)
 {
-	struct directory_bridge *entry = directory_bridge_find(hub, which);
+	struct directory_bridge *entry;
 	struct bridges_change *c;
 
+	if (store_frozen())
+		return -EBUSY;
+	entry = directory_bridge_find(hub, which);
 	if (entry == NULL)
 		return -ENOENT;
 	if (is_coming(entry))

@@ -15,6 +15,12 @@
 #include "controlplane/store.h"
 
 static struct store_request *waiting;
+static bool frozen;
+
+bool store_frozen(void)
+{
+	return frozen;
+}
 
 void store_change(struct store_request *request, const struct directory_object *, unsigned)
 {
@@ -124,6 +130,26 @@ static void what_comes_is_not_deleted_yet(void **)
 	directory_clear();
 }
 
+/* Who waited for another change must not come in while the directory is read anew: what is read would undo it. */
+static void nothing_begins_while_it_is_frozen(void **)
+{
+	struct bridges_change *comes, *leaves;
+
+	assert_int_equal(add("lan", true, "office", &comes), 0);
+	assert_int_equal(bridges_delete("DEFAULT", "office", &leaves), -EBUSY);
+	frozen = true;
+	disk_says(0);
+	assert_int_equal(end(comes), 0);
+	assert_int_equal(bridges_delete("DEFAULT", "office", &leaves), -EBUSY);
+	assert_int_equal(add("wan", true, "street", &comes), -EBUSY);
+	assert_int_equal(bridges(), 1);
+	frozen = false;
+	assert_int_equal(bridges_delete("DEFAULT", "office", &leaves), 0);
+	disk_says(0);
+	assert_int_equal(end(leaves), 0);
+	directory_clear();
+}
+
 /* Devices and names of others, and those of other hubs, are nobody's. */
 static void what_stays_is_free(void **)
 {
@@ -154,6 +180,7 @@ int main(void)
 		cmocka_unit_test(what_leaves_is_not_free),
 		cmocka_unit_test(what_stays_is_free),
 		cmocka_unit_test(what_comes_is_not_deleted_yet),
+		cmocka_unit_test(nothing_begins_while_it_is_frozen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
