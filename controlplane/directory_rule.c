@@ -232,53 +232,65 @@ struct taken {
 	uint32_t id, next;
 };
 
-static struct taken *taken_at(struct taken *set, uint32_t mask, uint32_t id)
-{
-	uint32_t at = id * 2654435769u & mask;
+/* The places are another secret's each time: who chooses the ids does not choose where they crowd. */
+struct taken_set {
+	struct taken *at;
+	uint32_t mask;
+	uint64_t key;
+};
 
-	while (set[at].id != 0 && set[at].id != id)
-		at = (at + 1) & mask;
-	return &set[at];
+static struct taken *taken_at(const struct taken_set *set, uint32_t id)
+{
+	uint32_t at = (uint32_t)(id * set->key >> 32) & set->mask;
+
+	while (set->at[at].id != 0 && set->at[at].id != id)
+		at = (at + 1) & set->mask;
+	return &set->at[at];
 }
 
-/* The first free one from `id` on. Many of one kind find theirs at once: each leaves word for the next. */
-static uint32_t take_from(struct taken *set, uint32_t mask, uint32_t id)
+/* The first free one from `id` on. All that were on the way leave word for who comes there next: nobody goes it twice. */
+static uint32_t take_from(const struct taken_set *set, uint32_t id)
 {
-	struct taken *first = taken_at(set, mask, id), *t = first;
+	uint32_t from = id;
+	struct taken *t = taken_at(set, id);
 
 	while (t->id != 0) {
 		id = t->next;
-		t = taken_at(set, mask, id);
+		t = taken_at(set, id);
 	}
 	t->id = id;
 	t->next = (id + 1) | DIRECTORY_RULE_ID_MIN;
-	first->next = t->next;
+	while (from != id) {
+		struct taken *passed = taken_at(set, from);
+
+		from = passed->next;
+		passed->next = t->next;
+	}
 	return id;
 }
 
 int directory_rules_sort(struct directory_rules *rules)
 {
-	struct taken *set;
-	uint32_t mask = 63;
+	struct taken_set set = {.mask = 63, .key = (uint64_t)id_random() << 32 | id_random() | 1};
 
-	while (mask < 2 * rules->cnt)
-		mask = 2 * mask + 1;
-	set = rules->cnt == 0 ? NULL : calloc((size_t)mask + 1, sizeof(*set));
-	if (set == NULL)
+	while (set.mask < 2 * rules->cnt)
+		set.mask = 2 * set.mask + 1;
+	set.at = rules->cnt == 0 ? NULL : calloc((size_t)set.mask + 1, sizeof(*set.at));
+	if (set.at == NULL)
 		return rules->cnt == 0 ? 0 : -ENOMEM;
 	/* What brings one keeps it, unless an earlier rule has it. */
 	for (uint32_t i = 0; i < rules->cnt; i++) {
 		struct directory_rule *r = rules->rule[i];
 
-		if (r->id < DIRECTORY_RULE_ID_MIN || taken_at(set, mask, r->id)->id != 0)
+		if (r->id < DIRECTORY_RULE_ID_MIN || taken_at(&set, r->id)->id != 0)
 			r->id = 0;
 		else
-			(void)take_from(set, mask, r->id);
+			(void)take_from(&set, r->id);
 	}
 	for (uint32_t i = 0; i < rules->cnt; i++)
 		if (rules->rule[i]->id == 0)
-			rules->rule[i]->id = take_from(set, mask, id_of(rules->rule[i]));
-	free(set);
+			rules->rule[i]->id = take_from(&set, id_of(rules->rule[i]));
+	free(set.at);
 	qsort(rules->rule, rules->cnt, sizeof(struct directory_rule *), by_order);
 	return 0;
 }
