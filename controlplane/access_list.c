@@ -47,7 +47,7 @@ struct access_list {
 	time_t looked_s;
 	struct run *run;
 	bool stale; /* the base is not what the directory has */
-	bool dark;  /* no list has been in force since the hub began: access_list_ready() */
+	bool dark; /* the hub is not to go online before its list is in force: access_list_ready() */
 	uint32_t fresh_cnt;
 	uint64_t asked, reached; /* numbers of access_list_changed() */
 	uint64_t taken[ACCESS_SLOTS / 64];
@@ -499,6 +499,9 @@ uint64_t access_list_changed(struct directory_hub *hub)
 	}
 	l->asked++;
 	publish(l);
+	/* Somebody who edits a hub that is offline means the rules to be there when it is online. */
+	if (l->reached != l->asked && !hub_online(hub->hub))
+		l->dark = true;
 	return l->reached == l->asked ? 0 : l->asked;
 }
 
@@ -586,7 +589,7 @@ static void look_due(evutil_socket_t, short, void *)
 	TAILQ_FOREACH (hub, directory_hubs(), entry) {
 		struct access_list *l = hub->access_run;
 
-		if (l != NULL && l->stale && l->run == NULL)
+		if (l != NULL && (l->stale || l->reached != l->asked) && l->run == NULL)
 			publish(l); /* there was no memory */
 		else if (l != NULL && l->file_cnt > 0)
 			files_look(l, now.tv_sec);

@@ -31,7 +31,10 @@ void access_list_fini(void);
  * in here, which is the time before any port is open: what compiling may take is bounded (access.h).
  */
 int access_list_start(struct directory_hub *hub);
-/* False between -EAGAIN and hubs_rules_ready(). */
+/*
+ * False between -EAGAIN and hubs_rules_ready(), and while rules that were set in a hub that is offline are compiled: such
+ * a hub goes online when they are in force.
+ */
 bool access_list_ready(const struct directory_hub *hub);
 /* The hub goes, and its workers know it no more or never did. */
 void access_list_stop(struct directory_hub *hub);

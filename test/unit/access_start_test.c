@@ -5,12 +5,16 @@
  */
 
 #include <errno.h>
+#include <event2/event.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,6 +32,7 @@ static bool helpers; /* there are some; else all is done at once */
 static struct slow_job *given;
 static unsigned compiled, ready;
 static struct hub data_path;
+static struct event_base *base;
 
 void slow_submit(struct slow_job *job)
 {
@@ -67,15 +72,11 @@ void hubs_rules_ready(struct directory_hub *hub)
 
 struct event_base *control_base(void)
 {
-	return NULL;
+	return base;
 }
 
-static struct directory_hub *hub_of(uint32_t rules)
+static void rules_add(struct directory_hub *hub, uint32_t rules)
 {
-	struct directory_hub *hub;
-
-	assert_int_equal(directory_hub_create("A", &hub), 0);
-	hub->hub = &data_path;
 	for (uint32_t i = 0; i < rules; i++) {
 		struct directory_rule *r = directory_rule_new();
 
@@ -84,6 +85,15 @@ static struct directory_hub *hub_of(uint32_t rules)
 		r->priority = i + 1;
 		assert_int_equal(directory_rules_put(&hub->access, r), 0);
 	}
+}
+
+static struct directory_hub *hub_of(uint32_t rules)
+{
+	struct directory_hub *hub;
+
+	assert_int_equal(directory_hub_create("A", &hub), 0);
+	hub->hub = &data_path;
+	rules_add(hub, rules);
 	return hub;
 }
 
@@ -93,6 +103,7 @@ static int setup(void **)
 	compiled = ready = 0;
 	helpers = true;
 	data_path.locals = 1;
+	atomic_store(&data_path.online, false);
 	return 0;
 }
 
@@ -169,6 +180,76 @@ static void a_hub_that_goes_meanwhile(void **)
 	assert_null(in_force());
 }
 
+/* Rules that were given to a hub while it was offline are there before the first frame, however many they are. */
+static void many_rules_of_a_hub_that_is_offline(void **)
+{
+	struct directory_hub *hub = hub_of(1);
+
+	assert_int_equal(access_list_start(hub), 0);
+	helper_runs();
+	rules_add(hub, 5000);
+	assert_int_not_equal(access_list_changed(hub), 0);
+	assert_false(access_list_ready(hub));
+	helper_runs();
+	assert_true(access_list_ready(hub));
+	assert_int_equal(ready, 1);
+	/* One that is online stays so, with the list that it has. */
+	atomic_store(&data_path.online, true);
+	rules_add(hub, 5000);
+	assert_int_not_equal(access_list_changed(hub), 0);
+	assert_true(access_list_ready(hub));
+	helper_runs();
+	assert_int_equal(ready, 1);
+}
+
+/* No room for anything large, from now on. */
+static struct rlimit memory_ends(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	struct rlimit before, now;
+	unsigned long pages;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	now = before;
+	now.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1u << 30);
+	assert_int_equal(setrlimit(RLIMIT_AS, &now), 0);
+	return before;
+}
+
+/* A list that is compiled, and finds no memory on its way into force: tried again, or the hub would stay dark. */
+static void no_memory_is_not_for_ever(void **)
+{
+	struct directory_hub *hub;
+	struct rlimit memory;
+
+#ifdef __SANITIZE_ADDRESS__
+	hub_of(0);
+	return; /* the sanitizer ends a program that asks for so much */
+#endif
+	hub = hub_of(5000);
+	base = event_base_new();
+	assert_non_null(base);
+	assert_int_equal(access_list_init(), 0);
+	assert_int_equal(access_list_start(hub), -EAGAIN);
+	memory = memory_ends();
+	data_path.locals = UINT32_MAX;
+	helper_runs();
+	assert_int_equal(setrlimit(RLIMIT_AS, &memory), 0);
+	data_path.locals = 1;
+	assert_false(access_list_ready(hub));
+	assert_null(given);
+	/* The next look. */
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_true(access_list_ready(hub));
+	assert_int_equal(ready, 1);
+	access_list_fini();
+	event_base_free(base);
+	base = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +257,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(few_rules_are_scanned, setup, teardown),
 		cmocka_unit_test_setup_teardown(at_the_start_it_is_done_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hub_that_goes_meanwhile, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			many_rules_of_a_hub_that_is_offline, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_memory_is_not_for_ever, setup, teardown),
 	};
 
 	if (worker_eal(0) != 0 || grace_init(1) != 0)
