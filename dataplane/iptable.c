@@ -122,17 +122,22 @@ static bool is_alive(const struct iptable *t, uint64_t owner, uint64_t host, uin
 		owner_gen(owner);
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/*
+ * Both factors are secret, as in fdb_hash(): with a multiplier that everybody knows addresses that differ in their upper
+ * bits collide under every secret.
+ */
 static uint64_t hash(const struct iptable *t, const struct key *k)
 {
-	uint64_t h = mix(mix(mix(t->conf.secret[0], k->addr[0]), k->addr[1]), k->vlan);
+	uint64_t h = fold(k->addr[0] ^ t->conf.secret[0], k->addr[1] ^ t->conf.secret[1]);
 
-	return mix(h, t->conf.secret[1]);
+	return fold(h ^ k->vlan ^ t->conf.secret[0], t->conf.secret[1]);
 }
 
 static void key_make(struct key *k, const uint8_t *addr, uint16_t vlan)

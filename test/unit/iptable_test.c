@@ -25,7 +25,11 @@ static struct port *const A = &ports[0], *const B = &ports[1];
 static int setup_of(uint32_t max)
 {
 	struct iptable_conf conf = {
-		.max_entries = max, .age_s = 60, .lease_age_s = 300, .secret = {1, 2}};
+		.max_entries = max,
+		.age_s = 60,
+		.lease_age_s = 300,
+		.secret = {0x8ff34781d63f9cb1, 0x7cb92ba72f6f1b23},
+	};
 
 	memset(ports, 0, sizeof(ports));
 	for (uint32_t i = 0; i < 3; i++) {
@@ -41,6 +45,11 @@ static int setup_of(uint32_t max)
 static int setup(void **)
 {
 	return setup_of(1000);
+}
+
+static int setup_large(void **)
+{
+	return setup_of(16384);
 }
 
 static int teardown(void **)
@@ -97,6 +106,27 @@ static void sweep(uint32_t now_s)
 {
 	for (unsigned i = 0; i < 10; i++)
 		iptable_sweep(t, 1000, now_s);
+}
+
+/*
+ * Addresses that share their buckets, 32 and 32 of them, under whatever secret, if the hash multiplies by a number that
+ * everybody knows: they differ in bits that only the upper end of a product depends on.
+ */
+static void test_nobody_chooses_buckets(void **)
+{
+	struct iptable_counters c;
+
+	for (uint64_t i = 0; i < 1024; i++) {
+		uint64_t half[2] = {0x20 | i << 59, 0x1234 | (i >> 5 << 59 | i >> 5 << 27)};
+		uint8_t addr[16];
+		struct iptable_seen s = {.addr = addr, .mac = 0x20000000001, .managed = true};
+
+		memcpy(addr, half, sizeof(addr));
+		assert_int_equal(iptable_learn(t, &s, A, 100), IPTABLE_LEARNED);
+	}
+	iptable_counters(t, &c);
+	assert_int_equal(c.evicted, 0);
+	assert_int_equal(listed(100, NULL), 1024);
 }
 
 static void test_life(void **)
@@ -325,6 +355,7 @@ static void test_threads(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_nobody_chooses_buckets, setup_large, teardown),
 		TABLE_TEST(test_life),
 		TABLE_TEST(test_lease_lives_longer),
 		TABLE_TEST(test_unmanaged_is_not_kept),
