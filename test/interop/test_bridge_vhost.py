@@ -138,3 +138,11 @@ def test_removed_under_its_peer(lab, balanced):  # pylint: disable=unused-argume
     serve(lab)
     assert lab.one.ping(lab.two.address, 20, wait_s=10) == (20, 20)
     lab.peer.kill()
+
+
+def test_memory_comes_back(lab):
+    """The peer was killed in the middle of whatever it did, and no frame buffer is missing."""
+    lab.peer.kill()
+    for hub, name in (("DEFAULT", "west"), ("SECOND", "east")):
+        bridges.delete(lab.server, hub, name)
+    bridges.all_is_back(lab.server)

@@ -239,6 +239,41 @@ static void test_crowded(void **)
 	fdb_destroy(fdb);
 }
 
+/*
+ * Keys that were chosen to share their buckets in one table do not in another, if either half of its secret is another one:
+ * who knows the program, or has tried another hub, cannot choose.
+ */
+static void test_keyed_hash(void **)
+{
+	static const uint64_t secrets[][2] = {
+		{0x8ff34781d63f9cb1, 0x7cb92ba72f6f1b23}, /* make()'s */
+		{0x35a1e9c07b2d6f48, 0x7cb92ba72f6f1b23},
+		{0x8ff34781d63f9cb1, 0xd1b54a32d192ed03},
+	};
+	struct fdb *fdb = make(100);
+	uint64_t keys[12];
+
+	same_buckets(fdb, fdb_key(42, 0), keys, 12);
+	fdb_destroy(fdb);
+	for (unsigned s = 0; s < 3; s++) {
+		struct fdb_conf conf = {
+			.max_entries = 100,
+			.age_s = 600,
+			.socket = -1,
+			.secret = {secrets[s][0], secrets[s][1]},
+			.gens = gens,
+		};
+		unsigned learned = 0;
+
+		fdb = fdb_create(&conf);
+		assert_non_null(fdb);
+		for (unsigned i = 0; i < 12; i++)
+			learned += learn(fdb, keys[i], 1, 1) == FDB_LEARNED;
+		assert_int_equal(learned, s == 0 ? 2 * FDB_BUCKET_SLOTS : 12);
+		fdb_destroy(fdb);
+	}
+}
+
 static void test_doubled(void **)
 {
 	struct fdb *fdb = make(100);
@@ -482,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_crowded),
+		cmocka_unit_test(test_keyed_hash),
 		cmocka_unit_test(test_doubled),
 		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_inserted_twice),

@@ -298,6 +298,52 @@ static void devices_get_references(void **)
 	port_release(&e.port);
 }
 
+/* What devices were given, and held on to. */
+static struct rte_mbuf *held[8];
+static atomic_uint held_cnt;
+
+static void hold_on(struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned at = atomic_fetch_add(&held_cnt, 1);
+
+		if (at >= RTE_DIM(held))
+			continue;
+		rte_mbuf_refcnt_update(frames[i]->m, 1);
+		held[at] = frames[i]->m;
+	}
+	fake_port_ops.tx_burst(port, lc, frames, n);
+}
+
+/* Flooded to three devices on two workers: one mbuf, the sender's own if it has one. */
+static void a_flood_is_one_mbuf(void **)
+{
+	static const struct port_ops holding_ops = {.kind = "fake", .tx_burst = hold_on};
+	static struct fake_port d;
+
+	fake_port_init(&d, hub, 0, PORT_F_MBUF);
+	b.port.flags |= PORT_F_MBUF;
+	c.port.flags |= PORT_F_MBUF;
+	b.port.ops = c.port.ops = d.port.ops = &holding_ops;
+	join(&a);
+	join(&b);
+	join(&c);
+	join(&d);
+	for (unsigned backed = 0; backed < 2; backed++) {
+		atomic_store(&held_cnt, 0);
+		send_one(&a, FAKE_BROADCAST, MAC_A, backed != 0);
+		assert_int_equal(atomic_load(&held_cnt), 3);
+		assert_ptr_equal(held[0], held[1]);
+		assert_ptr_equal(held[0], held[2]);
+		assert_int_equal(rte_mbuf_refcnt_read(held[0]), 3);
+		for (unsigned i = 0; i < 3; i++)
+			rte_pktmbuf_free(held[i]);
+	}
+	leave(&d);
+	assert_true(worker_settle());
+	port_release(&d.port);
+}
+
 /* A device that is blocked gives up its own reference to a flood, not that of the next device. */
 static void a_blocked_device_costs_the_next_nothing(void **)
 {
@@ -490,6 +536,7 @@ int main(void)
 		HUB_TEST(busy_sockets_do_not_starve_the_rings),
 		HUB_TEST(no_mbuf_drops_and_counts),
 		HUB_TEST(devices_get_references),
+		HUB_TEST(a_flood_is_one_mbuf),
 		HUB_TEST(a_blocked_device_costs_the_next_nothing),
 		HUB_TEST(a_device_of_several_workers),
 		HUB_TEST(a_leave_makes_its_macs_dead_at_once),

@@ -7,6 +7,7 @@ import re
 import socket
 import struct
 import subprocess
+import time
 
 from . import frames
 from .netns import LabError, wait_for
@@ -86,6 +87,21 @@ def all_is_back(server):
     """No frame buffer is missing: of closed devices' pools, which go when they are complete, and of the workers'."""
     wait_for("pools of devices gone", lambda: not device_pools(server))
     wait_for("frame buffers back", lambda: server.rpc("PatchbayQuiesce")["FrameBuffers_u32"] == 0)
+
+
+def busy_share(server, enough, looks=5):
+    """Least share of a CPU that the server took in a second, in so many looks or until it is below `enough`."""
+    def busy_s():
+        return sum(int((task / "schedstat").read_text().split()[0])
+                   for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir()) / 1e9
+    least = 1.0
+    for _ in range(looks):
+        before, began = busy_s(), time.monotonic()
+        time.sleep(1)
+        least = min(least, (busy_s() - before) / (time.monotonic() - began))
+        if least < enough:
+            break
+    return least
 
 
 def end(lab):

@@ -6,6 +6,8 @@ import fcntl
 import pathlib
 import re
 
+from .netns import wait_for
+
 NUMBER = pathlib.Path("/proc/sys/vm/nr_hugepages")
 LOCK = "/run/lock/patchbay-hugepages"  # whoever changes the number holds it: it is one for the whole machine
 
@@ -31,3 +33,5 @@ def reserved(mib):
             yield "" if got >= missing else f"the kernel gives {got} hugepages of {now['Size']} MiB, not {missing}"
         finally:
             NUMBER.write_text(str(before), encoding="ascii")
+            # Those that are still mapped count, until whoever has them is gone.
+            wait_for("hugepages given back", lambda: counts()["Total"] <= now["Total"])
