@@ -70,7 +70,8 @@
 		"access list: a request to redirect, more than are answered at a time")           \
 	X(SUPER, "super_frame",                                                                   \
 		"longer than that: segments a kernel merged or did not cut (GRO, TSO)")           \
-	X(LOG_LIMIT, "log_limit", "hub option MaxLoggedPacketsPerMinute")
+	X(LOG_LIMIT, "log_limit", "hub option MaxLoggedPacketsPerMinute")                         \
+	X(NO_MBUF, "no_mbuf", "no mbuf for the copy that goes on instead of a device's buffer")
 
 /* Why a copy did not leave: the same columns. */
 #define STATS_DROP_OUT_LIST(X)                                                                \

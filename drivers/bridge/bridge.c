@@ -38,6 +38,18 @@ int bridge_fail(struct bridge *b, int err, const char *fmt, ...)
 	return err;
 }
 
+void bridge_note(struct bridge *b, const char *fmt, ...)
+{
+	size_t at = strlen(b->note);
+	va_list ap;
+
+	if (at > 0 && at < sizeof(b->note) - 3)
+		at += (size_t)snprintf(b->note + at, sizeof(b->note) - at, "; ");
+	va_start(ap, fmt);
+	vsnprintf(b->note + at, sizeof(b->note) - at, fmt, ap);
+	va_end(ap);
+}
+
 /* ---- spreading ------------------------------------------------------------------------------- */
 
 void bridge_worker_order(int socket, uint16_t *order)
@@ -77,8 +89,12 @@ void bridge_unload(struct bridge *b)
 
 void *bridge_zalloc(size_t bytes, int socket)
 {
-	return rte_zmalloc_socket("bridge", (bytes + 63) / 64 * 64, 64,
-		rte_eal_has_hugepages() ? socket : SOCKET_ID_ANY);
+	int near = rte_eal_has_hugepages() ? socket : SOCKET_ID_ANY;
+	void *p = rte_zmalloc_socket("bridge", (bytes + 63) / 64 * 64, 64, near);
+
+	if (p == NULL && near != SOCKET_ID_ANY)
+		p = rte_zmalloc_socket("bridge", (bytes + 63) / 64 * 64, 64, SOCKET_ID_ANY);
+	return p;
 }
 
 int bridge_rx_near(struct bridge *b, int socket)

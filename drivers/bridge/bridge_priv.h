@@ -73,7 +73,8 @@ struct bridge {
 	uint16_t device_id; /* ethdev */
 	bool repair;	    /* a kernel or guest behind it: unfinished checksums, unsegmented TCP */
 	bool copies;	    /* what it receives goes on as a copy: its buffers are nowhere else */
-	bool any_room;	    /* its buffers need not be longer than its frames */
+	bool lent; /* what it receives may be somebody else's as well: then it goes on as a copy */
+	bool any_room; /* its buffers need not be longer than its frames */
 	bool keep_offloads;
 	bool limit_storms;
 	unsigned workers;
@@ -117,11 +118,14 @@ struct bridge {
 extern const struct bridge_ops tap_ops;
 extern const struct bridge_ops ethdev_ops;
 
+/* Adds to b->note, as far as there is room. */
+void bridge_note(struct bridge *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Sets b->error, returns err. */
 int bridge_fail(struct bridge *b, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* `bytes` of zeros near `socket` (-1: anywhere), on cache lines of their own, for rte_free(); NULL. */
+/* `bytes` of zeros near `socket` if there is memory (-1: anywhere), on cache lines of their own, for rte_free(); NULL. */
 void *bridge_zalloc(size_t bytes, int socket);
 /* Of the thread that opens: rx[] anew, near the device. -ENOMEM. */
 int bridge_rx_near(struct bridge *b, int socket);
@@ -162,8 +166,8 @@ unsigned ethdev_preload(const char *devargs);
 /* ---- ethdev_pool.c: threads that open and close, control thread ---- */
 
 /*
- * At least `mbufs` buffers for frames of max_len near `socket`; a closed device's, if it fits. any_room: they need
- * not have the usual length. NULL.
+ * At least `mbufs` buffers for frames of max_len near `socket`, or anywhere if there is no memory there; a closed
+ * device's, if it fits. any_room: they need not have the usual length. NULL.
  */
 struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, bool any_room, int socket);
 /* The device is closed; frames of it may still be anywhere, unless all are known to be `home`. */

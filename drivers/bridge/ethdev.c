@@ -13,6 +13,7 @@
 #include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_devargs.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
@@ -33,16 +34,17 @@ static const struct {
 	bool unfinished; /* its peer, a kernel or a guest, may leave checksums to hardware */
 	bool keeps;	 /* does not give its buffers back when it is closed */
 	bool any_room;	 /* takes buffers of any length; NICs may count in units of 1 KiB */
+	bool lent;	 /* hands out the very mbufs that were sent to it, which a flood shares */
 } known[] = {
-	{"net_vhost", true, true, false, true},
-	{"net_ring", false, false, false, true},
-	{"net_pcap", true, false, false, true},
-	{"net_af_packet", true, true, false, false},
-	{"net_af_xdp", true, true, true, false},
-	{"net_virtio", false, true, false, false},
-	{"net_virtio_user", false, true, false, false},
-	{"net_memif", false, true, false, true},
-	{"net_tap", false, true, false, false},
+	{"net_vhost", true, true, false, true, false},
+	{"net_ring", false, false, false, true, true},
+	{"net_pcap", true, false, false, true, false},
+	{"net_af_packet", true, true, false, false, false},
+	{"net_af_xdp", true, true, true, false, false},
+	{"net_virtio", false, true, false, false, false},
+	{"net_virtio_user", false, true, false, false, false},
+	{"net_memif", false, true, false, true, false},
+	{"net_tap", false, true, false, false, false},
 };
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -158,7 +160,7 @@ static int count_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 {
 	bool all = false;
 
-	b->repair = b->copies = b->any_room = false;
+	b->repair = b->copies = b->any_room = b->lent = false;
 	for (unsigned i = 0; i < RTE_DIM(known); i++) {
 		if (strcmp(info->driver_name, known[i].driver) != 0)
 			continue;
@@ -166,6 +168,7 @@ static int count_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 		b->repair = known[i].unfinished;
 		b->copies = known[i].keeps;
 		b->any_room = known[i].any_room;
+		b->lent = known[i].lent;
 	}
 	b->rx_cnt = at_most(all ? BRIDGE_RX_QUEUES_MAX : b->workers, info->max_rx_queues);
 	b->tx_cnt = at_most(b->workers, info->max_tx_queues);
@@ -201,6 +204,13 @@ static int set_up_queues(struct bridge *b, const struct rte_eth_dev_info *info)
 		return bridge_fail(b, -ENOMEM,
 			"device %s: no memory for %u frame buffers (eal.memory_mb)", b->device,
 			mbufs);
+	if (rte_eal_has_hugepages() && socket >= 0 && b->pool->socket_id != socket) {
+		bridge_note(b,
+			"its NUMA node %d has no memory for its buffers, which are elsewhere "
+			"(eal.memory_mb)",
+			socket);
+		socket = SOCKET_ID_ANY;
+	}
 	/* No VLAN stripping, no LRO, no scatter; no fast free, because floods are sent shared. */
 	rx.offloads = 0;
 	tx.offloads = 0;
@@ -330,8 +340,7 @@ static void take_netdev(struct bridge *b, const struct rte_eth_dev_info *info)
 	b->netdev_changed = true;
 	rc = netdev_offloads_off(b->netdev, !taken);
 	if (rc != 0)
-		snprintf(b->note, sizeof(b->note),
-			"offloads of %s stay on (%s); super_frame counts what that costs",
+		bridge_note(b, "offloads of %s stay on (%s); super_frame counts what that costs",
 			b->netdev, strerror(-rc));
 }
 
@@ -339,6 +348,7 @@ static void take_netdev(struct bridge *b, const struct rte_eth_dev_info *info)
 static void let_go(struct bridge *b)
 {
 	struct rte_eth_dev_info info;
+	bool removed = false;
 
 	if (b->netdev_changed)
 		netdev_offloads_back(b->netdev);
@@ -348,8 +358,9 @@ static void let_go(struct bridge *b)
 	rte_eth_dev_stop(b->device_id);
 	rte_eth_dev_owner_unset(b->device_id, b->owner);
 	if (b->hotplugged && rte_eth_dev_info_get(b->device_id, &info) == 0)
-		rte_dev_remove(info.device);
-	ethdev_pool_put(b->pool, b->copies);
+		removed = rte_dev_remove(info.device) == 0;
+	/* A device that stays still knows its buffers. */
+	ethdev_pool_put(b->pool, b->copies && removed);
 	b->pool = NULL;
 }
 

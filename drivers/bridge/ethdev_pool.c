@@ -69,10 +69,20 @@ static uint16_t data_room(uint32_t max_len, bool any_room)
 								       : RTE_MBUF_DEFAULT_BUF_SIZE);
 }
 
+static struct rte_mempool *take_or_make(unsigned mbufs, uint16_t room, int socket)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool = take(mbufs, room, socket);
+
+	if (pool != NULL)
+		return pool;
+	snprintf(name, sizeof(name), "patchbay_dev_%u", pools.serial++);
+	return rte_pktmbuf_pool_create(name, mbufs, CACHE, 0, room, socket);
+}
+
 struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, bool any_room, int socket)
 {
 	uint16_t room = data_room(max_len, any_room);
-	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
 
 	/* 2^n - 1 wastes no slot of the pool's ring; of a large one the buffers are what costs. */
@@ -80,11 +90,11 @@ struct rte_mempool *ethdev_pool_get(unsigned mbufs, uint32_t max_len, bool any_r
 		mbufs = (unsigned)rte_align32pow2(mbufs + 1) - 1;
 	if (!rte_eal_has_hugepages())
 		socket = SOCKET_ID_ANY;
-	pool = take(mbufs, room, socket);
-	if (pool != NULL)
-		return pool;
-	snprintf(name, sizeof(name), "patchbay_dev_%u", pools.serial++);
-	return rte_pktmbuf_pool_create(name, mbufs, CACHE, 0, room, socket);
+	pool = take_or_make(mbufs, room, socket);
+	/* Slower across the nodes than here, but not nothing. */
+	if (pool == NULL && socket != SOCKET_ID_ANY)
+		pool = take_or_make(mbufs, room, SOCKET_ID_ANY);
+	return pool;
 }
 
 void ethdev_pool_put(struct rte_mempool *pool, bool home)

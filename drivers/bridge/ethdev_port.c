@@ -27,6 +27,20 @@ static bool is_private(const struct rte_mbuf *m)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
+/* A copy that is ours alone, of all segments; frees the other. NULL: there is no mbuf. */
+static struct rte_mbuf *replace(struct lcore *lc, const struct bridge *b, struct rte_mbuf *m)
+{
+	const struct frame f = {.data = rte_pktmbuf_mtod(m, uint8_t *), .len = m->data_len};
+	struct rte_mempool *pool = b->copies ? lcore_pool(lc) : b->pool;
+	/* A jumbo frame has a pool of its own. */
+	struct rte_mbuf *copy = b->copies && m->nb_segs == 1
+		? lcore_mbuf_copy(lc, &f)
+		: rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+
+	rte_pktmbuf_free(m);
+	return copy;
+}
+
 /*
  * Makes it one segment, puts a stripped VLAN tag back, completes checksums. NULL if that cannot be done: it is
  * freed, and counted as too long, which is what keeps a chain from becoming one segment, or as what it is.
@@ -36,19 +50,14 @@ static struct rte_mbuf *reshape(struct lcore *lc, struct bridge *b, struct rte_m
 	enum stats_drop_in reason;
 
 	if (b->copies || !is_private(m)) {
-		const struct frame f = {.data = rte_pktmbuf_mtod(m, uint8_t *), .len = m->data_len};
-		struct rte_mempool *pool = b->copies ? lcore_pool(lc) : b->pool;
-		/* A jumbo frame has a pool of its own. */
-		struct rte_mbuf *copy = b->copies && m->nb_segs == 1
-			? lcore_mbuf_copy(lc, &f)
-			: rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
-
-		rte_pktmbuf_free(m);
-		if (copy == NULL) {
-			hub_count_drop_in(lc, &b->port, STATS_DROP_IN_MALFORMED, 1);
+		/* Not for want of an mbuf: there is no buffer for such a copy. */
+		if (unlikely(m->pkt_len > b->port.max_len))
+			goto too_long;
+		m = replace(lc, b, m);
+		if (unlikely(m == NULL)) {
+			hub_count_drop_in(lc, &b->port, STATS_DROP_IN_NO_MBUF, 1);
 			return NULL;
 		}
-		m = copy;
 	}
 	if (m->nb_segs > 1 && (m->pkt_len > UINT16_MAX || rte_pktmbuf_linearize(m) != 0))
 		goto too_long;
@@ -78,6 +87,7 @@ unsigned ethdev_poll(struct lcore *lc, struct lcore_poll *p)
 	struct rte_mbuf *mbufs[FRAME_BURST];
 	struct frame frames[FRAME_BURST];
 	unsigned n = rte_eth_rx_burst(b->device_id, rx->queue, mbufs, FRAME_BURST);
+	const bool each = b->repair || b->lent;
 	unsigned k = 0;
 
 	if (n == 0)
@@ -87,7 +97,7 @@ unsigned ethdev_poll(struct lcore *lc, struct lcore_poll *p)
 
 		if (i + PREFETCH_DISTANCE < n)
 			rte_prefetch0(mbufs[i + PREFETCH_DISTANCE]);
-		if (unlikely(m->nb_segs > 1 || (m->ol_flags & ODD_FLAGS) != 0 || b->repair)) {
+		if (unlikely(m->nb_segs > 1 || (m->ol_flags & ODD_FLAGS) != 0 || each)) {
 			m = reshape(lc, b, m);
 			if (m == NULL)
 				continue;

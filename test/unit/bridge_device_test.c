@@ -6,6 +6,7 @@
  */
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ static struct {
 	int promiscuous;    /* answer */
 	bool pci;
 	int queue_error;
+	bool bare;  /* its node has no memory */
+	bool stays; /* it cannot be removed */
 } nic;
 
 /* What it was asked. */
@@ -80,10 +83,14 @@ struct rte_mempool *rte_pktmbuf_pool_create(
 	uint16_t queues = nic.queues;
 	struct rte_mempool *pool;
 
+	asked.pool_socket = socket;
+	if (nic.bare && socket == nic.socket)
+		return NULL;
 	nic.queues = 0;
 	pool = REAL(rte_pktmbuf_pool_create)(name, n, cache, priv, room, SOCKET_ID_ANY);
 	nic.queues = queues;
-	asked.pool_socket = socket;
+	if (pool != NULL)
+		pool->socket_id = socket;
 	asked.pool = pool;
 	return pool;
 }
@@ -92,6 +99,8 @@ void *rte_zmalloc_socket(const char *type, size_t size, unsigned align, int sock
 {
 	if (type != NULL && strcmp(type, "bridge") == 0)
 		asked.memory_socket = socket;
+	if (nic.bare && socket == nic.socket)
+		return NULL;
 	return REAL(rte_zmalloc_socket)(type, size, align, SOCKET_ID_ANY);
 }
 
@@ -161,6 +170,11 @@ int rte_eth_allmulticast_enable(uint16_t id)
 	return REAL(rte_eth_allmulticast_enable)(id);
 }
 
+int rte_dev_remove(struct rte_device *device)
+{
+	return nic.stays ? -EBUSY : REAL(rte_dev_remove)(device);
+}
+
 /* ---- what is asked ---------------------------------------------------------------------------- */
 
 static int setup(void **state)
@@ -171,6 +185,15 @@ static int setup(void **state)
 }
 
 #define DEVICE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, bridge_teardown)
+
+/* So that the next device gets a pool of its own. */
+static void forget_pools(void)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(worker_settle());
+		bridge_driver_look();
+	}
+}
 
 static void a_nic(uint16_t queues, int socket)
 {
@@ -254,6 +277,61 @@ static void numa_socket(void **)
 	assert_non_null(
 		strstr(bridge_error(bridge), "cannot be configured: Cannot allocate memory"));
 	bridge_close_it();
+}
+
+/* A node without memory: the device runs on another one's, and an operator is told. */
+static void no_memory_on_its_node(void **)
+{
+	struct bridge_view v;
+
+	forget_pools();
+	a_nic(2, NIC_SOCKET);
+	nic.bare = true;
+	bridge_plug_in();
+	assert_int_equal(asked.pool_socket, SOCKET_ID_ANY);
+	assert_int_equal(asked.memory_socket, SOCKET_ID_ANY);
+	assert_int_equal(asked.rx_set_up + asked.tx_set_up, 4);
+	assert_int_equal(asked.wrong_socket, 4);
+	bridge_view(bridge, &v);
+	assert_non_null(strstr(v.note, "NUMA node 1 has no memory"));
+	bridge_pull_out();
+	bridge_close_it();
+	/* There is some again: nothing to tell. */
+	memset(&asked, 0, sizeof(asked));
+	nic.bare = false;
+	bridge_plug_in();
+	assert_int_equal(asked.pool_socket, NIC_SOCKET);
+	assert_int_equal(asked.wrong_socket, 0);
+	bridge_view(bridge, &v);
+	assert_string_equal(v.note, "");
+	bridge_pull_out();
+	bridge_close_it();
+}
+
+/* Buffers of a driver that keeps them go with its device; not from under one that is still there. */
+static void a_device_that_stays_keeps_its_buffers(void **)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	forget_pools();
+	a_nic(1, -1);
+	nic.driver = "net_af_xdp";
+	assert_int_equal(bridge_open(bridge), 0);
+	snprintf(name, sizeof(name), "%s", asked.pool->name);
+	nic.stays = true;
+	bridge_close(bridge);
+	assert_non_null(rte_mempool_lookup(name));
+	/* It was not probed by this opening, and so is not removed by it. */
+	assert_int_equal(bridge_open(bridge), 0);
+	bridge_close(bridge);
+	assert_non_null(rte_mempool_lookup(name));
+	nic.stays = false;
+	assert_int_equal(rte_eal_hotplug_remove("vdev", DEVICE), 0);
+	/* One that goes. */
+	assert_int_equal(bridge_open(bridge), 0);
+	snprintf(name, sizeof(name), "%s", asked.pool->name);
+	bridge_close_it();
+	assert_null(rte_mempool_lookup(name));
 }
 
 /* A NIC keeps the MTU it has: rte_eth_dev_configure() is told that one. A virtual device is told none. */
@@ -456,17 +534,87 @@ static void a_chain_is_copied_whole(void **)
 	unplug_receiver();
 }
 
+/* On each worker, so that its own cache is empty too. */
+static struct rte_mbuf *taken_mbufs[WORKERS][MBUFS];
+static unsigned taken_cnt[WORKERS];
+
+static void take_mbufs(struct lcore *lc, void *)
+{
+	unsigned i = lcore_index(lc);
+
+	while (taken_cnt[i] < MBUFS &&
+		(taken_mbufs[i][taken_cnt[i]] = rte_pktmbuf_alloc(lcore_pool(lc))) != NULL)
+		taken_cnt[i]++;
+}
+
+static void give_mbufs(struct lcore *lc, void *)
+{
+	unsigned i = lcore_index(lc);
+
+	while (taken_cnt[i] > 0)
+		rte_pktmbuf_free(taken_mbufs[i][--taken_cnt[i]]);
+}
+
+/* What cannot be copied for want of an mbuf says so: it is neither malformed nor too long. */
+static void a_copy_without_mbuf(void **)
+{
+	fake_frame_write(bytes, FAKE_BROADCAST, MAC_C, 0, 81, 1600);
+	plug_receiver("net_af_xdp");
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_call(i, take_mbufs, NULL);
+	is_dropped(chain(1200, 1, 1200), STATS_DROP_IN_NO_MBUF);
+	is_dropped(chain(1200, 3, 400), STATS_DROP_IN_NO_MBUF);
+	/* This one would not go on with mbufs either. */
+	is_dropped(chain(1700, 1, 1700), STATS_DROP_IN_LONG);
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_call(i, give_mbufs, NULL);
+	arrives_whole(chain(1200, 1, 1200), 1200);
+	unplug_receiver();
+}
+
+/*
+ * net_ring hands out what was sent to it, and others may hold the same mbuf, with words of their own in it
+ * (HUB_MBUF_JUDGED, the port it came from): what goes to another worker is a copy.
+ */
+static void a_lent_mbuf_is_left_alone(void **)
+{
+	struct rte_mbuf *m;
+
+	fake_frame_write(bytes, FAKE_BROADCAST, MAC_C, 0, 82, 600);
+	plug_receiver("net_ring");
+	/* a is on one worker, c on the other: one of them is reached by a ring. */
+	join(&c);
+	m = chain(600, 1, 600);
+	m->port = 0x1234;
+	m->hash.usr = 0xabcd;
+	rte_mbuf_refcnt_update(m, 1);
+	arrives_whole(m, 600);
+	assert_int_equal(atomic_load(&c.cnt), 1);
+	assert_int_equal(rte_mbuf_refcnt_read(m), 1);
+	assert_int_equal(m->port, 0x1234);
+	assert_int_equal(m->hash.usr, 0xabcd);
+	rte_pktmbuf_free(m);
+	/* Nobody else's: as it is. */
+	arrives_whole(chain(600, 1, 600), 600);
+	leave(&c);
+	unplug_receiver();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DEVICE_TEST(receive_side_scaling),
 		DEVICE_TEST(promiscuous_mode),
 		DEVICE_TEST(numa_socket),
+		DEVICE_TEST(no_memory_on_its_node),
+		DEVICE_TEST(a_device_that_stays_keeps_its_buffers),
 		DEVICE_TEST(mtu_is_kept),
 		DEVICE_TEST(chains_are_made_one_or_dropped),
 		DEVICE_TEST(a_tag_is_put_back),
 		DEVICE_TEST(a_super_frame_in_pieces),
 		DEVICE_TEST(a_chain_is_copied_whole),
+		DEVICE_TEST(a_copy_without_mbuf),
+		DEVICE_TEST(a_lent_mbuf_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, bridge_group_setup, bridge_group_teardown);
