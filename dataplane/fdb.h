@@ -93,8 +93,8 @@
  * for each hub, and of these each port that wants some its part: ration.h): when it is used up the worker asks fdb_is_large() once a burst, and lets the port's unknown addresses
  * go by unlearned at the cost of the lookup that did not find them, counted apart (fdb_count_rationed). Small ports
  * do not pay for that, nor does any port before the table is full: then every address is learned, at any rate.
- * Before the table has grown to its bound nothing gives way: growth is called for (fdb_call) and is there
- * in milliseconds.
+ * Before the table has grown to its bound nothing gives way: growth is called for (fdb_call) at half load and is there
+ * in milliseconds, mostly before anybody is refused.
  */
 
 #include <stdatomic.h>
@@ -272,8 +272,8 @@ unsigned fdb_sweep(struct fdb *fdb, unsigned slots, uint32_t now_s);
 bool fdb_growing(const struct fdb *fdb);
 
 /*
- * After FDB_FULL: true if this caller is the one to tell the control thread that fdb_sweep() should not
- * wait for its time. Once until the pressure is gone. Worker.
+ * After FDB_FULL or FDB_LEARNED: true if this caller is the one to tell the control thread that fdb_sweep() should not
+ * wait for its time, because keys are refused or half of the slots are taken. Once until the pressure is gone. Worker.
  */
 bool fdb_call(struct fdb *fdb);
 

@@ -205,6 +205,14 @@ static int64_t take_up_to(_Atomic int64_t *from, int64_t n)
 	return 0;
 }
 
+/* Half of the slots are taken (fdb_grant() lets in three quarters) and there may be more of them. */
+static bool runs_low(const struct fdb *fdb)
+{
+	return !atomic_load_explicit(&fdb->bounded, memory_order_relaxed) &&
+		3 * atomic_load_explicit(&fdb->budget, memory_order_relaxed) <
+		atomic_load_explicit(&fdb->granted, memory_order_relaxed);
+}
+
 bool fdb_credit_take(struct fdb *fdb, struct fdb_stripe *own, bool force)
 {
 	int64_t got;
@@ -220,6 +228,8 @@ bool fdb_credit_take(struct fdb *fdb, struct fdb_stripe *own, bool force)
 	got = take_up_to(&fdb->budget, fdb->batch);
 	if (got > 0) {
 		atomic_fetch_add_explicit(&own->credit, got - 1, memory_order_relaxed);
+		if (runs_low(fdb))
+			atomic_store_explicit(&own->low, true, memory_order_relaxed);
 		return true;
 	}
 	/* Near the bound: what other threads have fetched and not used. */

@@ -553,9 +553,11 @@ bool fdb_call(struct fdb *fdb)
 	uint64_t crowded = atomic_load_explicit(&own->crowded, memory_order_relaxed);
 
 	/* Refused at the bound: nobody can do anything about that. */
-	if (crowded == atomic_load_explicit(&own->told, memory_order_relaxed))
+	if (crowded == atomic_load_explicit(&own->told, memory_order_relaxed) &&
+		!atomic_load_explicit(&own->low, memory_order_relaxed))
 		return false;
 	atomic_store_explicit(&own->told, crowded, memory_order_relaxed);
+	atomic_store_explicit(&own->low, false, memory_order_relaxed);
 	if (atomic_load_explicit(&fdb->called, memory_order_relaxed))
 		return false;
 	return !atomic_exchange_explicit(&fdb->called, true, memory_order_relaxed);

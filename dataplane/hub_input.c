@@ -162,6 +162,7 @@ static uint64_t learn(struct input *in)
 			spent = tries_spent(in, &terms);
 			break;
 		case FDB_LEARNED:
+			hub_press(b->lc, b->hub);
 			if (unlikely(b->options->options.tells_macs))
 				notice_station(b->lc, NOTICE_LEARNED, port, 0, key);
 			break;

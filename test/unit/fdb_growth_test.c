@@ -98,6 +98,33 @@ static void test_growth(void **)
 	fdb_destroy(fdb);
 }
 
+/* Two thousand stations that come at once find room: growth is called for at half load, before any is refused. */
+static void test_growth_is_called_in_time(void **)
+{
+	struct fdb *fdb = make(60000);
+	struct fdb_counters c;
+	unsigned calls = 0, at = 0;
+
+	for (unsigned i = 0; i < 6000; i++) {
+		assert_int_equal(learn(fdb, fdb_key(i, 0), 1, 3), FDB_LEARNED);
+		if (!fdb_call(fdb))
+			continue;
+		if (calls++ == 0)
+			at = i;
+		assert_true(fdb_growing(fdb));
+		assert_false(fdb_call(fdb));
+		/* As the control thread does: until nothing is left to do. */
+		while (fdb_growing(fdb))
+			fdb_sweep(fdb, 4096, 3);
+	}
+	assert_in_range(at, 500, 600);
+	assert_true(fdb_slots(atomic_load(&fdb->cur)) >= 8192);
+	assert_true(calls < 6000 / 64);
+	fdb_counters(fdb, &c);
+	assert_int_equal(c.not_learned_full, 0);
+	fdb_destroy(fdb);
+}
+
 static void test_growth_drops_dead(void **)
 {
 	struct fdb *fdb = make(60000);
@@ -376,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_growth_is_called_in_time),
 		cmocka_unit_test(test_growth_drops_dead),
 		cmocka_unit_test(test_growth_to_the_bound),
 		cmocka_unit_test(test_growth_in_a_hurry),
