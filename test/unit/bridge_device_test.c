@@ -434,6 +434,10 @@ static bool taken(void *)
 	return atomic_load(&arrive) == 0;
 }
 
+static void nothing(struct lcore *, void *)
+{
+}
+
 static void arrives(struct rte_mbuf *m)
 {
 	got_len = 0;
@@ -441,6 +445,9 @@ static void arrives(struct rte_mbuf *m)
 	arriving[0] = m;
 	atomic_store(&arrive, 1);
 	assert_true(worker_until(taken, NULL));
+	/* The turn in which it was taken is over when each worker has done something else. */
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_call(i, nothing, NULL);
 	assert_true(worker_settle());
 }
 
