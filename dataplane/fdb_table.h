@@ -63,7 +63,8 @@ struct fdb_stripe {
 	_Atomic uint64_t told; /* crowded, when the thread last called for growth */
 	_Atomic uint64_t evicted;
 	_Atomic uint64_t rationed;
-	_Atomic bool low; /* of the last credit fetched: growth should be called for before anybody is refused */
+	_Atomic bool
+		low; /* of the last credit fetched: growth should be called for before anybody is refused */
 } __attribute__((aligned(FDB_LINE)));
 
 enum fdb_growth {
