@@ -218,9 +218,10 @@ class Node:
 
         Behind its last packet ping waits for twice the longest round trip, or for one interval. Without
         room for a time stamp in the payload it knows no round trip, so that a late last answer would
-        pass for a loss: then more are sent, and only the first `count` are judged.
+        pass for a loss: then more are sent, and only the first `count` are judged. Likewise for who is ready to wait
+        for 10 s: a machine that stands still for 80 ms behind the last packet has made 8 of 20 late.
         """
-        more = 0 if size >= 16 else max(1, round(0.3 / interval))
+        more = 0 if size >= 16 and wait_s < 10 else max(1, round(0.3 / interval))
         out = self.run("ping", "-n", "-c", count + more, "-i", interval, "-s", size, "-W", wait_s, address,
                        check=False, timeout_s=(count + more) * max(interval, 0.01) + wait_s + 20).stdout
         answered = {int(n) for n in re.findall(r"bytes from .*icmp_seq=(\d+)", out)}
