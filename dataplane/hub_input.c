@@ -117,7 +117,7 @@ static uint64_t learn(struct input *in)
 	uint32_t now_s = b->lc->now_s, quantum_s = fdb_quantum_s(b->hub->fdb);
 	struct fdb_terms terms = terms_of(in);
 	uint32_t tries = terms.tries;
-	bool spent = tries_spent(in, &terms);
+	bool spent = tries_spent(in, &terms), press = false;
 	uint64_t refused = 0, last = 0;
 	unsigned rationed = 0;
 
@@ -158,11 +158,11 @@ static uint64_t learn(struct input *in)
 			last = 0;
 			break;
 		case FDB_FULL:
-			hub_press(b->lc, b->hub);
+			press = true;
 			spent = tries_spent(in, &terms);
 			break;
 		case FDB_LEARNED:
-			hub_press(b->lc, b->hub);
+			press = true;
 			if (unlikely(b->options->options.tells_macs))
 				notice_station(b->lc, NOTICE_LEARNED, port, 0, key);
 			break;
@@ -174,6 +174,8 @@ static uint64_t learn(struct input *in)
 			break;
 		}
 	}
+	if (press)
+		hub_press(b->lc, b->hub);
 	ration_use(&b->local->tries, port->idx, tries - terms.tries, rationed > 0);
 	if (rationed > 0)
 		fdb_count_rationed(b->hub->fdb, rationed);
