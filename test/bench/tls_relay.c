@@ -9,8 +9,10 @@
  *	source --TLS--> relay --TLS--> sink
  *
  * Records are full (16 KiB) unless --record says otherwise. With --plain there is no TLS at all, the floor
- * under sessions without encryption. With --handshakes nothing is relayed: a client connects so often, and
- * what accept, handshake and end cost the server is the floor under logins. Prints one JSON object.
+ * under sessions without encryption. With --connections many are relayed in pairs, each way, with a record of
+ * each under way: the floor under many sessions (relay_many.c). With --handshakes nothing is relayed: a client
+ * connects so often, and what accept, handshake and end cost the server is the floor under logins. Prints one
+ * JSON object.
  */
 
 #include <errno.h>
@@ -36,30 +38,16 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-struct options {
-	const char *cipher; /* TLS 1.3 suite */
-	unsigned seconds;
-	unsigned record_bytes;
-	unsigned handshakes; /* 0: relay */
-	bool plain;
-	int cpu; /* where the relay runs; -1 anywhere */
-};
+#include "relay.h"
 
-struct report {
-	uint64_t bytes;
-	double cpu_s;
-	double wall_s;
-	char cipher[64];
-};
-
-static void die(const char *what)
+void relay_die(const char *what)
 {
 	fprintf(stderr, "tls_relay: %s: %s\n", what, errno ? strerror(errno) : "failed");
 	ERR_print_errors_fp(stderr);
 	exit(1);
 }
 
-static double now_s(void)
+double relay_now_s(void)
 {
 	struct timespec ts;
 
@@ -67,13 +55,13 @@ static double now_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static SSL_CTX *context(const struct options *opt, bool server)
+SSL_CTX *relay_context(const struct relay_options *opt, bool server)
 {
 	SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 
 	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
 		SSL_CTX_set_ciphersuites(ctx, opt->cipher) != 1)
-		die("TLS context (is the cipher a TLS 1.3 suite?)");
+		relay_die("TLS context (is the cipher a TLS 1.3 suite?)");
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	if (server) {
@@ -93,14 +81,14 @@ static SSL_CTX *context(const struct options *opt, bool server)
 		if (X509_sign(cert, key, EVP_sha256()) == 0 ||
 			SSL_CTX_use_certificate(ctx, cert) != 1 ||
 			SSL_CTX_use_PrivateKey(ctx, key) != 1)
-			die("certificate");
+			relay_die("certificate");
 		X509_free(cert);
 		EVP_PKEY_free(key);
 	}
 	return ctx;
 }
 
-static SSL *dial(SSL_CTX *ctx, uint16_t port)
+SSL *relay_dial(SSL_CTX *ctx, uint16_t port)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET,
 		.sin_port = htons(port),
@@ -109,11 +97,11 @@ static SSL *dial(SSL_CTX *ctx, uint16_t port)
 	SSL *ssl = SSL_new(ctx);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0)
-		die("connect");
+		relay_die("connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	SSL_set_fd(ssl, fd);
 	if (SSL_connect(ssl) != 1)
-		die("TLS connect");
+		relay_die("TLS connect");
 	return ssl;
 }
 
@@ -126,18 +114,18 @@ static int dial_plain(uint16_t port)
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0)
-		die("connect");
+		relay_die("connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
 }
 
-static void source_plain(const struct options *opt, uint16_t port)
+static void source_plain(const struct relay_options *opt, uint16_t port)
 {
 	int fd = dial_plain(port);
-	double end = now_s() + opt->seconds;
+	double end = relay_now_s() + opt->seconds;
 	uint8_t *buf = calloc(1, opt->record_bytes);
 
-	while (now_s() < end)
+	while (relay_now_s() < end)
 		if (write(fd, buf, opt->record_bytes) <= 0)
 			break;
 	exit(0);
@@ -153,44 +141,44 @@ static void sink_plain(uint16_t port)
 	exit(0);
 }
 
-static void source(const struct options *opt, uint16_t port)
+static void source(const struct relay_options *opt, uint16_t port)
 {
-	SSL *ssl = dial(context(opt, false), port);
-	double end = now_s() + opt->seconds;
+	SSL *ssl = relay_dial(relay_context(opt, false), port);
+	double end = relay_now_s() + opt->seconds;
 	uint8_t *buf = calloc(1, opt->record_bytes);
 
 	for (unsigned i = 0; i < opt->record_bytes; i++)
 		buf[i] = (uint8_t)(i * 131u);
-	while (now_s() < end)
+	while (relay_now_s() < end)
 		if (SSL_write(ssl, buf, (int)opt->record_bytes) <= 0)
 			break;
 	SSL_shutdown(ssl);
 	exit(0);
 }
 
-static void sink(const struct options *opt, uint16_t port)
+static void sink(const struct relay_options *opt, uint16_t port)
 {
 	static uint8_t buf[16384];
-	SSL *ssl = dial(context(opt, false), port);
+	SSL *ssl = relay_dial(relay_context(opt, false), port);
 
 	while (SSL_read(ssl, buf, sizeof(buf)) > 0)
 		;
 	exit(0);
 }
 
-static SSL *take(SSL_CTX *ctx, int lfd)
+SSL *relay_take(SSL_CTX *ctx, int lfd)
 {
 	int one = 1, fd = accept(lfd, NULL, NULL);
 	SSL *ssl = SSL_new(ctx);
 
 	if (fd < 0)
-		die("accept");
+		relay_die("accept");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	SSL_set_fd(ssl, fd);
 	/* Halves the reads per record; without it the floor would be a floor with a step in it. */
 	SSL_set_read_ahead(ssl, 1);
 	if (SSL_accept(ssl) != 1)
-		die("TLS accept");
+		relay_die("TLS accept");
 	return ssl;
 }
 
@@ -204,7 +192,7 @@ static void wait_for(int ep, int fd, uint32_t events)
 }
 
 /* One direction only: the way back carries no plaintext here, as in a one-way bulk transfer. */
-static void forward(SSL *from, SSL *to, struct report *rep)
+static void forward(SSL *from, SSL *to, struct relay_report *rep)
 {
 	static uint8_t buf[16384];
 	int ein = epoll_create1(0), eout = epoll_create1(0);
@@ -237,14 +225,14 @@ static void forward(SSL *from, SSL *to, struct report *rep)
 	}
 }
 
-static void nonblock(int fd)
+void relay_nonblock(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static double cpu_s(void)
+double relay_cpu_s(void)
 {
 	struct rusage ru;
 
@@ -253,7 +241,7 @@ static double cpu_s(void)
 		(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
-static void pin(int cpu)
+void relay_pin(int cpu)
 {
 	cpu_set_t set;
 
@@ -262,74 +250,74 @@ static void pin(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET((unsigned)cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) != 0)
-		die("affinity");
+		relay_die("affinity");
 }
 
 /* Blocking, one buffer of 64 KiB: as plain as a relay can be. */
-static void relay_plain(const struct options *opt, int lfd, int out)
+static void relay_plain(const struct relay_options *opt, int lfd, int out)
 {
 	static uint8_t buf[65536];
-	struct report rep = {.cipher = "none"};
+	struct relay_report rep = {.cipher = "none"};
 	double cpu0, t0;
 	int from, to;
 	ssize_t n;
 
-	pin(opt->cpu);
+	relay_pin(opt->cpu);
 	if (write(out, "r", 1) != 1)
-		die("pipe");
+		relay_die("pipe");
 	from = accept(lfd, NULL, NULL);
 	if (from < 0 || write(out, "s", 1) != 1)
-		die("accept");
+		relay_die("accept");
 	to = accept(lfd, NULL, NULL);
 	if (to < 0)
-		die("accept");
-	cpu0 = cpu_s();
-	t0 = now_s();
+		relay_die("accept");
+	cpu0 = relay_cpu_s();
+	t0 = relay_now_s();
 	while ((n = read(from, buf, sizeof(buf))) > 0) {
 		for (ssize_t off = 0, w; off < n; off += w) {
 			w = write(to, buf + off, (size_t)(n - off));
 			if (w <= 0)
-				die("write");
+				relay_die("write");
 		}
 		rep.bytes += (uint64_t)n;
 	}
-	rep.cpu_s = cpu_s() - cpu0;
-	rep.wall_s = now_s() - t0;
+	rep.cpu_s = relay_cpu_s() - cpu0;
+	rep.wall_s = relay_now_s() - t0;
 	if (write(out, &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
-		die("pipe");
+		relay_die("pipe");
 	exit(0);
 }
 
-static void relay(const struct options *opt, int lfd, int out)
+static void relay(const struct relay_options *opt, int lfd, int out)
 {
-	SSL_CTX *ctx = context(opt, true);
-	struct report rep = {0};
+	SSL_CTX *ctx = relay_context(opt, true);
+	struct relay_report rep = {0};
 	double cpu0, t0;
 	SSL *from, *to;
 
-	pin(opt->cpu);
+	relay_pin(opt->cpu);
 	/* The certificate is made: only now may the two others come. */
 	if (write(out, "r", 1) != 1)
-		die("pipe");
-	from = take(ctx, lfd);
+		relay_die("pipe");
+	from = relay_take(ctx, lfd);
 	if (write(out, "s", 1) != 1)
-		die("pipe");
-	to = take(ctx, lfd);
-	nonblock(SSL_get_fd(from));
-	nonblock(SSL_get_fd(to));
+		relay_die("pipe");
+	to = relay_take(ctx, lfd);
+	relay_nonblock(SSL_get_fd(from));
+	relay_nonblock(SSL_get_fd(to));
 	snprintf(rep.cipher, sizeof(rep.cipher), "%s", SSL_get_cipher(from));
-	cpu0 = cpu_s();
-	t0 = now_s();
+	cpu0 = relay_cpu_s();
+	t0 = relay_now_s();
 	forward(from, to, &rep);
-	rep.cpu_s = cpu_s() - cpu0;
-	rep.wall_s = now_s() - t0;
+	rep.cpu_s = relay_cpu_s() - cpu0;
+	rep.wall_s = relay_now_s() - t0;
 	SSL_shutdown(to);
 	if (write(out, &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
-		die("pipe");
+		relay_die("pipe");
 	exit(0);
 }
 
-static uint16_t open_listener(int *lfd)
+uint16_t relay_open_listener(int *lfd)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(sin);
@@ -337,35 +325,45 @@ static uint16_t open_listener(int *lfd)
 	*lfd = socket(AF_INET, SOCK_STREAM, 0);
 	if (*lfd < 0 || bind(*lfd, (struct sockaddr *)&sin, len) != 0 || listen(*lfd, 4) != 0 ||
 		getsockname(*lfd, (struct sockaddr *)&sin, &len) != 0)
-		die("listen");
+		relay_die("listen");
 	return ntohs(sin.sin_port);
 }
 
-static void run(const struct options *opt)
+static void report_print(const struct relay_options *opt, const struct relay_report *rep)
 {
-	struct report rep;
+	printf("{\"cipher\": \"%s\", \"record_bytes\": %u, \"connections\": %u, \"bytes\": %llu, "
+	       "\"cpu_s\": %.4f, \"wall_s\": %.4f, \"cpu_s_per_gb\": %.4f, \"gbit_s\": %.4f}\n",
+		rep->cipher, opt->record_bytes, opt->connections != 0 ? opt->connections : 2,
+		(unsigned long long)rep->bytes, rep->cpu_s, rep->wall_s,
+		rep->bytes ? rep->cpu_s * 1e9 / (double)rep->bytes : 0.0,
+		rep->wall_s > 0 ? (double)rep->bytes * 8e-9 / rep->wall_s : 0.0);
+}
+
+static void run(const struct relay_options *opt)
+{
+	struct relay_report rep;
 	pid_t pids[3];
 	uint16_t port;
 	int lfd, pipefd[2];
 	char c;
 
-	port = open_listener(&lfd);
+	port = relay_open_listener(&lfd);
 	if (pipe(pipefd) != 0)
-		die("pipe");
+		relay_die("pipe");
 	pids[0] = fork();
 	if (pids[0] == 0 && opt->plain)
 		relay_plain(opt, lfd, pipefd[1]);
 	if (pids[0] == 0)
 		relay(opt, lfd, pipefd[1]);
 	if (read(pipefd[0], &c, 1) != 1)
-		die("relay");
+		relay_die("relay");
 	pids[1] = fork();
 	if (pids[1] == 0 && opt->plain)
 		source_plain(opt, port);
 	if (pids[1] == 0)
 		source(opt, port);
 	if (read(pipefd[0], &c, 1) != 1)
-		die("relay");
+		relay_die("relay");
 	pids[2] = fork();
 	if (pids[2] == 0 && opt->plain)
 		sink_plain(port);
@@ -373,24 +371,20 @@ static void run(const struct options *opt)
 		sink(opt, port);
 	close(pipefd[1]);
 	if (read(pipefd[0], &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
-		die("relay ended early");
+		relay_die("relay ended early");
 	for (int i = 0; i < 3; i++)
 		waitpid(pids[i], NULL, 0);
-	printf("{\"cipher\": \"%s\", \"record_bytes\": %u, \"bytes\": %llu, \"cpu_s\": %.4f, "
-	       "\"wall_s\": %.4f, \"cpu_s_per_gb\": %.4f, \"gbit_s\": %.4f}\n",
-		rep.cipher, opt->record_bytes, (unsigned long long)rep.bytes, rep.cpu_s, rep.wall_s,
-		rep.bytes ? rep.cpu_s * 1e9 / (double)rep.bytes : 0.0,
-		rep.wall_s > 0 ? (double)rep.bytes * 8e-9 / rep.wall_s : 0.0);
+	report_print(opt, &rep);
 }
 
 /* The client's half of --handshakes. */
-static void handshake_client(const struct options *opt, uint16_t port)
+static void handshake_client(const struct relay_options *opt, uint16_t port)
 {
-	SSL_CTX *ctx = context(opt, false);
+	SSL_CTX *ctx = relay_context(opt, false);
 	char byte;
 
 	for (unsigned i = 0; i < opt->handshakes; i++) {
-		SSL *ssl = dial(ctx, port);
+		SSL *ssl = relay_dial(ctx, port);
 		int fd = SSL_get_fd(ssl);
 
 		(void)SSL_read(ssl, &byte, 1); /* until the server ends it */
@@ -400,20 +394,20 @@ static void handshake_client(const struct options *opt, uint16_t port)
 	exit(0);
 }
 
-static void handshakes(const struct options *opt)
+static void handshakes(const struct relay_options *opt)
 {
-	SSL_CTX *ctx = context(opt, true);
+	SSL_CTX *ctx = relay_context(opt, true);
 	int lfd;
-	uint16_t port = open_listener(&lfd);
+	uint16_t port = relay_open_listener(&lfd);
 	pid_t client = fork();
-	double cpu0, t0 = now_s();
+	double cpu0, t0 = relay_now_s();
 
 	if (client == 0)
 		handshake_client(opt, port);
-	pin(opt->cpu);
-	cpu0 = cpu_s();
+	relay_pin(opt->cpu);
+	cpu0 = relay_cpu_s();
 	for (unsigned i = 0; i < opt->handshakes; i++) {
-		SSL *ssl = take(ctx, lfd);
+		SSL *ssl = relay_take(ctx, lfd);
 		int fd = SSL_get_fd(ssl);
 
 		SSL_shutdown(ssl);
@@ -421,7 +415,7 @@ static void handshakes(const struct options *opt)
 		close(fd);
 	}
 	printf("{\"handshakes\": %u, \"cpu_ms_each\": %.4f, \"wall_s\": %.4f}\n", opt->handshakes,
-		(cpu_s() - cpu0) * 1e3 / opt->handshakes, now_s() - t0);
+		(relay_cpu_s() - cpu0) * 1e3 / opt->handshakes, relay_now_s() - t0);
 	waitpid(client, NULL, 0);
 }
 
@@ -429,11 +423,13 @@ static void usage(FILE *to)
 {
 	fprintf(to,
 		"usage: tls_relay [--cipher SUITE] [--seconds N] [--record BYTES] [--cpu N] [--plain]\n"
+		"       tls_relay --connections N [--cipher SUITE] [--seconds N] [--record BYTES] [--cpu N]\n"
 		"       tls_relay --handshakes N [--cipher SUITE] [--cpu N]\n"
 		"  --cipher SUITE  TLS 1.3 suite (TLS_AES_256_GCM_SHA384)\n"
 		"  --seconds N     how long the source sends (5)\n"
 		"  --record BYTES  plaintext of a record, 1..16384 (16384)\n"
 		"  --plain         no TLS\n"
+		"  --connections N so many in pairs, each way, a record of each under way\n"
 		"  --handshakes N  so many connections instead, RSA-2048\n"
 		"  --cpu N         pin the relay there\n");
 }
@@ -454,9 +450,10 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cipher", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
 		{"record", 1, NULL, 'r'}, {"cpu", 1, NULL, 'p'}, {"plain", 0, NULL, 'x'},
-		{"handshakes", 1, NULL, 'n'}, {"help", 0, NULL, 'h'}, {0}};
-	struct options opt = {
+		{"connections", 1, NULL, 'm'}, {"handshakes", 1, NULL, 'n'}, {"help", 0, NULL, 'h'}, {0}};
+	struct relay_options opt = {
 		.cipher = "TLS_AES_256_GCM_SHA384", .seconds = 5, .record_bytes = 16384, .cpu = -1};
+	struct relay_report rep;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
@@ -476,6 +473,9 @@ int main(int argc, char **argv)
 		case 'x':
 			opt.plain = true;
 			break;
+		case 'm':
+			opt.connections = number(optarg, "--connections", 10000);
+			break;
 		case 'n':
 			opt.handshakes = number(optarg, "--handshakes", 1000000);
 			break;
@@ -487,14 +487,17 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind != argc || opt.record_bytes == 0) {
+	if (optind != argc || opt.record_bytes == 0 || opt.connections % 2 != 0 ||
+		(opt.connections != 0 && opt.plain)) {
 		usage(stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	if (opt.handshakes != 0)
 		handshakes(&opt);
-	else
+	else if (opt.connections != 0 && relay_many(&opt, &rep))
+		report_print(&opt, &rep);
+	else if (opt.connections == 0)
 		run(&opt);
 	return 0;
 }
