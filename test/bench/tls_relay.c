@@ -450,7 +450,8 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"cipher", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
 		{"record", 1, NULL, 'r'}, {"cpu", 1, NULL, 'p'}, {"plain", 0, NULL, 'x'},
-		{"connections", 1, NULL, 'm'}, {"handshakes", 1, NULL, 'n'}, {"help", 0, NULL, 'h'}, {0}};
+		{"connections", 1, NULL, 'm'}, {"handshakes", 1, NULL, 'n'}, {"help", 0, NULL, 'h'},
+		{0}};
 	struct relay_options opt = {
 		.cipher = "TLS_AES_256_GCM_SHA384", .seconds = 5, .record_bytes = 16384, .cpu = -1};
 	struct relay_report rep;
