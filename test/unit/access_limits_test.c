@@ -29,22 +29,6 @@
 #include "drivers/session/wire/sha0.h"
 #include "test/unit/front.h"
 
-static struct front front;
-static struct client alice, bob; /* large: not on the stack */
-
-static int setup(void **)
-{
-	front_defaults(&front);
-	front_start(&front);
-	return 0;
-}
-
-static int teardown(void **)
-{
-	front_stop(&front);
-	return 0;
-}
-
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -277,7 +261,7 @@ static void helpers_are_shared(void **)
 	static struct client many[40];
 	unsigned done = 0;
 
-	/* setup() allows one source 16 at a time: the others wait, and all get through. */
+	/* front_defaults() allows one source 16 at a time: the others wait, and all get through. */
 	for (int i = 0; i < 40; i++) {
 		client_open(&many[i], &front, TLS1_3_VERSION);
 		(void)tls_peer_handshake(&many[i].tls);
@@ -433,7 +417,7 @@ static void failed_handshake_gets_its_alert(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, front_setup, front_teardown)
 		T(administrators),
 		T(guessing_is_slow),
 		T(probe_and_strangers),

@@ -27,22 +27,6 @@
 #include "drivers/session/wire/reply.h"
 #include "test/unit/front.h"
 
-static struct front front;
-static struct client alice, bob; /* large: not on the stack */
-
-static int setup(void **)
-{
-	front_defaults(&front);
-	front_start(&front);
-	return 0;
-}
-
-static int teardown(void **)
-{
-	front_stop(&front);
-	return 0;
-}
-
 /* ---- login ----------------------------------------------------------------------------------- */
 
 static void login_gives_a_session(void **)
@@ -94,6 +78,14 @@ static void login_gives_a_session(void **)
 	client_close(&alice);
 }
 
+/* A connection, and the request on it. */
+static void ask(struct client *c, const struct login_request *r)
+{
+	client_connect(c, &front);
+	client_hello(c);
+	client_request(c, r);
+}
+
 static void expect_refusal(const struct login_request *r, uint32_t error)
 {
 	client_login_refused(&alice, r, error);
@@ -102,6 +94,16 @@ static void expect_refusal(const struct login_request *r, uint32_t error)
 static void begin(struct login_request *r, const char *hub, const char *user, const char *password)
 {
 	client_login_begin(&alice, &front, r, hub, user, password);
+}
+
+/* The answer to a login is a welcome. */
+static void take_welcome(struct welcome *w)
+{
+	uint32_t error = 0;
+	struct pack p;
+
+	client_pack(&alice, &p);
+	assert_int_equal(login_reply_unpack(&p, w, NULL, &error), LOGIN_REPLY_WELCOME);
 }
 
 static void refusals_have_their_codes(void **)
@@ -172,18 +174,12 @@ static void bytes_behind_the_login_stay_in_the_stream(void **)
 {
 	static const uint8_t behind[] = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 3, 'a', 'b', 'c'};
 	struct login_request r;
-	struct bytebuf body, http;
-	struct pack_writer pw;
+	struct bytebuf http;
 	struct stream_io *io = stream_io_create();
 	uint8_t got[64];
 
 	begin(&r, "DEFAULT", "alice", "secret");
-	bytebuf_init(&body, 65536);
-	bytebuf_init(&http, 70000);
-	pack_writer_init(&pw, &body);
-	login_request_pack(&r, &pw);
-	assert_int_equal(pack_writer_finish(&pw), 0);
-	http_build_pack_request(&http, NULL, body.data, body.len, 0);
+	client_request_write(&r, &http);
 	bytebuf_append(&http, behind, sizeof(behind));
 	tls_peer_write(&alice.tls, http.data, http.len); /* one record */
 	tls_peer_write(&alice.tls, behind, sizeof(behind));
@@ -194,7 +190,6 @@ static void bytes_behind_the_login_stay_in_the_stream(void **)
 	assert_int_equal(stream_read(fake_last->streams[0], io, got, sizeof(got)), sizeof(behind));
 	assert_int_equal(stream_park(fake_last->streams[0], io), 0);
 	stream_io_destroy(io);
-	bytebuf_free(&body);
 	bytebuf_free(&http);
 	client_close(&alice);
 }
@@ -205,28 +200,19 @@ static void raw_bytes_behind_the_login(void **)
 	static const uint8_t behind[] = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 3, 'a', 'b', 'c'};
 	static uint8_t wire[70000];
 	struct stream_io *io = stream_io_create();
-	struct bytebuf body, http;
+	struct bytebuf http;
 	struct login_request r;
-	struct pack_writer pw;
 	struct welcome w;
-	uint32_t error = 0;
 	uint8_t got[64];
-	struct pack p;
 	size_t n;
 
 	begin(&r, "DEFAULT", "alice", "secret");
 	r.use_encrypt = false;
-	bytebuf_init(&body, 65536);
-	bytebuf_init(&http, 70000);
-	pack_writer_init(&pw, &body);
-	login_request_pack(&r, &pw);
-	assert_int_equal(pack_writer_finish(&pw), 0);
-	http_build_pack_request(&http, NULL, body.data, body.len, 0);
+	client_request_write(&r, &http);
 	n = tls_peer_capture(&alice.tls, http.data, http.len, wire, sizeof(wire));
 	memcpy(wire + n, behind, sizeof(behind));
 	tls_peer_inject(&alice.tls, wire, n + sizeof(behind));
-	client_pack(&alice, &p);
-	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	take_welcome(&w);
 	assert_false(w.use_encrypt);
 	front_wait(fake_last != NULL && fake_last->opened);
 	assert_null(stream_ssl(fake_last->streams[0]));
@@ -234,7 +220,6 @@ static void raw_bytes_behind_the_login(void **)
 	assert_memory_equal(got, behind, sizeof(behind));
 	assert_int_equal(stream_park(fake_last->streams[0], io), 0);
 	stream_io_destroy(io);
-	bytebuf_free(&body);
 	bytebuf_free(&http);
 	client_close(&alice);
 }
@@ -243,16 +228,13 @@ static void tls12_too(void **)
 {
 	struct login_request r;
 	struct welcome w;
-	struct pack p;
-	uint32_t error;
 
 	client_open(&alice, &front, TLS1_2_VERSION);
 	front_wait(tls_peer_handshake(&alice.tls) == 1);
 	client_hello(&alice);
 	client_login_request(&alice, &r, "default", "ALICE", "secret");
 	client_request(&alice, &r);
-	client_pack(&alice, &p);
-	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	take_welcome(&w);
 	assert_false(SSL_session_reused(alice.tls.ssl));
 	client_close(&alice);
 }
@@ -286,9 +268,7 @@ static void additional_connections(void **)
 	struct pack p;
 
 	front.config.session_connections = 1;
-	client_connect(&bob, &front);
-	client_hello(&bob);
-	client_request(&bob, &r);
+	ask(&bob, &r);
 	assert_int_equal(client_error(&bob), WIRE_ERROR_SESSION_GONE);
 	client_close(&bob);
 
@@ -296,16 +276,12 @@ static void additional_connections(void **)
 	s = fake_last;
 	memcpy(r.session_key, w.session_key, sizeof(r.session_key));
 	/* Granted one, one more is tolerated, the next refused (wire.md 5.4). */
-	client_connect(&more[0], &front);
-	client_hello(&more[0]);
-	client_request(&more[0], &r);
+	ask(&more[0], &r);
 	client_pack(&more[0], &p);
 	assert_int_equal(reply_additional_unpack(&p, &direction), WIRE_ERROR_OK);
 	assert_int_equal(direction, WIRE_DIRECTION_BOTH);
 	assert_int_equal(s->cnt, 2);
-	client_connect(&more[1], &front);
-	client_hello(&more[1]);
-	client_request(&more[1], &r);
+	ask(&more[1], &r);
 	assert_int_equal(client_error(&more[1]), WIRE_ERROR_TOO_MANY_CONNECTIONS);
 
 	/* Without any connection the session lives, and is rejoined. */
@@ -319,9 +295,7 @@ static void additional_connections(void **)
 	assert_int_equal(client_error(&more[2]), WIRE_ERROR_INTERNAL);
 	client_close(&more[2]);
 	fake_add_error = 0;
-	client_connect(&more[2], &front);
-	client_hello(&more[2]);
-	client_request(&more[2], &r);
+	ask(&more[2], &r);
 	client_pack(&more[2], &p);
 	assert_int_equal(reply_additional_unpack(&p, &direction), WIRE_ERROR_OK);
 	assert_int_equal(s->cnt, 1);
@@ -330,9 +304,7 @@ static void additional_connections(void **)
 	/* Once it is to end, it is gone for peers, though the worker has not answered yet. */
 	assert_int_equal(registry_session_delete(front.hub, "SID-ALICE-1"), 0);
 	assert_true(s->end_asked);
-	client_connect(&bob, &front);
-	client_hello(&bob);
-	client_request(&bob, &r);
+	ask(&bob, &r);
 	assert_int_equal(client_error(&bob), WIRE_ERROR_SESSION_GONE);
 	assert_int_equal(listener_counters.additional_ok, 2);
 	client_close(&bob);
@@ -356,8 +328,7 @@ static void as_many_connections_as_granted(void **)
 	begin(&r, "DEFAULT", "alice", "secret");
 	r.max_connection = 32;
 	client_request(&alice, &r);
-	client_pack(&alice, &p);
-	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	take_welcome(&w);
 	assert_int_equal(w.max_connection, 4);
 	s = fake_last;
 	assert_int_equal(s->conf.max_connections, 4);
@@ -367,9 +338,7 @@ static void as_many_connections_as_granted(void **)
 		enum wire_direction direction;
 
 		assert_true(cnt < 8);
-		client_connect(&more[cnt], &front);
-		client_hello(&more[cnt]);
-		client_request(&more[cnt], &r);
+		ask(&more[cnt], &r);
 		client_pack(&more[cnt], &p);
 		error = reply_additional_unpack(&p, &direction);
 	}
@@ -391,15 +360,13 @@ static void directions_of_half_duplex(void **)
 	struct login_request r;
 	struct session *s;
 	struct welcome w;
-	uint32_t error = 0;
 	struct pack p;
 
 	begin(&r, "DEFAULT", "alice", "secret");
 	r.max_connection = 1;
 	r.half_connection = true;
 	client_request(&alice, &r);
-	client_pack(&alice, &p);
-	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	take_welcome(&w);
 	assert_int_equal(w.max_connection, 2);
 	assert_true(w.half_connection);
 	assert_true(fake_last->conf.half_duplex);
@@ -410,8 +377,7 @@ static void directions_of_half_duplex(void **)
 	r.max_connection = 7;
 	r.half_connection = true;
 	client_request(&alice, &r);
-	client_pack(&alice, &p);
-	assert_int_equal(login_reply_unpack(&p, &w, NULL, &error), LOGIN_REPLY_WELCOME);
+	take_welcome(&w);
 	assert_int_equal(w.max_connection, 7);
 	s = fake_last;
 	r = (struct login_request){.method = LOGIN_METHOD_ADDITIONAL_CONNECT};
@@ -421,9 +387,7 @@ static void directions_of_half_duplex(void **)
 			(void)session_connection_close(s, s->ids[5], SESSION_END_RESET);
 			(void)session_connection_close(s, s->ids[3], SESSION_END_RESET);
 		}
-		client_connect(&more[i], &front);
-		client_hello(&more[i]);
-		client_request(&more[i], &r);
+		ask(&more[i], &r);
 		client_pack(&more[i], &p);
 		assert_int_equal(reply_additional_unpack(&p, &direction), WIRE_ERROR_OK);
 		assert_int_equal(direction, i == 7 ? 2 : expected[i]);
@@ -443,9 +407,7 @@ static void hub_list(void **)
 	assert_int_equal(directory_hub_create("HIDDEN", &hidden), 0);
 	hidden->no_enum = true;
 	assert_int_equal(directory_hub_create("OTHER", &other), 0);
-	client_connect(&alice, &front);
-	client_hello(&alice);
-	client_request(&alice, &r);
+	ask(&alice, &r);
 	client_pack(&alice, &p);
 	assert_int_equal(pack_count(&p, "HubName", PACK_STR), 2);
 	assert_int_equal(pack_get_int(&p, "NumHub"), 2);
@@ -552,7 +514,7 @@ static void shutdown_says_goodbye_to_all(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, front_setup, front_teardown)
 		T(login_gives_a_session),
 		T(refusals_have_their_codes),
 		T(sessions_are_limited),

@@ -341,6 +341,21 @@ void front_stop(struct front *)
 	fake_create_error = fake_add_error = 0;
 }
 
+struct front front;
+
+int front_setup(void **)
+{
+	front_defaults(&front);
+	front_start(&front);
+	return 0;
+}
+
+int front_teardown(void **)
+{
+	front_stop(&front);
+	return 0;
+}
+
 void front_turn(void)
 {
 	static const struct timeval tick = {.tv_usec = 1000};
@@ -351,6 +366,8 @@ void front_turn(void)
 }
 
 /* ---- client ---------------------------------------------------------------------------------- */
+
+struct client alice, bob;
 
 int client_socket(const struct front *f)
 {
@@ -463,19 +480,26 @@ void client_hello(struct client *c)
 	memcpy(c->random, hello.random, sizeof(c->random));
 }
 
-void client_request(struct client *c, const struct login_request *r)
+void client_request_write(const struct login_request *r, struct bytebuf *http)
 {
-	struct bytebuf body, http;
+	struct bytebuf body;
 	struct pack_writer w;
 
 	bytebuf_init(&body, 65536);
-	bytebuf_init(&http, 70000);
+	bytebuf_init(http, 70000);
 	pack_writer_init(&w, &body);
 	login_request_pack(r, &w);
 	assert_int_equal(pack_writer_finish(&w), 0);
-	http_build_pack_request(&http, "127.0.0.1", body.data, body.len, 0);
-	tls_peer_write(&c->tls, http.data, http.len);
+	http_build_pack_request(http, "127.0.0.1", body.data, body.len, 0);
 	bytebuf_free(&body);
+}
+
+void client_request(struct client *c, const struct login_request *r)
+{
+	struct bytebuf http;
+
+	client_request_write(r, &http);
+	tls_peer_write(&c->tls, http.data, http.len);
 	bytebuf_free(&http);
 }
 

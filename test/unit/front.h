@@ -38,6 +38,10 @@ void front_start(struct front *f);
 void front_stop(struct front *f);
 /* One turn of the loop. */
 void front_turn(void);
+/* The server of a test that needs but one, as front_defaults() has it: fixtures. */
+extern struct front front;
+int front_setup(void **);
+int front_teardown(void **);
 /* Runs the loop until the condition holds. */
 #define front_wait(cond)                                                \
 	do {                                                            \
@@ -82,6 +86,7 @@ struct client {
 	size_t in_len;
 	uint8_t random[HELLO_RANDOM_BYTES];
 };
+extern struct client alice, bob; /* large: not on the stack */
 
 /* TCP only. */
 int client_socket(const struct front *f);
@@ -102,7 +107,9 @@ void client_pack(struct client *c, struct pack *p);
 void client_text(struct client *c, const char *text);
 /* The signature; takes the hello. */
 void client_hello(struct client *c);
-/* Sends a PACK request in one record. */
+/* A PACK request with its head. bytebuf_free() is the caller's. */
+void client_request_write(const struct login_request *r, struct bytebuf *http);
+/* Sends it in one record. */
 void client_request(struct client *c, const struct login_request *r);
 /* A login with the password that belongs to this connection's random. */
 void client_login_request(struct client *c, struct login_request *r, const char *hub,
