@@ -187,51 +187,54 @@ static void assert_same_node(const struct login_node *a, const struct login_node
 	assert_memory_equal(a->unique_id, b->unique_id, sizeof(a->unique_id));
 }
 
-/* Everything a login can carry, built by the client's side and read by the server's. */
+/* Everything a login can carry but the proof. */
+static const struct login_request everything = {
+	.method = LOGIN_METHOD_LOGIN,
+	.client = {"Patchbay VPN Server (Cascade Mode)", 501, 9674},
+	.hubname = "DEFAULT",
+	.username = "bob",
+	.client_id = 4,
+	.max_connection = 8,
+	.use_encrypt = true,
+	.use_compress = true,
+	.half_connection = true,
+	.qos = true,
+	.require_bridge_routing_mode = true,
+	.require_monitor_mode = true,
+	.has_unique_id = true,
+	.unique_id = {9, 8, 7},
+	.adjust_mss = 1200,
+	.udp = {.use = true,
+		.hmac = true,
+		.fast_detect = true,
+		.has_key = true,
+		.has_key_v2 = true,
+		.version = 1,
+		.max_version = 2,
+		.client_ip = {.is_ipv6 = true, .addr = {0x20, 1}, .scope_id = 2},
+		.client_port = 40000,
+		.client_key = {1},
+		.client_key_v2 = {2}},
+	.node = {.client_product = "p",
+		.client_os = "o",
+		.client_os_version = "v",
+		.client_os_product_id = "i",
+		.client_host = "h",
+		.server_host = "s",
+		.proxy_host = "x",
+		.client_ip = {.addr = {192, 0, 2, 1}},
+		.client_port = 53960,
+		.unique_id = {5},
+		.has_unique_id = true},
+};
+
+/* Built by the client's side and read by the server's, with each kind of proof. */
 static void test_login_roles(void **)
 {
 	static struct login_request out, in;
 	static const uint8_t cert[300] = {0x30}, sign[256] = {7};
 
-	out = (struct login_request){
-		.method = LOGIN_METHOD_LOGIN,
-		.client = {"Patchbay VPN Server (Cascade Mode)", 501, 9674},
-		.hubname = "DEFAULT",
-		.username = "bob",
-		.client_id = 4,
-		.max_connection = 8,
-		.use_encrypt = true,
-		.use_compress = true,
-		.half_connection = true,
-		.qos = true,
-		.require_bridge_routing_mode = true,
-		.require_monitor_mode = true,
-		.has_unique_id = true,
-		.unique_id = {9, 8, 7},
-		.adjust_mss = 1200,
-		.udp = {.use = true,
-			.hmac = true,
-			.fast_detect = true,
-			.has_key = true,
-			.has_key_v2 = true,
-			.version = 1,
-			.max_version = 2,
-			.client_ip = {.is_ipv6 = true, .addr = {0x20, 1}, .scope_id = 2},
-			.client_port = 40000,
-			.client_key = {1},
-			.client_key_v2 = {2}},
-		.node = {.client_product = "p",
-			.client_os = "o",
-			.client_os_version = "v",
-			.client_os_product_id = "i",
-			.client_host = "h",
-			.server_host = "s",
-			.proxy_host = "x",
-			.client_ip = {.addr = {192, 0, 2, 1}},
-			.client_port = 53960,
-			.unique_id = {5},
-			.has_unique_id = true},
-	};
+	out = everything;
 	for (int kind = 0; kind < 5; kind++) {
 		switch (kind) {
 		case 0:

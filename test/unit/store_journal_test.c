@@ -363,6 +363,20 @@ static void test_reload_counts_further(void **)
 	assert_int_equal(bed_users_in("directory.cfg"), 2);
 }
 
+/* The next start has all that is there now, and no more. */
+static void assert_loads_the_same(void)
+{
+	char *before, *now;
+	size_t size;
+
+	before = directory_serialise(&size);
+	assert_int_equal(store_load(bed_deaf, NULL), 0);
+	now = directory_serialise(&size);
+	assert_string_equal(now, before);
+	free(before);
+	free(now);
+}
+
 /* Every kind of object: put, replaced in its place, gone; what depends on it follows. */
 static void test_objects(void **)
 {
@@ -376,8 +390,6 @@ static void test_objects(void **)
 	struct directory_user *user;
 	struct directory_hub *hub;
 	struct change change = {.request.done = change_done};
-	char *before, *now;
-	size_t size;
 
 	bed_begin();
 	bed_add_user("a");
@@ -399,12 +411,7 @@ static void test_objects(void **)
 	assert_int_equal(directory_bridge_create("A", "eth9", false, "eth9", &bridge), 0);
 	store_change(&change.request, all, 5);
 	assert_int_equal(change.error, 0);
-	before = directory_serialise(&size);
-	assert_int_equal(store_load(bed_deaf, NULL), 0);
-	now = directory_serialise(&size);
-	assert_string_equal(now, before);
-	free(before);
-	free(now);
+	assert_loads_the_same();
 
 	hub = directory_hub_find("A");
 	user = directory_user_find(hub, "b");
@@ -424,12 +431,7 @@ static void test_objects(void **)
 	directory_hub_free(hub);
 	store_change(&change.request, gone, 4);
 	assert_int_equal(change.error, 0);
-	before = directory_serialise(&size);
-	assert_int_equal(store_load(bed_deaf, NULL), 0);
-	now = directory_serialise(&size);
-	assert_string_equal(now, before);
-	free(before);
-	free(now);
+	assert_loads_the_same();
 	assert_int_equal(directory_hub_find("A")->max_sessions, 77);
 	/* The whole at once. */
 	bed_add_user("z");
