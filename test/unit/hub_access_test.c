@@ -37,31 +37,37 @@ static void the_sender_is_enough(void **)
 	assert_abc_books();
 }
 
-/* The rule about receivers lets b have it, and the one behind it nobody else: of sessions and of devices. */
-static void receivers_one_by_one(void **)
+/* Twice 20 floods from a, of which only one port may have something: its user is the friend. Beside a, b, c two devices. */
+static void flood_for_a_friend(struct fake_port *friend, struct fake_port *d, struct fake_port *e)
 {
 	struct access_rule list[] = {rule(0, MAC_A), rule(ACCESS_F_DROP, 0)};
-	static struct fake_port d, e;
 	struct send s = {.from = &a};
 
 	list[0].dst_who =
 		(struct access_who){.kind = ACCESS_WHO_NAME, .name = access_name_key("friend")};
-	fake_port_init(&d, hub, 0, PORT_F_MBUF);
-	fake_port_init(&e, hub, 0, PORT_F_MBUF);
-	b.port.party.user = access_name_key("friend");
+	fake_port_init(d, hub, 0, PORT_F_MBUF);
+	fake_port_init(e, hub, 0, PORT_F_MBUF);
+	friend->port.party.user = access_name_key("friend");
 	join_and_learn();
-	join(&d);
-	join(&e);
+	join(d);
+	join(e);
 	set_rules(list, 2);
-	fake_port_clear(&b);
-	fake_port_clear(&c);
+	clear_ports();
 	for (uint32_t i = 0; i < 20; i++)
 		add(&s, FAKE_BROADCAST, MAC_A, i);
 	for (unsigned backed = 0; backed < 2; backed++) {
 		s.backed = backed;
 		send_all(&s);
 	}
-	ASSERT_CNT(atomic_load(&a.cnt), 2 * 20, 0);
+}
+
+/* The rule about receivers lets b have it, and the one behind it nobody else: of sessions and of devices. */
+static void receivers_one_by_one(void **)
+{
+	static struct fake_port d, e;
+
+	flood_for_a_friend(&b, &d, &e);
+	ASSERT_CNT(0, 2 * 20, 0);
 	assert_int_equal(atomic_load(&d.cnt), 0);
 	assert_int_equal(atomic_load(&e.cnt), 0);
 	assert_int_equal(hub_drop_out(STATS_DROP_OUT_ACCESS), 2 * 3 * 20);
@@ -71,25 +77,9 @@ static void receivers_one_by_one(void **)
 /* The device that is refused stands before one that is not. */
 static void a_device_after_another(void **)
 {
-	struct access_rule list[] = {rule(0, MAC_A), rule(ACCESS_F_DROP, 0)};
 	static struct fake_port d, e;
-	struct send s = {.from = &a};
 
-	list[0].dst_who =
-		(struct access_who){.kind = ACCESS_WHO_NAME, .name = access_name_key("friend")};
-	fake_port_init(&d, hub, 0, PORT_F_MBUF);
-	fake_port_init(&e, hub, 0, PORT_F_MBUF);
-	e.port.party.user = access_name_key("friend");
-	join_and_learn();
-	join(&d);
-	join(&e);
-	set_rules(list, 2);
-	for (uint32_t i = 0; i < 20; i++)
-		add(&s, FAKE_BROADCAST, MAC_A, i);
-	for (unsigned backed = 0; backed < 2; backed++) {
-		s.backed = backed;
-		send_all(&s);
-	}
+	flood_for_a_friend(&e, &d, &e);
 	assert_int_equal(atomic_load(&d.cnt), 0);
 	assert_int_equal(atomic_load(&e.cnt), 2 * 20);
 	assert_books_and_leave(&d, &e);

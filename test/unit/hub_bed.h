@@ -70,14 +70,10 @@ void send_one(struct fake_port *from, uint64_t dst, uint64_t src, bool backed);
 /* The hub's access list from now on; rule i gets slot i + 1. */
 void set_rules(struct access_rule *rule, uint32_t cnt);
 
-/* Keeps a worker busy in its step 1 until the gate opens. */
-extern atomic_bool gate;
-void hold_worker(unsigned index, struct worker_job *job);
-
 /* Ports, hub and workers each for themselves; what ports saw is what the hub saw of them. */
 void assert_books(struct fake_port *const *ports, unsigned n);
 void assert_abc_books(void);
-/* For two ports of the test's own: the books of all five, then the two are gone. */
+/* For one port of the test's own, or two (else y is NULL): the books of all, then these are gone. */
 void assert_books_and_leave(struct fake_port *x, struct fake_port *y);
 uint64_t hub_drop_in(enum stats_drop_in reason);
 uint64_t hub_drop_out(enum stats_drop_out reason);

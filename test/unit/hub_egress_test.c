@@ -43,7 +43,6 @@ static void too_long_for_the_receiver(void **)
 static void jumbo_frames(void **)
 {
 	static struct fake_port d;
-	struct fake_port *all[] = {&a, &b, &c, &d};
 	struct send s = {.from = &a};
 
 	assert_int_equal(lcore_jumbo_prepare(), 0);
@@ -79,10 +78,7 @@ static void jumbo_frames(void **)
 	s.f[0].dst = MAC_C;
 	send_all(&s);
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_LONG), 2);
-	assert_books(all, 4);
-	leave(&d);
-	assert_true(worker_settle());
-	port_release(&d.port);
+	assert_books_and_leave(&d, NULL);
 }
 
 static void a_full_ring_drops_and_counts(void **)
@@ -94,14 +90,13 @@ static void a_full_ring_drops_and_counts(void **)
 	join_and_learn();
 	for (unsigned i = 0; i < FRAME_BURST; i++)
 		add(&s, i % 2 ? MAC_C : FAKE_BROADCAST, MAC_A, i);
-	hold_worker(1, &hold);
+	worker_hold(1, &hold);
 	for (; sent < 2 * RING_SIZE; sent += FRAME_BURST) {
 		s.backed = !s.backed;
 		worker_call(0, send_here, &s);
 	}
 	assert_int_equal(s.no_mbuf, 0);
-	atomic_store(&gate, true);
-	worker_wait(&hold);
+	worker_let_go(&hold);
 	assert_true(worker_settle());
 	assert_int_equal(hub_drop_out(STATS_DROP_OUT_RING_FULL), sent - RING_SIZE);
 	assert_int_equal(atomic_load(&c.cnt), RING_SIZE);
@@ -180,13 +175,12 @@ static void run_full_ring(unsigned ready)
 	worker_call(1, fds_add, NULL);
 	for (unsigned i = 0; i < FRAME_BURST; i++)
 		add(&s, MAC_C, MAC_A, i);
-	hold_worker(1, &hold);
+	worker_hold(1, &hold);
 	for (unsigned i = 0; i < ready; i++)
 		make_ready(turns.fd[i].fd);
 	for (unsigned sent = 0; sent < RING_SIZE; sent += FRAME_BURST)
 		worker_call(0, send_here, &s);
-	atomic_store(&gate, true);
-	worker_wait(&hold);
+	worker_let_go(&hold);
 	assert_true(worker_settle());
 	worker_call(1, fds_del, NULL);
 	for (unsigned i = 0; i < 3; i++)
@@ -227,7 +221,6 @@ static void send_without_mbufs(struct lcore *lc, void *arg)
 static void no_mbuf_drops_and_counts(void **)
 {
 	static struct fake_port d;
-	struct fake_port *all[] = {&a, &b, &c, &d};
 	struct send s = {.from = &a};
 
 	fake_port_init(&d, hub, 0, PORT_F_MBUF);
@@ -244,10 +237,7 @@ static void no_mbuf_drops_and_counts(void **)
 	assert_int_equal(hub_drop_out(STATS_DROP_OUT_NO_MBUF), 1 + 2 + 1);
 	assert_int_equal(atomic_load(&b.cnt), 2);
 	assert_int_equal(atomic_load(&d.cnt), 0);
-	assert_books(all, 4);
-	leave(&d);
-	assert_true(worker_settle());
-	port_release(&d.port);
+	assert_books_and_leave(&d, NULL);
 }
 
 /* ---- devices ----------------------------------------------------------------------------------- */
@@ -256,7 +246,6 @@ static void no_mbuf_drops_and_counts(void **)
 static void devices_get_references(void **)
 {
 	static struct fake_port d, e;
-	struct fake_port *all[] = {&a, &b, &c, &d, &e};
 	struct send s = {.from = &a};
 
 	fake_port_init(&d, hub, 0, PORT_F_MBUF);
@@ -290,12 +279,7 @@ static void devices_get_references(void **)
 	send_all(&s);
 	assert_int_equal(atomic_load(&d.cnt), 2 * (14 - 3));
 	assert_int_equal(atomic_load(&e.cnt), 3 * 14);
-	assert_books(all, 5);
-	leave(&d);
-	leave(&e);
-	assert_true(worker_settle());
-	port_release(&d.port);
-	port_release(&e.port);
+	assert_books_and_leave(&d, &e);
 }
 
 /* What devices were given, and held on to. */
@@ -348,7 +332,6 @@ static void a_flood_is_one_mbuf(void **)
 static void a_blocked_device_costs_the_next_nothing(void **)
 {
 	static struct fake_port d, e;
-	struct fake_port *all[] = {&a, &b, &c, &d, &e};
 	struct send s = {.from = &a};
 
 	fake_port_init(&d, hub, 0, PORT_F_MBUF);
@@ -366,12 +349,7 @@ static void a_blocked_device_costs_the_next_nothing(void **)
 	assert_int_equal(atomic_load(&d.cnt), 0);
 	assert_int_equal(atomic_load(&e.cnt), 2 * 10);
 	assert_int_equal(hub_drop_out(STATS_DROP_OUT_LOOP), 2 * 10);
-	assert_books(all, 5);
-	leave(&d);
-	leave(&e);
-	assert_true(worker_settle());
-	port_release(&d.port);
-	port_release(&e.port);
+	assert_books_and_leave(&d, &e);
 }
 
 static void device_rx_elsewhere(struct lcore *lc, void *arg)
@@ -424,7 +402,7 @@ static void a_leave_makes_its_macs_dead_at_once(void **)
 
 static void relay_then_leave(struct lcore *lc, void *)
 {
-	while (!atomic_load(&gate))
+	while (!atomic_load(&worker_gate))
 		sched_yield();
 	hub_port_leave(lc, &c.port);
 }
@@ -438,13 +416,12 @@ static void a_copy_on_its_way_to_a_port_that_left(void **)
 	add(&s, MAC_C, MAC_A, 1);
 	add(&s, MAC_C, MAC_A, 2);
 	add(&s, FAKE_BROADCAST, MAC_A, 3);
-	atomic_store(&gate, false);
+	atomic_store(&worker_gate, false);
 	worker_post(1, &job);
 	while (!rte_ring_empty(lcore_get(1)->msg_ring))
 		sched_yield();
 	worker_call(0, send_here, &s);
-	atomic_store(&gate, true);
-	worker_wait(&job);
+	worker_let_go(&job);
 	assert_true(worker_settle());
 	assert_int_equal(hub_drop_out(STATS_DROP_OUT_PORT_GONE), 2);
 	ASSERT_CNT(0, 1, 0);
@@ -478,13 +455,12 @@ static void a_copy_on_its_way_in_a_hub_that_went(void **)
 	struct worker_job hold;
 
 	/* Put into the ring in worker 0's place, while that one is held. */
-	hold_worker(0, &hold);
+	worker_hold(0, &hold);
 	assert_int_equal(
 		rte_ring_enqueue_bulk_elem(lcore_get(1)->in[0], item, sizeof(item[0]), 2, NULL), 2);
 	SEEN_ADD(lcore_get(0), relays_made, 2);
 	doorbell_ring(&lcore_get(1)->bell);
-	atomic_store(&gate, true);
-	worker_wait(&hold);
+	worker_let_go(&hold);
 	assert_true(worker_settle());
 	lcore_view(1, &after);
 	assert_int_equal(after.stats.drop_out[STATS_DROP_OUT_PORT_GONE] -

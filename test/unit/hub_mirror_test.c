@@ -98,10 +98,10 @@ static void test_ring_is_left_to_frames(void **)
 	mirrors_join(MIRROR);
 	for (unsigned i = 0; i < FRAME_BURST; i++)
 		add(&s, i % 4 == 0 ? MAC_C : MAC_B, MAC_A, i);
-	hold_worker(1, &held);
+	worker_hold(1, &held);
 	for (unsigned k = 0; k < 8; k++, to_c += FRAME_BURST / 4)
 		worker_call(0, send_here, &s);
-	atomic_store(&gate, true);
+	atomic_store(&worker_gate, true);
 	assert_true(worker_settle());
 	assert_int_equal(atomic_load(&c.cnt), to_c);
 	assert_int_equal(atomic_load(&near.cnt), 8 * FRAME_BURST);

@@ -231,14 +231,7 @@ static int setup(void **)
 		.spin_us = 5,
 	};
 
-	return worker_eal(WORKERS) == 0 && lcore_init(&conf) == 0 && lcore_start() == 0 ? 0 : -1;
-}
-
-static int teardown(void **)
-{
-	lcore_stop();
-	lcore_fini();
-	return 0;
+	return worker_start(&conf);
 }
 
 static void leave_all(struct lcore *lc, void *)
@@ -340,5 +333,5 @@ int main(void)
 		cmocka_unit_test(the_books_balance_after_anything),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, worker_stop);
 }

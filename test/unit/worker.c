@@ -12,6 +12,7 @@
 #include <rte_errno.h>
 
 #include "dataplane/grace.h"
+#include "dataplane/lcore_priv.h"
 
 /* "(0-2)@(0,1)": lcores 0..workers, all of them on all CPUs of this process. */
 static void lcores_arg(char *buf, size_t size, unsigned workers)
@@ -44,6 +45,19 @@ int worker_eal(unsigned workers)
 	return 0;
 }
 
+int worker_start(const struct lcore_conf *conf)
+{
+	return worker_eal(conf->workers) == 0 && lcore_init(conf) == 0 && lcore_start() == 0 ? 0
+											     : -1;
+}
+
+int worker_stop(void **)
+{
+	lcore_stop();
+	lcore_fini();
+	return 0;
+}
+
 static void job_run(struct lcore *lc, struct lcore_msg *msg)
 {
 	struct worker_job *job = msg->arg;
@@ -55,6 +69,11 @@ static void job_run(struct lcore *lc, struct lcore_msg *msg)
 static void nap(void)
 {
 	nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
+
+void worker_nap_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l}, NULL);
 }
 
 void worker_post(unsigned index, struct worker_job *job)
@@ -72,6 +91,29 @@ void worker_wait(struct worker_job *job)
 {
 	while (atomic_load_explicit(&job->done, memory_order_acquire) == 0)
 		nap();
+}
+
+atomic_bool worker_gate;
+
+static void gate_wait(struct lcore *, void *)
+{
+	while (!atomic_load(&worker_gate))
+		sched_yield();
+}
+
+void worker_hold(unsigned index, struct worker_job *job)
+{
+	atomic_store(&worker_gate, false);
+	*job = (struct worker_job){.fn = gate_wait};
+	worker_post(index, job);
+	while (!rte_ring_empty(lcore_get(index)->msg_ring))
+		sched_yield();
+}
+
+void worker_let_go(struct worker_job *job)
+{
+	atomic_store(&worker_gate, true);
+	worker_wait(job);
 }
 
 void worker_call(unsigned index, void (*fn)(struct lcore *lc, void *arg), void *arg)

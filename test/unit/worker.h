@@ -13,6 +13,11 @@
 
 #include "dataplane/lcore.h"
 
+/* worker_eal() for conf->workers, lcore_init(), lcore_start(). 0 or -1. */
+int worker_start(const struct lcore_conf *conf);
+/* The end of them: a group's teardown. */
+int worker_stop(void **state);
+
 /* rte_eal_init() for `workers` worker lcores. 0, or -1 after a message. Once per process. */
 int worker_eal(unsigned workers);
 
@@ -27,6 +32,14 @@ struct worker_job {
 };
 void worker_post(unsigned index, struct worker_job *job);
 void worker_wait(struct worker_job *job);
+
+/* Keeps a worker busy in its step 1 until the gate opens, which worker_let_go() does; that returns when it is free. */
+extern atomic_bool worker_gate;
+void worker_hold(unsigned index, struct worker_job *job);
+void worker_let_go(struct worker_job *job);
+
+/* Sleeps in the test's thread. */
+void worker_nap_ms(unsigned ms);
 
 /* Waits until `what(arg)` holds, at most 10 s (a failure, never a measurement). Runs events meanwhile. */
 bool worker_until(bool (*what)(void *arg), void *arg);
