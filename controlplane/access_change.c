@@ -12,6 +12,7 @@
 #include "controlplane/access_list.h"
 #include "controlplane/access_names.h"
 #include "controlplane/directory_change.h"
+#include "controlplane/errand.h"
 #include "controlplane/store.h"
 
 struct access_change {
@@ -24,8 +25,7 @@ struct access_change {
 	struct directory_rules before; /* were replaced */
 	bool was_active;
 	uint64_t number; /* access_list_changed() */
-	bool saved;
-	bool forgotten;
+	struct errand errand;
 	int error;
 };
 
@@ -59,8 +59,7 @@ static void on_saved(struct store_request *request, int error)
 	/* Also when it was taken back: a neighbour's edit may have put it in force. */
 	c->number = access_list_changed(c->hub);
 	c->hub = NULL;
-	c->saved = true;
-	if (c->forgotten)
+	if (errand_over(&c->errand))
 		free(c);
 }
 
@@ -97,7 +96,7 @@ bool access_change_done(struct access_change *c, int *error)
 	const struct directory_hub *hub;
 
 	*error = c->error;
-	if (!c->saved)
+	if (!c->errand.over)
 		return false;
 	hub = directory_hub_find(c->hub_name);
 	return c->error != 0 || c->number == 0 || hub == NULL ||
@@ -113,10 +112,8 @@ void access_change_forget(struct access_change *c)
 {
 	if (c == NULL)
 		return;
-	if (c->saved)
+	if (errand_forget(&c->errand))
 		free(c);
-	else
-		c->forgotten = true;
 }
 
 /* ---- user lists ------------------------------------------------------------------------------- */

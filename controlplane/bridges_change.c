@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "controlplane/bridges.h"
+#include "controlplane/errand.h"
 #include "controlplane/log.h"
 #include "controlplane/store.h"
 
@@ -20,8 +21,7 @@ struct bridges_change {
 	struct directory_bridge what;	/* a copy, for asking after it */
 	TAILQ_ENTRY(bridges_change) leaving_entry; /* or of coming */
 	bool adds;
-	bool saved; /* or refused */
-	bool forgotten;
+	struct errand errand; /* over: saved, or refused */
 	int error;
 };
 
@@ -94,8 +94,7 @@ static void on_saved(struct store_request *request, int error)
 	else
 		deleted(c);
 	c->entry = NULL;
-	c->saved = true;
-	if (c->forgotten)
+	if (errand_over(&c->errand))
 		free(c);
 }
 
@@ -163,7 +162,7 @@ int bridges_delete(const char *hub, const char *which, struct bridges_change **o
 bool bridges_change_done(const struct bridges_change *c, int *error)
 {
 	*error = c->error;
-	if (!c->saved)
+	if (!c->errand.over)
 		return false;
 	return c->adds || c->error != 0 || !bridges_alive(&c->what);
 }
@@ -172,8 +171,6 @@ void bridges_change_forget(struct bridges_change *c)
 {
 	if (c == NULL)
 		return;
-	if (c->saved)
+	if (errand_forget(&c->errand))
 		free(c);
-	else
-		c->forgotten = true;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "controlplane/errand.h"
 #include "controlplane/hubs.h"
 #include "controlplane/log.h"
 #include "controlplane/store.h"
@@ -24,9 +25,8 @@ struct directory_change {
 	struct directory_group *old_group, *new_group;
 	struct directory_user **members; /* of a group that is deleted */
 	struct directory_settings before;
-	uint64_t doomed; /* of hubs_doom(); 0 = none */
-	bool saved;	 /* or refused */
-	bool forgotten;
+	uint64_t doomed;      /* of hubs_doom(); 0 = none */
+	struct errand errand; /* over: saved, or refused */
 	int error;
 };
 
@@ -60,8 +60,7 @@ static void on_saved(struct store_request *request, int error)
 		c->keep(c);
 	else
 		c->undo(c);
-	c->saved = true;
-	if (c->forgotten)
+	if (errand_over(&c->errand))
 		change_free(c);
 }
 
@@ -120,17 +119,15 @@ static void begin(struct directory_change *c, const struct directory_object *obj
 bool directory_change_done(const struct directory_change *c, int *error)
 {
 	*error = c->error;
-	return c->saved && (c->error != 0 || c->doomed == 0 || hubs_doomed_gone(c->doomed));
+	return c->errand.over && (c->error != 0 || c->doomed == 0 || hubs_doomed_gone(c->doomed));
 }
 
 void directory_change_forget(struct directory_change *c)
 {
 	if (c == NULL)
 		return;
-	if (c->saved)
+	if (errand_forget(&c->errand))
 		change_free(c);
-	else
-		c->forgotten = true;
 }
 
 /* ---- users ----------------------------------------------------------------------------------- */

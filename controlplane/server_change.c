@@ -7,6 +7,7 @@
 
 #include "controlplane/config.h"
 #include "controlplane/control.h"
+#include "controlplane/errand.h"
 #include "controlplane/listener.h"
 #include "controlplane/log.h"
 #include "controlplane/server_change.h"
@@ -22,8 +23,7 @@ struct server_change {
 		OF_CIPHERS,
 		OF_SYSLOG,
 	} of;
-	bool settled;
-	bool forgotten;
+	struct errand errand;
 	int error;
 
 	struct directory_admin old_admin, new_admin;
@@ -124,8 +124,7 @@ static void on_saved(struct store_request *request, int error)
 		take_back(c);
 	else
 		put_in_force(c);
-	c->settled = true;
-	if (c->forgotten)
+	if (errand_over(&c->errand))
 		change_free(c);
 }
 
@@ -298,15 +297,13 @@ void server_listeners_renew(void)
 bool server_change_done(const struct server_change *c, int *error)
 {
 	*error = c->error;
-	return c->settled;
+	return c->errand.over;
 }
 
 void server_change_forget(struct server_change *c)
 {
 	if (c == NULL)
 		return;
-	if (c->settled)
+	if (errand_forget(&c->errand))
 		change_free(c);
-	else
-		c->forgotten = true;
 }

@@ -16,6 +16,7 @@
 
 #include "controlplane/config.h"
 #include "controlplane/directory.h"
+#include "controlplane/errand.h"
 #include "controlplane/log.h"
 #include "controlplane/registry.h"
 #include "controlplane/slow.h"
@@ -30,7 +31,7 @@ struct server_tls_change {
 	char common_name[4 * CERTIFICATE_NAME_MAX + 1];
 	bool make;   /* one for common_name */
 	bool reread; /* from the files; nothing is written */
-	bool settled, forgotten;
+	struct errand errand;
 	int error;
 	char why[WHY_BYTES];
 	char ciphers[TLS_CIPHERS_BYTES], ciphersuites[TLS_CIPHERS_BYTES]; /* to try it with */
@@ -281,8 +282,7 @@ static void change_done(struct slow_job *job)
 	tls.changing = false;
 	/* We end: what is on the disk is the next start's. */
 	if (tls.now == NULL) {
-		c->settled = true;
-		if (c->forgotten)
+		if (errand_over(&c->errand))
 			change_free(c);
 		return;
 	}
@@ -302,8 +302,7 @@ static void change_done(struct slow_job *job)
 		log_error("certificate", "not changed: %s",
 			c->why[0] != '\0' ? c->why : strerror(-c->error));
 	}
-	c->settled = true;
-	if (c->forgotten)
+	if (errand_over(&c->errand))
 		change_free(c);
 }
 
@@ -353,7 +352,7 @@ void server_tls_reload(void)
 	if (c == NULL)
 		return;
 	c->reread = true;
-	c->forgotten = true;
+	c->errand.forgotten = true;
 	/* Being changed already: then that is what is read. */
 	(void)change_begin(c);
 }
@@ -362,17 +361,15 @@ bool server_tls_change_done(const struct server_tls_change *change, int *error, 
 {
 	*error = change->error;
 	*why = change->why;
-	return change->settled;
+	return change->errand.over;
 }
 
 void server_tls_change_forget(struct server_tls_change *change)
 {
 	if (change == NULL)
 		return;
-	if (change->settled)
+	if (errand_forget(&change->errand))
 		change_free(change);
-	else
-		change->forgotten = true;
 }
 
 /* ---- start and end ------------------------------------------------------------------------------- */

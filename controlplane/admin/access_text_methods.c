@@ -10,6 +10,7 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/directory.h"
+#include "controlplane/errand.h"
 #include "controlplane/slow.h"
 #include "dataplane/frame.h"
 #include "drivers/session/wire/wire_error.h"
@@ -108,7 +109,7 @@ struct parsing {
 	struct directory_rules rules;
 	char first[FIRST_BYTES];
 	int rc;
-	bool over, forgotten;
+	struct errand errand;
 };
 
 struct replace {
@@ -134,8 +135,7 @@ static void parsing_done(struct slow_job *job)
 {
 	struct parsing *p = (struct parsing *)job;
 
-	p->over = true;
-	if (p->forgotten)
+	if (errand_over(&p->errand))
 		parsing_free(p);
 }
 
@@ -165,7 +165,7 @@ static int replace_begin(
 
 	if (p == NULL)
 		return parsing_begin(call, r);
-	if (!p->over)
+	if (!p->errand.over)
 		return ADMIN_WAIT;
 	if (!st->parsed) {
 		st->rules = p->rules;
@@ -181,10 +181,8 @@ static void replace_fini(struct admin_call *call)
 {
 	struct replace *r = call->state;
 
-	if (r->parsing != NULL && r->parsing->over)
+	if (r->parsing != NULL && errand_forget(&r->parsing->errand))
 		parsing_free(r->parsing);
-	else if (r->parsing != NULL)
-		r->parsing->forgotten = true;
 	admin_access_fini(call);
 }
 

@@ -8,6 +8,7 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/reading.h"
+#include "controlplane/errand.h"
 #include "controlplane/store.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -47,7 +48,7 @@ static const struct admin_field config_response[] = {
 /* The store's thread reads it, and the answer goes out by and by (store.h: store_text_begin()). */
 struct config_read {
 	struct store_text text;
-	bool over, forgotten;
+	struct errand errand;
 	int error;
 };
 
@@ -72,8 +73,7 @@ static void text_read(struct store_text *text, int error)
 	struct config_read *r = text->state;
 
 	r->error = error;
-	r->over = true;
-	if (r->forgotten)
+	if (errand_over(&r->errand))
 		read_free(r);
 }
 
@@ -118,7 +118,7 @@ static int get_config_step(struct admin_call *call)
 
 	if (r == NULL)
 		return get_begin(call, st);
-	if (!r->over)
+	if (!r->errand.over)
 		return ADMIN_WAIT;
 	if (r->error != 0)
 		return get_fail(call, r->error);
@@ -136,10 +136,8 @@ static void get_config_fini(struct admin_call *call)
 
 	if (st->read == NULL)
 		return;
-	if (st->read->over)
+	if (errand_forget(&st->read->errand))
 		read_free(st->read);
-	else
-		st->read->forgotten = true;
 }
 
 const struct admin_method admin_method_get_config = {

@@ -11,6 +11,7 @@
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/reading.h"
 #include "controlplane/admin/upload.h"
+#include "controlplane/errand.h"
 #include "controlplane/import.h"
 #include "controlplane/slow.h"
 #include "dataplane/lcore.h"
@@ -88,7 +89,7 @@ struct import_job {
 	struct slow_job job; /* first */
 	char *text;
 	struct import *import;
-	bool over, forgotten;
+	struct errand errand;
 };
 
 struct import_state {
@@ -118,8 +119,7 @@ static void job_done(struct slow_job *job)
 {
 	struct import_job *j = (struct import_job *)job;
 
-	j->over = true;
-	if (j->forgotten)
+	if (errand_over(&j->errand))
 		job_free(j);
 }
 
@@ -183,7 +183,7 @@ static int import_step(struct admin_call *call)
 
 	if (st->job == NULL)
 		return import_begin(call, st);
-	if (!st->job->over)
+	if (!st->job->errand.over)
 		return ADMIN_WAIT;
 	if (!st->listing && st->reading.reading == NULL)
 		rc = import_judge(call, st);
@@ -199,10 +199,8 @@ static void import_fini(struct admin_call *call)
 	admin_read_fini(call);
 	if (st->job == NULL)
 		return;
-	if (st->job->over)
+	if (errand_forget(&st->job->errand))
 		job_free(st->job);
-	else
-		st->job->forgotten = true;
 }
 
 const struct admin_method admin_method_patchbay_import = {

@@ -13,6 +13,7 @@
 
 #include "controlplane/admin/change.h"
 #include "controlplane/admin/method_list.h"
+#include "controlplane/errand.h"
 #include "controlplane/logs/log_walk.h"
 #include "controlplane/logs/logs.h"
 #include "controlplane/slow.h"
@@ -24,7 +25,7 @@
 /* Work of a slow helper for a call that may have gone when it is done. */
 struct asked {
 	struct slow_job job; /* first member */
-	bool done, forgotten;
+	struct errand errand;
 	char folder[LOG_FILE_PATH];
 	/* A list, */
 	struct log_walk_file *files;
@@ -54,8 +55,7 @@ static void asked_done(struct slow_job *job)
 {
 	struct asked *a = (struct asked *)job;
 
-	a->done = true;
-	if (a->forgotten)
+	if (errand_over(&a->errand))
 		asked_free(a);
 }
 
@@ -77,10 +77,8 @@ static void files_fini(struct admin_call *call)
 
 	if (st->asked == NULL)
 		return;
-	if (st->asked->done)
+	if (errand_forget(&st->asked->errand))
 		asked_free(st->asked);
-	else
-		st->asked->forgotten = true;
 	st->asked = NULL;
 }
 
@@ -197,7 +195,7 @@ static int enum_log_file_step(struct admin_call *call)
 			return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
 		slow_submit(&st->asked->job);
 	}
-	if (!st->asked->done)
+	if (!st->asked->errand.over)
 		return ADMIN_WAIT;
 	if (!st->begun) {
 		st->begun = true;
@@ -295,7 +293,7 @@ static int read_log_file_step(struct admin_call *call)
 			return rc;
 	}
 	a = st->asked;
-	if (!a->done)
+	if (!a->errand.over)
 		return ADMIN_WAIT;
 	if (a->n < 0)
 		return admin_fail(

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controlplane/admin/call.h"
+#include "controlplane/errand.h"
 #include "controlplane/log.h"
 #include "controlplane/store.h"
 #include "drivers/session/wire/wire_error.h"
@@ -15,7 +16,7 @@
 /* Lives until the store's answer, also without its caller. */
 struct reading {
 	struct store_reload reload;
-	bool over, forgotten;
+	struct errand errand;
 	int error;
 };
 
@@ -32,11 +33,10 @@ static void was_read(struct store_reload *reload, int error)
 	char *line, *rest = reload->report;
 
 	r->error = error;
-	r->over = true;
 	for (line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
 		if (line[0] != '\0')
 			log_error("directory", "%s", line);
-	if (r->forgotten)
+	if (errand_over(&r->errand))
 		reading_free(r);
 }
 
@@ -66,7 +66,7 @@ int admin_read_wait(struct admin_call *call)
 	const struct admin_reading *st = call->state;
 	const struct reading *r = st->reading;
 
-	if (!r->over)
+	if (!r->errand.over)
 		return ADMIN_WAIT;
 	if (r->error == 0)
 		return ADMIN_DONE;
@@ -85,10 +85,8 @@ void admin_read_fini(struct admin_call *call)
 
 	if (st->reading == NULL)
 		return;
-	if (st->reading->over)
+	if (errand_forget(&st->reading->errand))
 		reading_free(st->reading);
-	else
-		st->reading->forgotten = true;
 }
 
 char *admin_take_config(struct admin_call *call, int *rc)

@@ -8,6 +8,7 @@
 
 #include "controlplane/admin/call.h"
 #include "controlplane/counters.h"
+#include "controlplane/errand.h"
 #include "controlplane/store.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -24,7 +25,7 @@ static const struct admin_field flush_response[] = {
 struct flush {
 	struct store_request request; /* first */
 	uint64_t counters;	      /* their save */
-	bool over, forgotten;
+	struct errand errand;
 	int error;
 };
 
@@ -37,8 +38,7 @@ static void flushed(struct store_request *request, int error)
 	struct flush *f = (struct flush *)request;
 
 	f->error = error;
-	f->over = true;
-	if (f->forgotten)
+	if (errand_over(&f->errand))
 		free(f);
 }
 
@@ -56,7 +56,7 @@ static int flush_step(struct admin_call *call)
 		st->flush->counters = counters_save();
 		store_flush(&st->flush->request);
 	}
-	if (!st->flush->over || !counters_saved(st->flush->counters, &error))
+	if (!st->flush->errand.over || !counters_saved(st->flush->counters, &error))
 		return ADMIN_WAIT;
 	if (st->flush->error == -ESTALE)
 		return admin_fail(call, WIRE_ERROR_INTERNAL,
@@ -81,10 +81,8 @@ static void flush_fini(struct admin_call *call)
 
 	if (st->flush == NULL)
 		return;
-	if (st->flush->over)
+	if (errand_forget(&st->flush->errand))
 		free(st->flush);
-	else
-		st->flush->forgotten = true;
 }
 
 const struct admin_method admin_method_flush = {
