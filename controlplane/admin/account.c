@@ -3,7 +3,7 @@
 
 #include "controlplane/admin/account.h"
 
-#include "controlplane/admin/change.h"
+#include "controlplane/admin/call.h"
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/registry.h"
 
@@ -21,11 +21,8 @@ uint32_t admin_account_sessions_left(
 int admin_account_gone(struct admin_call *call, enum admin_account kind)
 {
 	struct directory_hub *hub;
-	int rc = admin_change_wait(call);
+	int rc = admin_hub_lookup(call, &hub);
 
-	if (rc != ADMIN_DONE)
-		return rc;
-	rc = admin_hub_lookup(call, &hub);
 	if (rc != 0)
 		return rc;
 	admin_put_str(call, "HubName", hub->name);

@@ -21,7 +21,7 @@ enum admin_account {
  */
 uint32_t admin_account_sessions_left(
 	struct admin_call *call, const struct directory_hub *hub, enum admin_account kind);
-/* Later steps of a deletion (admin_change_wait()), with the answer when it is done. */
+/* The answer to a deletion. */
 int admin_account_gone(struct admin_call *call, enum admin_account kind);
 
 #endif

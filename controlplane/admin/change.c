@@ -52,6 +52,18 @@ int admin_change_wait(struct admin_call *call)
 		strerror(-error));
 }
 
+int admin_change_step(struct admin_call *call, int (*begin)(struct admin_call *call),
+	int (*answer)(struct admin_call *call))
+{
+	const struct admin_change *st = call->state;
+	int rc;
+
+	if (st->change == NULL)
+		return begin(call);
+	rc = admin_change_wait(call);
+	return rc == ADMIN_DONE ? answer(call) : rc;
+}
+
 void admin_change_fini(struct admin_call *call)
 {
 	struct admin_change *st = call->state;

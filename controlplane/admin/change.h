@@ -21,6 +21,12 @@ struct admin_change {
 int admin_change_begun(struct admin_call *call, int rc, int exists, int full);
 /* In later steps: ADMIN_WAIT, ADMIN_DONE, or the error with which it was taken back. */
 int admin_change_wait(struct admin_call *call);
+/*
+ * The whole step() of a method whose change is all it waits for: `begin` until the change has begun, then the wait, then
+ * `answer`. Both are as a step().
+ */
+int admin_change_step(struct admin_call *call, int (*begin)(struct admin_call *call),
+	int (*answer)(struct admin_call *call));
 void admin_change_fini(struct admin_call *call);
 
 /*

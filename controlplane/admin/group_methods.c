@@ -214,22 +214,29 @@ static const struct admin_field delete_response[] = {
 	ADMIN_END,
 };
 
-static int delete_group_step(struct admin_call *call)
+static int delete_begin(struct admin_call *call)
 {
 	struct admin_change *st = call->state;
 	struct directory_group *group;
 	struct directory_hub *hub;
-	int rc;
+	int rc = lookup(call, &hub, &group);
 
-	if (st->change != NULL)
-		return admin_account_gone(call, ADMIN_ACCOUNT_GROUP);
-	rc = lookup(call, &hub, &group);
 	if (rc == 0)
 		rc = admin_fenced(call, hub, HUB_ADMIN_no_change_groups);
 	if (rc != 0)
 		return rc;
 	return admin_change_begun(
 		call, directory_change_group(hub, group, NULL, &st->change), 0, 0);
+}
+
+static int delete_answer(struct admin_call *call)
+{
+	return admin_account_gone(call, ADMIN_ACCOUNT_GROUP);
+}
+
+static int delete_group_step(struct admin_call *call)
+{
+	return admin_change_step(call, delete_begin, delete_answer);
 }
 
 const struct admin_method admin_method_delete_group = {

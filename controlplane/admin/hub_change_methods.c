@@ -175,21 +175,20 @@ static int create_hub_begin(struct admin_call *call)
 	return admin_change_begun(call, rc, WIRE_ERROR_HUB_EXISTS, WIRE_ERROR_TOO_MANY_HUBS);
 }
 
-static int create_hub_step(struct admin_call *call)
+static int create_hub_answer(struct admin_call *call)
 {
-	struct admin_change *st = call->state;
 	struct directory_hub *hub;
-	int rc;
+	int rc = admin_hub_lookup(call, &hub);
 
-	if (st->change == NULL)
-		return create_hub_begin(call);
-	rc = admin_change_wait(call);
-	if (rc == ADMIN_DONE)
-		rc = admin_hub_lookup(call, &hub);
 	if (rc != 0)
 		return rc;
 	put_hub(call, hub);
 	return ADMIN_DONE;
+}
+
+static int create_hub_step(struct admin_call *call)
+{
+	return admin_change_step(call, create_hub_begin, create_hub_answer);
 }
 
 const struct admin_method admin_method_create_hub = {
@@ -349,24 +348,26 @@ const struct admin_method admin_method_set_hub_online = {
 
 /* ---- DeleteHub ------------------------------------------------------------------------------- */
 
-static int delete_hub_step(struct admin_call *call)
+static int delete_hub_begin(struct admin_call *call)
 {
 	struct admin_change *st = call->state;
 	struct directory_hub *hub;
-	int rc;
+	int rc = admin_hub_lookup(call, &hub);
 
-	if (st->change == NULL) {
-		rc = admin_hub_lookup(call, &hub);
-		if (rc != 0)
-			return rc;
-		return admin_change_begun(
-			call, directory_change_hub_delete(hub, &st->change), 0, 0);
-	}
-	rc = admin_change_wait(call);
-	if (rc != ADMIN_DONE)
+	if (rc != 0)
 		return rc;
+	return admin_change_begun(call, directory_change_hub_delete(hub, &st->change), 0, 0);
+}
+
+static int delete_hub_answer(struct admin_call *call)
+{
 	admin_put_str(call, "HubName", admin_get_str(call, "HubName"));
 	return ADMIN_DONE;
+}
+
+static int delete_hub_step(struct admin_call *call)
+{
+	return admin_change_step(call, delete_hub_begin, delete_hub_answer);
 }
 
 const struct admin_method admin_method_delete_hub = {

@@ -107,13 +107,7 @@ static int set_begin(struct admin_call *call)
 
 static int set_step(struct admin_call *call)
 {
-	struct admin_change *st = call->state;
-	int rc;
-
-	if (st->change == NULL)
-		return set_begin(call);
-	rc = admin_change_wait(call);
-	return rc == ADMIN_DONE ? put_log(call) : rc;
+	return admin_change_step(call, set_begin, put_log);
 }
 
 const struct admin_method admin_method_get_hub_log = {

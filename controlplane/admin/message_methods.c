@@ -68,18 +68,12 @@ static int take(struct admin_call *call, char **message)
 	return wrong == NULL ? 0 : admin_fail_field(call, "Msg", "%s", wrong);
 }
 
-static int set_hub_msg_step(struct admin_call *call)
+static int set_begin(struct admin_call *call)
 {
-	struct admin_change *st = call->state;
 	struct directory_settings s;
 	struct directory_hub *hub;
-	int rc;
+	int rc = admin_hub_lookup(call, &hub);
 
-	if (st->change != NULL) {
-		rc = admin_change_wait(call);
-		return rc == ADMIN_DONE ? get_hub_msg_step(call) : rc;
-	}
-	rc = admin_hub_lookup(call, &hub);
 	if (rc == 0)
 		rc = admin_fenced(call, hub, HUB_ADMIN_no_change_msg);
 	if (rc == 0)
@@ -87,6 +81,11 @@ static int set_hub_msg_step(struct admin_call *call)
 	if (rc != 0)
 		return rc;
 	return admin_settings_change(call, hub, &s, take(call, &s.message));
+}
+
+static int set_hub_msg_step(struct admin_call *call)
+{
+	return admin_change_step(call, set_begin, get_hub_msg_step);
 }
 
 const struct admin_method admin_method_set_hub_msg = {

@@ -129,23 +129,22 @@ static int take(struct admin_call *call, struct directory_radius *radius)
 	return 0;
 }
 
-static int set_hub_radius_step(struct admin_call *call)
+static int set_begin(struct admin_call *call)
 {
-	struct admin_change *st = call->state;
 	struct directory_settings s;
 	struct directory_hub *hub;
-	int rc;
+	int rc = admin_hub_lookup(call, &hub);
 
-	if (st->change != NULL) {
-		rc = admin_change_wait(call);
-		return rc == ADMIN_DONE ? get_hub_radius_step(call) : rc;
-	}
-	rc = admin_hub_lookup(call, &hub);
 	if (rc == 0)
 		rc = admin_settings_copy(call, hub, &s);
 	if (rc != 0)
 		return rc;
 	return admin_settings_change(call, hub, &s, take(call, &s.radius));
+}
+
+static int set_hub_radius_step(struct admin_call *call)
+{
+	return admin_change_step(call, set_begin, get_hub_radius_step);
 }
 
 const struct admin_method admin_method_set_hub_radius = {

@@ -255,21 +255,28 @@ static const struct admin_field delete_response[] = {
 	ADMIN_END,
 };
 
-static int delete_user_step(struct admin_call *call)
+static int delete_begin(struct admin_call *call)
 {
 	struct admin_change *st = call->state;
 	struct directory_user *user;
 	struct directory_hub *hub;
-	int rc;
+	int rc = lookup(call, &hub, &user);
 
-	if (st->change != NULL)
-		return admin_account_gone(call, ADMIN_ACCOUNT_USER);
-	rc = lookup(call, &hub, &user);
 	if (rc == 0)
 		rc = admin_fenced(call, hub, HUB_ADMIN_no_change_users);
 	if (rc != 0)
 		return rc;
 	return admin_change_begun(call, directory_change_user(hub, user, NULL, &st->change), 0, 0);
+}
+
+static int delete_answer(struct admin_call *call)
+{
+	return admin_account_gone(call, ADMIN_ACCOUNT_USER);
+}
+
+static int delete_user_step(struct admin_call *call)
+{
+	return admin_change_step(call, delete_begin, delete_answer);
 }
 
 const struct admin_method admin_method_delete_user = {
