@@ -138,22 +138,29 @@ static uint32_t id_random(void)
 	return id | DIRECTORY_RULE_ID_MIN;
 }
 
+int directory_rules_reserve(struct directory_rules *rules)
+{
+	uint32_t room = rules->room == 0 ? 16 : 2 * rules->room;
+	struct directory_rule **more;
+
+	if (rules->cnt < rules->room)
+		return 0;
+	more = realloc(rules->rule, room * sizeof(struct directory_rule *));
+	if (more == NULL)
+		return -ENOMEM;
+	rules->rule = more;
+	rules->room = room;
+	return 0;
+}
+
 int directory_rules_put(struct directory_rules *rules, struct directory_rule *rule)
 {
 	uint32_t lo = 0, hi = rules->cnt;
 
 	if (rules->cnt >= ACCESS_RULES_MAX)
 		return -ENOSPC;
-	if (rules->cnt == rules->room) {
-		uint32_t room = rules->room == 0 ? 16 : 2 * rules->room;
-		struct directory_rule **more =
-			realloc(rules->rule, room * sizeof(struct directory_rule *));
-
-		if (more == NULL)
-			return -ENOMEM;
-		rules->rule = more;
-		rules->room = room;
-	}
+	if (directory_rules_reserve(rules) != 0)
+		return -ENOMEM;
 	while (rule->id < DIRECTORY_RULE_ID_MIN ||
 		directory_rules_find(rules, rule->id, NULL) != NULL)
 		rule->id = id_random();

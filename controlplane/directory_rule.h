@@ -59,6 +59,8 @@ bool directory_rule_same(const struct directory_rule *a, const struct directory_
 /* Makes a rule what the original stores (access-list.md 3): ports in order. */
 void directory_rule_normalise(struct directory_rule *rule);
 
+/* Room for one more: rules->rule[rules->cnt] is there. -ENOMEM. */
+int directory_rules_reserve(struct directory_rules *rules);
 /* Takes the rule over; an id that is 0 or taken is replaced. -ENOMEM, -ENOSPC (ACCESS_RULES_MAX): it is not taken. */
 int directory_rules_put(struct directory_rules *rules, struct directory_rule *rule);
 /* By id, or by place (1 ..). *at may be NULL. */

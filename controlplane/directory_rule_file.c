@@ -358,22 +358,6 @@ void directory_rule_write(FILE *f, const struct directory_rule *d)
 
 /* ---- lists ------------------------------------------------------------------------------------ */
 
-static int add(struct directory_rules *rules, struct directory_rule *d)
-{
-	if (rules->cnt == rules->room) {
-		uint32_t room = rules->room == 0 ? 16 : 2 * rules->room;
-		struct directory_rule **more =
-			realloc(rules->rule, room * sizeof(struct directory_rule *));
-
-		if (more == NULL)
-			return -ENOMEM;
-		rules->rule = more;
-		rules->room = room;
-	}
-	rules->rule[rules->cnt++] = d;
-	return 0;
-}
-
 int directory_rules_read(
 	struct config_reader *r, const config_setting_t *hub, struct directory_rules *rules)
 {
@@ -390,8 +374,10 @@ int directory_rules_read(
 
 		rc = directory_rule_read(r, config_setting_get_elem(list, (unsigned)i), &d);
 		if (rc == 0 && d != NULL) {
-			rc = add(rules, d);
-			if (rc != 0)
+			rc = directory_rules_reserve(rules);
+			if (rc == 0)
+				rules->rule[rules->cnt++] = d;
+			else
 				directory_rule_free(d);
 		}
 	}

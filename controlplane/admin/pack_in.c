@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/admin/pack_out.h"
 #include "controlplane/admin/utf8.h"
 #include "drivers/session/wire/be.h"
 
@@ -49,23 +50,6 @@ static struct pack_span span_at(
 	return c->row == i ? c->value : s;
 }
 
-static enum pack_type type_of(const struct admin_field *f)
-{
-	switch (f->type) {
-	case ADMIN_TYPE_INT64:
-	case ADMIN_TYPE_TIME:
-		return PACK_INT64;
-	case ADMIN_TYPE_STR:
-		return PACK_STR;
-	case ADMIN_TYPE_USTR:
-		return PACK_UNISTR;
-	case ADMIN_TYPE_DATA:
-		return PACK_DATA;
-	default:
-		return PACK_INT;
-	}
-}
-
 /* Where the table asks for more than nothing and does not insist, nothing means absent. */
 static bool counts_as_absent(const struct admin_field *f, bool nothing)
 {
@@ -75,7 +59,7 @@ static bool counts_as_absent(const struct admin_field *f, bool nothing)
 static int get_span(struct pack_in *p, const struct admin_field *f, uint32_t i,
 	struct admin_value *value, const char **why)
 {
-	struct pack_span s = span_at(p, f->name, type_of(f), i);
+	struct pack_span s = span_at(p, f->name, pack_element_type(f, 0), i);
 
 	if (counts_as_absent(f, s.len == 0))
 		return 0;
@@ -118,7 +102,7 @@ static int get_at(struct pack_in *p, const struct admin_field *f, uint32_t i,
 		*why = "cannot be given in a PACK";
 		return -1;
 	}
-	if (i >= pack_count(&p->pack, f->name, type_of(f)))
+	if (i >= pack_count(&p->pack, f->name, pack_element_type(f, 0)))
 		return 0;
 	switch (f->type) {
 	case ADMIN_TYPE_BOOL:
@@ -162,7 +146,7 @@ static long pack_in_rows(struct admin_in *in, const struct admin_field *list, co
 	uint32_t rows = 0;
 
 	for (const struct admin_field *f = list->rows; f->name != NULL; f++) {
-		uint32_t n = pack_count(&p->pack, f->name, type_of(f));
+		uint32_t n = pack_count(&p->pack, f->name, pack_element_type(f, 0));
 
 		rows = n > rows ? n : rows;
 	}

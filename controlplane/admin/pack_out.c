@@ -13,7 +13,6 @@
 #include "controlplane/admin/pack_in.h"
 #include "controlplane/admin/utf8.h"
 #include "drivers/session/wire/be.h"
-#include "drivers/session/wire/pack.h"
 
 /* Parts of an address, in the order in which they become columns (wire.md 2). */
 static const char *const ip_parts[] = {"@ipv6_scope_id", "@ipv6_array", "@ipv6_bool", ""};
@@ -52,7 +51,7 @@ static unsigned parts_of(const struct admin_field *f)
 						: 1;
 }
 
-static enum pack_type type_of(const struct admin_field *f, unsigned part)
+enum pack_type pack_element_type(const struct admin_field *f, unsigned part)
 {
 	switch (f->type) {
 	case ADMIN_TYPE_INT64:
@@ -233,7 +232,7 @@ static void pack_value(
 			continue;
 		}
 		name_of(f, part, &prefix, &name);
-		if (element_begin(p, prefix, name, type_of(f, part), 1))
+		if (element_begin(p, prefix, name, pack_element_type(f, part), 1))
 			add_value(p, p->head, f, v, part);
 	}
 }
@@ -304,7 +303,8 @@ static void pack_rows_end(struct admin_out *out)
 			name_of(r, part, &prefix, &name);
 			/* An element cannot be empty, so a list that is has none. */
 			if (p->rows == 0 ||
-				!element_begin(p, prefix, name, type_of(r, part), p->rows))
+				!element_begin(
+					p, prefix, name, pack_element_type(r, part), p->rows))
 				continue;
 			if (evbuffer_add_buffer(p->head, p->columns[column]) != 0)
 				p->failed = true;

@@ -16,6 +16,7 @@
  */
 
 #include "controlplane/admin/call.h"
+#include "drivers/session/wire/pack.h"
 
 struct evbuffer;
 
@@ -47,6 +48,9 @@ int pack_out_init(struct pack_out *p);
 int pack_out_finish(struct pack_out *p, struct evbuffer *dst);
 /* Idempotent, also on a zeroed struct. */
 void pack_out_fini(struct pack_out *p);
+
+/* What a field, or a part of one that has several elements, is in a PACK: in requests as in results. */
+enum pack_type pack_element_type(const struct admin_field *f, unsigned part);
 
 /* An answer that is nothing but an error. -ENOMEM. */
 int pack_out_error(struct evbuffer *dst, uint32_t code);

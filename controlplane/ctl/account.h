@@ -11,6 +11,14 @@
 
 #include "controlplane/ctl/command.h"
 
+/* An option of those that change or delete it. */
+#define RECORD_END_SESSIONS_TEXT "end sessions that run under the settings of before"
+#define RECORD_END_SESSIONS                                                                      \
+	{                                                                                        \
+		.name = "--end-sessions", .field = "PatchbayEndSessions_bool", .kind = CTL_FLAG, \
+		.text = RECORD_END_SESSIONS_TEXT                                                 \
+	}
+
 /* The record as the daemon has it, the caller's; NULL after an error that was told. */
 json_t *record_get(const struct ctl_run *run);
 

@@ -96,6 +96,15 @@ struct ctl_run {
 	}
 #define CTL_HUB CTL_ARGUMENT("HUB", "HubName_str", "name of the hub")
 
+/* Lines of a record that tell a direction of its traffic; `field_` is "Send" or "Recv". */
+#define CTL_TRAFFIC_LINES(title_, field_)                                                       \
+	{(title_), field_ ".UnicastCount_u64", CTL_NUMBER, "unicast frames"},                   \
+		{"  unicast bytes", field_ ".UnicastBytes_u64", CTL_NUMBER, "without FCS"},     \
+		{"  broadcasts", field_ ".BroadcastCount_u64", CTL_NUMBER, "frames to groups"}, \
+	{                                                                                       \
+		"  broadcast bytes", field_ ".BroadcastBytes_u64", CTL_NUMBER, "without FCS"    \
+	}
+
 /*
  * The nouns, in the order of the help. Each X(noun) here is a file with a table ctl_noun_commands, which a record
  * without a noun ends. Nouns that belong together (rpc and methods) may share a table.

@@ -4,11 +4,19 @@
 
 /* The policy of a user or a group, which is part of its record (account.h). */
 
+#include "controlplane/ctl/account.h"
 #include "controlplane/ctl/command.h"
+
+/* What policy_run() expects, in this order. */
+#define POLICY_OPTIONS                                                                       \
+	{.name = "--remove", .kind = CTL_FLAG, .text = "take the policy away"},              \
+	{                                                                                    \
+		.name = "--end-sessions", .kind = CTL_FLAG, .text = RECORD_END_SESSIONS_TEXT \
+	}
 
 /*
  * The verb "policy": shows, sets the keys typed (the others stay, or have their defaults), or takes the policy
- * away. Expects the options --remove, --end-sessions in this order. Exit status.
+ * away. Its options are POLICY_OPTIONS. Exit status.
  */
 int policy_run(struct ctl_run *run);
 
