@@ -10,7 +10,9 @@
 
 #include <stdlib.h>
 
+#include "dataplane/byte_order.h"
 #include "dataplane/hub_priv.h"
+#include "dataplane/inet_sum.h"
 #include "dataplane/iptable.h"
 
 #define PROBE_PERIOD_MS 5000u
@@ -71,22 +73,10 @@ static uint32_t arp(uint8_t *p, const struct probe_target *t, uint64_t self)
 	return at + 28;
 }
 
-static uint16_t icmp6_sum(const uint8_t *ip6, uint32_t payload)
-{
-	uint32_t sum = payload + 58;
-
-	for (uint32_t i = 8; i < 40 + payload; i += 2)
-		sum += (uint32_t)(ip6[i] << 8 | ip6[i + 1]);
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
 static uint32_t solicitation(uint8_t *p, const struct probe_target *t, uint64_t self)
 {
 	uint32_t at = ethernet(p, t, self, 0x86dd);
 	uint8_t *a = p + at;
-	uint16_t sum;
 
 	a[0] = 0x60;
 	a[5] = 32;
@@ -99,9 +89,8 @@ static uint32_t solicitation(uint8_t *p, const struct probe_target *t, uint64_t 
 	a[64] = 1; /* source link-layer address */
 	a[65] = 1;
 	mac_put(a + 66, self);
-	sum = icmp6_sum(a, 32);
-	a[42] = (uint8_t)(sum >> 8);
-	a[43] = (uint8_t)sum;
+	/* Over addresses and payload, its length and protocol. */
+	put_be16(a + 42, ~inet_fold(inet_sum(a + 8, 64) + 32 + 58));
 	return at + 72;
 }
 

@@ -13,6 +13,7 @@
 #include "dataplane/byte_order.h"
 #include "dataplane/hub_access_priv.h"
 #include "dataplane/hub_input_priv.h"
+#include "dataplane/inet_sum.h"
 #include "dataplane/sha1.h"
 
 #define PROTO_TCP  6u
@@ -28,22 +29,6 @@
 #define TTL	   128u
 #define HOP_LIMIT  64u
 #define MAC_BYTES  6u
-
-static uint32_t sum(const uint8_t *p, uint32_t bytes)
-{
-	uint32_t s = 0;
-
-	for (; bytes >= 2; p += 2, bytes -= 2)
-		s += be16(p);
-	return bytes != 0 ? s + (uint32_t)(p[0] << 8) : s;
-}
-
-static uint32_t fold(uint32_t s)
-{
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	return s ^ 0xffff;
-}
 
 /* Where the packet ends, behind which there may be padding. */
 static uint32_t packet_end(const struct frame_class *c, const struct frame *f)
@@ -87,7 +72,7 @@ static void put_ip(
 		ip[9] = PROTO_TCP;
 		memcpy(ip + 12, asked + 16, 4);
 		memcpy(ip + 16, asked + 12, 4);
-		put_be16(ip + 10, fold(sum(ip, IPV4_BYTES)));
+		put_be16(ip + 10, ~inet_fold(inet_sum(ip, IPV4_BYTES)));
 		return;
 	}
 	memset(ip, 0, IPV6_BYTES);
@@ -228,7 +213,8 @@ static uint32_t answer(
 {
 	uint32_t ip_bytes = c->l3 == FRAME_L3_IPV4 ? IPV4_BYTES : IPV6_BYTES;
 	uint8_t *ip = to + c->l3_at, *tcp = ip + ip_bytes;
-	uint32_t text, l4_bytes, check;
+	uint32_t text, l4_bytes;
+	uint64_t check;
 
 	memcpy(to, f->data + MAC_BYTES, MAC_BYTES);
 	memcpy(to + MAC_BYTES, f->data, MAC_BYTES);
@@ -242,9 +228,9 @@ static uint32_t answer(
 	put_ip(c, f->data + c->l3_at, ip, l4_bytes);
 	put_tcp(f->data + c->l4_at, payload_of(c, f), tcp);
 	/* Of the pseudo header the addresses stand together in either family. */
-	check = sum(ip + (ip_bytes == IPV4_BYTES ? 12 : 8), ip_bytes == IPV4_BYTES ? 8 : 32) +
-		PROTO_TCP + l4_bytes + sum(tcp, l4_bytes);
-	put_be16(tcp + 16, fold(check));
+	check = inet_sum(ip + (ip_bytes == IPV4_BYTES ? 12 : 8), ip_bytes == IPV4_BYTES ? 8 : 32) +
+		PROTO_TCP + l4_bytes + inet_sum(tcp, l4_bytes);
+	put_be16(tcp + 16, ~inet_fold(check));
 	return c->l3_at + ip_bytes + l4_bytes;
 }
 

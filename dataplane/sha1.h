@@ -4,7 +4,8 @@
 
 /*
  * SHA-1 (RFC 3174), for the one thing that wants it: the tag of a redirection (reference/access-list.md 5), which a web
- * server checks with the same secret. Not for secrets of ours. The data path links no library that has it. Pure.
+ * server checks with the same secret. Not for secrets of ours. The data path links no library that has it, and SHA-0,
+ * which is this but for a rotation, is the protocol's, which knows nothing of ours (drivers/session/wire/sha0.c). Pure.
  */
 
 #include <stddef.h>

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dataplane/byte_order.h"
+#include "dataplane/inet_sum.h"
 #include "drivers/bridge/bridge_priv.h"
 
 #define ETHERTYPE_IP4  0x0800u
@@ -11,23 +12,6 @@
 #define ETHERTYPE_VLAN 0x8100u
 #define PROTO_TCP      6u
 #define PROTO_UDP      17u
-
-/* Sum of big-endian words, an odd byte at the end counts as the upper half of one. No overflow below 64 KiB. */
-static uint64_t sum(const uint8_t *p, uint32_t len)
-{
-	uint64_t s = 0;
-
-	for (; len >= 2; p += 2, len -= 2)
-		s += be16(p);
-	return len != 0 ? s + ((uint32_t)p[0] << 8) : s;
-}
-
-static uint32_t fold(uint64_t s)
-{
-	while (s >> 16 != 0)
-		s = (s & 0xffff) + (s >> 16);
-	return (uint32_t)s;
-}
 
 /* `pseudo` is the sum of addresses; protocol and length come on top. */
 static bool complete_l4(uint8_t *l4, uint32_t len, uint32_t proto, uint64_t addresses)
@@ -38,10 +22,10 @@ static bool complete_l4(uint8_t *l4, uint32_t len, uint32_t proto, uint64_t addr
 	if (len < (proto == PROTO_TCP ? 20u : 8u))
 		return false;
 	now = be16(l4 + at);
-	if (now != fold(addresses + proto + len) || (proto == PROTO_UDP && now == 0))
+	if (now != inet_fold(addresses + proto + len) || (proto == PROTO_UDP && now == 0))
 		return false;
 	/* The field holds the pseudo header's sum, so that the sum over all has it in. */
-	done = ~fold(sum(l4, len)) & 0xffff;
+	done = ~inet_fold(inet_sum(l4, len)) & 0xffff;
 	if (proto == PROTO_UDP && done == 0)
 		done = 0xffff;
 	put_be16(l4 + at, done);
@@ -60,13 +44,13 @@ static bool complete_ip4(uint8_t *ip, uint32_t len)
 	if (header < 20 || total < header || total > len)
 		return false;
 	if (be16(ip + 10) == 0) {
-		put_be16(ip + 10, ~fold(sum(ip, header)) & 0xffff);
+		put_be16(ip + 10, ~inet_fold(inet_sum(ip, header)) & 0xffff);
 		changed = be16(ip + 10) != 0;
 	}
 	/* A fragment has no checksum of its own. */
 	if ((be16(ip + 6) & 0x3fff) != 0 || (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
 		return changed;
-	return complete_l4(ip + header, total - header, ip[9], sum(ip + 12, 8)) || changed;
+	return complete_l4(ip + header, total - header, ip[9], inet_sum(ip + 12, 8)) || changed;
 }
 
 static bool complete_ip6(uint8_t *ip, uint32_t len)
@@ -78,7 +62,7 @@ static bool complete_ip6(uint8_t *ip, uint32_t len)
 	payload = be16(ip + 4);
 	if (payload > len - 40 || (ip[6] != PROTO_TCP && ip[6] != PROTO_UDP))
 		return false;
-	return complete_l4(ip + 40, payload, ip[6], sum(ip + 8, 32));
+	return complete_l4(ip + 40, payload, ip[6], inet_sum(ip + 8, 32));
 }
 
 /* EtherType behind at most one tag, and where what it speaks of begins; 0: no frame. */
