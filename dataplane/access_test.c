@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dataplane/access_priv.h"
+#include "dataplane/frame.h"
 
 /* ---- who -------------------------------------------------------------------------------------- */
 
@@ -67,10 +68,8 @@ static void put_mac(struct access_test *t, size_t at, uint64_t mac, uint64_t mas
 {
 	uint8_t w[6], m[6];
 
-	for (unsigned i = 0; i < 6; i++) {
-		w[i] = (uint8_t)(mac >> (40 - 8 * i));
-		m[i] = (uint8_t)(mask >> (40 - 8 * i));
-	}
+	frame_mac_put(w, mac);
+	frame_mac_put(m, mask);
 	put(t, at, w, m, 6);
 }
 

@@ -47,6 +47,13 @@ static inline uint64_t frame_mac(const uint8_t *p)
 	return hi | __builtin_bswap16(lo);
 }
 
+/* The other way. */
+static inline void frame_mac_put(uint8_t *p, uint64_t mac)
+{
+	for (unsigned i = 0; i < 6; i++)
+		p[i] = (uint8_t)(mac >> (40 - 8 * i));
+}
+
 static inline uint64_t frame_dst(const struct frame *f)
 {
 	return frame_mac(f->data);

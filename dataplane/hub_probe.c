@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "dataplane/byte_order.h"
+#include "dataplane/frame.h"
 #include "dataplane/hub_priv.h"
 #include "dataplane/inet_sum.h"
 #include "dataplane/iptable.h"
@@ -38,18 +39,12 @@ struct probe_batch {
 
 /* ---- frames ----------------------------------------------------------------------------------- */
 
-static void mac_put(uint8_t *p, uint64_t mac)
-{
-	for (unsigned i = 0; i < 6; i++)
-		p[i] = (uint8_t)(mac >> (40 - 8 * i));
-}
-
 static uint32_t ethernet(uint8_t *p, const struct probe_target *t, uint64_t self, uint32_t type)
 {
 	uint32_t at = 12;
 
-	mac_put(p, t->mac);
-	mac_put(p + 6, self);
+	frame_mac_put(p, t->mac);
+	frame_mac_put(p + 6, self);
 	if (t->vlan != 0) {
 		memcpy(p + at, (uint8_t[]){0x81, 0, (uint8_t)(t->vlan >> 8), (uint8_t)t->vlan}, 4);
 		at += 4;
@@ -67,7 +62,7 @@ static uint32_t arp(uint8_t *p, const struct probe_target *t, uint64_t self)
 
 	hub_probe_ip4(self, from);
 	memcpy(a, request, sizeof(request));
-	mac_put(a + 8, self);
+	frame_mac_put(a + 8, self);
 	memcpy(a + 14, from, 4);
 	memcpy(a + 24, t->addr + 12, 4);
 	return at + 28;
@@ -88,7 +83,7 @@ static uint32_t solicitation(uint8_t *p, const struct probe_target *t, uint64_t 
 	memcpy(a + 48, t->addr, 16);
 	a[64] = 1; /* source link-layer address */
 	a[65] = 1;
-	mac_put(a + 66, self);
+	frame_mac_put(a + 66, self);
 	/* Over addresses and payload, its length and protocol. */
 	put_be16(a + 42, ~inet_fold(inet_sum(a + 8, 64) + 32 + 58));
 	return at + 72;
@@ -108,7 +103,7 @@ void hub_probe_ip6(uint64_t mac, uint8_t ip6[16])
 	memset(ip6, 0, 16);
 	ip6[0] = 0xfe;
 	ip6[1] = 0x80;
-	mac_put(ip6 + 8, mac);
+	frame_mac_put(ip6 + 8, mac);
 	memmove(ip6 + 13, ip6 + 11, 3);
 	ip6[8] ^= 0x02;
 	ip6[11] = 0xff;

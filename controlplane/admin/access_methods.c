@@ -12,6 +12,7 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/method_list.h"
 #include "controlplane/directory.h"
+#include "dataplane/frame.h"
 #include "drivers/session/wire/wire_error.h"
 
 /* What a rule of IPv6 shows in the fields of IPv4: tools that know only those see something harmless. */
@@ -277,8 +278,7 @@ static void put_mac(struct admin_call *call, const char *name, uint64_t mac)
 {
 	uint8_t bytes[6];
 
-	for (unsigned i = 0; i < 6; i++)
-		bytes[i] = (uint8_t)(mac >> (40 - 8 * i));
+	frame_mac_put(bytes, mac);
 	admin_put_data(call, name, bytes, sizeof(bytes));
 }
 

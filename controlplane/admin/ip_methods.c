@@ -9,6 +9,7 @@
 #include "controlplane/admin/hub_lookup.h"
 #include "controlplane/admin/hub_table.h"
 #include "controlplane/admin/method_list.h"
+#include "dataplane/frame.h"
 #include "dataplane/hub.h"
 #include "drivers/session/wire/wire_error.h"
 
@@ -60,8 +61,7 @@ static void put_row(struct admin_call *call, const struct iptable_entry *e)
 	struct sockaddr_storage ip;
 	uint8_t mac[6];
 
-	for (unsigned i = 0; i < sizeof(mac); i++)
-		mac[i] = (uint8_t)(e->mac >> (40 - 8 * i));
+	frame_mac_put(mac, e->mac);
 	address(e->addr, &ip);
 	admin_row_begin(call);
 	admin_put_int(call, "Key", ip_handle(e->addr, e->vlan));

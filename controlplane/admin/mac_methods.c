@@ -13,12 +13,6 @@
 #define MAC_BYTES 6u
 #define VLAN_MAX  4094u
 
-static void mac_bytes(uint64_t mac, uint8_t bytes[MAC_BYTES])
-{
-	for (unsigned i = 0; i < MAC_BYTES; i++)
-		bytes[i] = (uint8_t)(mac >> (40 - 8 * i));
-}
-
 static uint32_t mac_handle(uint64_t mac, uint16_t vlan)
 {
 	return hub_table_handle(mac, 0, vlan);
@@ -48,7 +42,7 @@ static void put_mac_row(struct admin_call *call, const struct fdb_entry *e)
 {
 	uint8_t bytes[MAC_BYTES];
 
-	mac_bytes(e->mac, bytes);
+	frame_mac_put(bytes, e->mac);
 	admin_row_begin(call);
 	admin_put_int(call, "Key", mac_handle(e->mac, e->vlan));
 	admin_put_str(call, "SessionName", hub_table_session_name(e->port_idx));

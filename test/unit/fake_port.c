@@ -13,10 +13,8 @@ void fake_frame_write(
 	uint8_t *buf, uint64_t dst, uint64_t src, uint16_t vlan, uint32_t serial, uint16_t len)
 {
 	memset(buf, 0x5a, len);
-	for (unsigned i = 0; i < 6; i++) {
-		buf[i] = (uint8_t)(dst >> (40 - 8 * i));
-		buf[6 + i] = (uint8_t)(src >> (40 - 8 * i));
-	}
+	frame_mac_put(buf, dst);
+	frame_mac_put(buf + 6, src);
 	buf[12] = vlan != 0 ? 0x81 : 0x88;
 	buf[13] = vlan != 0 ? 0x00 : 0xb5;
 	if (vlan != 0) {
