@@ -14,6 +14,8 @@ import struct
 import tempfile
 import time
 
+from lab.bridges import write_pcap
+
 from . import switch_files as files
 from . import table
 from .switch import terminated
@@ -41,7 +43,7 @@ def play(folder):
     for side, other in (SIDES, SIDES[::-1]):
         pairs = [(s, PORT_FIRST + p) for s in range(STATIONS) for p in range(PORTS)]
         random.Random(side).shuffle(pairs)
-        made.append(files.write(f"{folder}/rules{side}.pcap", (frame(side, other, s, p) for s, p in pairs)))
+        made.append(write_pcap(f"{folder}/rules{side}.pcap", (frame(side, other, s, p) for s, p in pairs)))
     return made
 
 

@@ -25,6 +25,8 @@ import sys
 import tempfile
 import time
 
+from lab.bridges import write_pcap
+
 from . import switch_admins as admins
 from . import switch_files as files
 from . import table
@@ -170,7 +172,7 @@ class Bench:
 
     def flood(self):
         """One broadcast source to 2, 16 and 31 devices that only take references (Debian's DPDK has 32), and to TAPs."""
-        source = files.write(f"{self.folder}/broadcast.pcap", (files.frame(
+        source = write_pcap(f"{self.folder}/broadcast.pcap", (files.frame(
             files.BROADCAST, files.mac(files.SIDE_A, 0), b"\xff" * 4, files.address(files.SIDE_A, 0), i) for i in range(1024)))
         rows = []
         for kind, count in (("ring", 2), ("ring", 16), ("ring", 31), ("tap", 2), ("tap", 16), ("tap", 128)):
@@ -198,9 +200,9 @@ class Bench:
         """
         known, frames, bound, got = 1024, 524288, 65536, {}
         quiet = files.announcements(f"{self.folder}/c.pcap", files.SIDE_C, known, 512)
-        traffic = files.write(f"{self.folder}/storm_b.pcap", files.between(
+        traffic = write_pcap(f"{self.folder}/storm_b.pcap", files.between(
             files.SIDE_B, files.SIDE_C, ((i, (i * 7) % known) for i in range(known))))
-        sources = {"known": files.write(f"{self.folder}/storm_known.pcap", files.between(
+        sources = {"known": write_pcap(f"{self.folder}/storm_known.pcap", files.between(
             files.SIDE_A, files.SIDE_B, ((i * 13 % known, i * 5 % known) for i in range(frames)))),
                    "storm": files.storm(f"{self.folder}/storm_a.pcap", frames, files.SIDE_B, known)}
         memory = self.memory(frames)

@@ -4,6 +4,8 @@
 import random
 import struct
 
+from lab.bridges import write_pcap
+
 FRAME_BYTES = 60
 SIDE_A, SIDE_B, SIDE_C, SIDE_STORM = 0x0A, 0x0B, 0x0C, 0x55
 BROADCAST = b"\xff" * 6
@@ -34,15 +36,6 @@ def stamp_of(data):
     return struct.unpack_from(">Q", data, 42)[0]
 
 
-def write(path, frames):
-    """A pcap file."""
-    with open(path, "wb") as f:
-        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for data in frames:
-            f.write(struct.pack("<IIII", 0, 0, len(data), len(data)) + data)
-    return path
-
-
 def between(side, other, pairs):
     """Frames from station s of `side` to station d of `other`, for each pair (s, d)."""
     for s, d in pairs:
@@ -63,19 +56,19 @@ def conversation(folder, macs, parts=1):
     rng.shuffle(back)
     files = []
     for name, side, other, pairs in (("a", SIDE_A, SIDE_B, there), ("b", SIDE_B, SIDE_A, back)):
-        files.append([write(f"{folder}/{name}{macs}.{i}of{parts}.pcap", between(side, other, pairs[i::parts]))
+        files.append([write_pcap(f"{folder}/{name}{macs}.{i}of{parts}.pcap", between(side, other, pairs[i::parts]))
                       for i in range(parts)])
     return files
 
 
 def announcements(path, side, macs, times):
     """Each station of a side says where it is, so often that some of it comes after the table has grown."""
-    return write(path, (frame(BROADCAST, mac(side, i), b"\xff" * 4, address(side, i))
-                        for _ in range(times) for i in range(macs)))
+    return write_pcap(path, (frame(BROADCAST, mac(side, i), b"\xff" * 4, address(side, i))
+                             for _ in range(times) for i in range(macs)))
 
 
 def storm(path, frames, side, macs):
     """Frames from as many invented stations to known ones of `side`."""
     rng = random.Random(frames)
-    return write(path, (frame(mac(side, rng.randrange(macs)), b"\x02" + rng.randbytes(5), address(side, 0),
-                              address(SIDE_STORM, rng.randrange(1 << 21))) for _ in range(frames)))
+    return write_pcap(path, (frame(mac(side, rng.randrange(macs)), b"\x02" + rng.randbytes(5), address(side, 0),
+                                   address(SIDE_STORM, rng.randrange(1 << 21))) for _ in range(frames)))

@@ -67,13 +67,7 @@ def login(lab, user, made, random=None, **more):
     """0, or the error of a login with a certificate and a proof made with its key."""
     session = session_of(lab)
     ask = {"authtype": 3, "cert": made.der, "sign": made.prove(random or session.random), **more}
-    try:
-        session.login("DEFAULT", user, **ask)
-    except LoginError as refused:
-        return refused.code
-    finally:
-        session.close()
-    return 0
+    return session.refusal("DEFAULT", user, **ask)
 
 
 @pytest.mark.parametrize("user, cert, error", [

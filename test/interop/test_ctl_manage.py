@@ -14,7 +14,7 @@ from lab import SERVER4, certs, wait_for
 from lab.admin import Rpc, RpcError
 from lab.radius import FakeRadius
 from lab.server import Hub, User
-from lab.wireclient import LoginError, Session, connect, tcp
+from lab.wireclient import Session, connect, tcp
 
 pytestmark = pytest.mark.patchbay
 
@@ -61,13 +61,7 @@ def login(lab, user, made=None, port=8888, **ask):
     session = Session(connect(lab.nodes["wire"], SERVER4, port, source=f"10.77.0.{next(lab.sources)}"))
     if made is not None:
         ask = {"authtype": 3, "cert": made.der, "sign": made.prove(session.random)}
-    try:
-        session.login("DEFAULT", user, **ask)
-    except LoginError as refused:
-        return refused.code
-    finally:
-        session.close()
-    return 0
+    return session.refusal("DEFAULT", user, **ask)
 
 
 def test_listeners(lab):

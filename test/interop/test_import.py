@@ -13,7 +13,7 @@ from lab.admin import Rpc
 from lab.radius import FakeRadius
 from lab.server import Group, Hub, User
 from lab.traffic import join
-from lab.wireclient import LoginError, Session, connect
+from lab.wireclient import Session, connect
 
 pytestmark = pytest.mark.patchbay
 
@@ -75,11 +75,7 @@ def fixture_written(make_lab, tmp_path_factory, pki):
 
 def code(lab, hub, user, password=None):
     """0, or the code of the refusal."""
-    try:
-        Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, user, password).close()
-        return 0
-    except LoginError as e:
-        return e.code
+    return Session(connect(lab.nodes["wire"], SERVER4, 8888)).refusal(hub, user, password)
 
 
 def test_taken_over(make_lab, written):
@@ -133,13 +129,7 @@ def test_taken_over(make_lab, written):
 def prove(lab, source, user, made):
     """0, or the code of a login with a certificate."""
     session = Session(connect(lab.nodes["wire"], SERVER4, 8888, source=f"10.77.0.{source}"))
-    try:
-        session.login("DEFAULT", user, authtype=3, cert=made.der, sign=made.prove(session.random))
-    except LoginError as e:
-        return e.code
-    finally:
-        session.close()
-    return 0
+    return session.refusal("DEFAULT", user, authtype=3, cert=made.der, sign=made.prove(session.random))
 
 
 def test_what_else_a_hub_has(make_lab, written, pki):

@@ -19,7 +19,7 @@ from scapy.layers.l2 import Ether
 from lab import SERVER4, Hub, User, bridges, frames, pack, wait_for
 from lab.admin import Rpc, RpcError
 from lab.server import ROOT
-from lab.sessions import Sessions
+from lab.sessions import Sessions, go_round
 from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay
@@ -251,16 +251,6 @@ def violation(b):
     flood(few, bob, *macs[:3])
     few.send(frames.frame(frames.BROADCAST, macs[3]))
     return f'user="few" .*reason=mac_limit mac={macs[3].hex(":")}', "|".join(m.hex(":") for m in macs[:3])
-
-
-def go_round(one, other, src, count):
-    """Frames that come back where they did not come from."""
-    for n in range(count):
-        sent = frames.flood(src, n, 100)
-        one.send(sent)
-        if not other.wait_frame(lambda f, sent=sent: f == sent, 0.5):
-            return  # the port is blocked
-        other.send(sent)
 
 
 def looped(b, event):

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import pathlib
-import socket
 
 import pytest
 
@@ -89,12 +88,7 @@ class Caller:
 
 def local_call(server, method, params):
     """A call on the local socket; RpcError with the code."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(30)
-        sock.connect(str(server.state / "admin.sock"))
-        sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
-        with sock.makefile("rb") as answer:
-            got = json.loads(answer.readline())
+    got = server.rpc_answer(method, params, 30)
     if "error" in got:
         raise RpcError(got["error"]["code"], got["error"]["message"])
     return got["result"]

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from lab import SERVER4, LabError, books, frames, wait_for
-from lab.wireclient import LoginError, Session, connect
+from lab.wireclient import Session, connect
 
 pytestmark = pytest.mark.patchbay
 
@@ -37,13 +37,9 @@ def log_in(lab, hub, user, password=None, **more):
     return Session(connect(lab.nodes["wire"], SERVER4, 8888)).login(hub, user, password, **more)
 
 
-def code(*args, **more):
+def code(lab, *args, **more):
     """0, or the code of the refusal."""
-    try:
-        log_in(*args, **more).close()
-        return 0
-    except LoginError as e:
-        return e.code
+    return Session(connect(lab.nodes["wire"], SERVER4, 8888)).refusal(*args, **more)
 
 
 def test_a_hub_from_nothing(lab):

@@ -17,7 +17,7 @@ from scapy.layers.l2 import Ether
 from lab import SERVER6, Hub, User, books, frames, wait_for
 from lab.bridges import TapHost
 from lab.rules import bpdu, drops, make
-from lab.sessions import BRIDGE
+from lab.sessions import BRIDGE, go_round
 
 pytestmark = pytest.mark.patchbay
 
@@ -242,16 +242,6 @@ def test_dormant(lab, join, mac):
 
 
 # ---- loops --------------------------------------------------------------------------------------
-
-def go_round(one, other, src, count=24):
-    """Frames that come back where they did not come from."""
-    for n in range(count):
-        sent = frames.flood(src, n, 100)
-        one.send(sent)
-        if not other.wait_frame(lambda f, sent=sent: f == sent, 0.5):
-            return  # the port is blocked
-        other.send(sent)
-
 
 @pytest.mark.parametrize("hub", ["DEFAULT", "NOLOOP", "BLOCK"])
 def test_loop(lab, join, mac, hub):

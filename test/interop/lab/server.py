@@ -249,14 +249,18 @@ class Patchbay:
             raise LabError(f"patchbayctl {' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout or "null")
 
-    def rpc(self, method, **params):
-        """Call a method of the admin socket; its result, LabError with the code if refused."""
+    def rpc_answer(self, method, params, timeout_s=10):
+        """Call a method of the admin socket; the whole answer."""
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(timeout_s)
             sock.connect(str(self.state / "admin.sock"))
             sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
             with sock.makefile("rb") as answer:
-                got = json.loads(answer.readline())
+                return json.loads(answer.readline())
+
+    def rpc(self, method, **params):
+        """The result of a call on the admin socket, LabError with the code if it was refused."""
+        got = self.rpc_answer(method, params)
         if "error" in got:
             raise LabError(f"{method}: {got['error']}")
         return got["result"]

@@ -32,6 +32,16 @@ def alice_and_bob(lab):
             for user in ("alice", "bob")]
 
 
+def go_round(one, other, src, count=24):
+    """Frames that come back where they did not come from."""
+    for n in range(count):
+        sent = frames.flood(src, n, 100)
+        one.send(sent)
+        if not other.wait_frame(lambda f, sent=sent: f == sent, 0.5):
+            return  # the port is blocked
+        other.send(sent)
+
+
 class Sessions:
     """Sessions of one test. Where the server has several workers, the second sits on another one than the first."""
 

@@ -322,6 +322,16 @@ class Session:
             self.start()
         return self
 
+    def refusal(self, *args, **more):
+        """0, or the code of the refusal, of a login(); the session is over in either case."""
+        try:
+            self.login(*args, **more)
+        except LoginError as refused:
+            return refused.code
+        finally:
+            self.close()
+        return 0
+
     def accept(self, reply):
         """Take a welcome PACK apart."""
         if pack.first(reply, "error", 0):
