@@ -10,6 +10,7 @@ import pytest
 
 from lab import SERVER4, certs, wait_for
 from lab.admin import Rpc, RpcError, relative, vpncmd
+from lab.disk import OwnDisk
 from lab.netns import LabError
 from lab.server import ADMIN_PASSWORD
 from lab.wireclient import Session, connect
@@ -209,14 +210,9 @@ def test_disk_full(make_lab):
     node, state = lab.server.node, lab.server.state
     lab.server.write_directory()
     directory = state.rename(node.folder / "directory") / "directory.cfg"
-    state.mkdir(mode=0o700)
-    node.run("mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "none", state)  # in the node's own name space
+    disk = OwnDisk(lab, "1m")
     node.run("cp", directory, state)
-    lab.server.starts = 1
-    lab.server.write_config()
-    lab.server.start(wait=False)
-    wait_for("ready", lambda: node.run(lab.server.ctl_path, "--socket", state / "admin.sock", "status",
-                                       check=False).returncode == 0, 20)
+    disk.start()
 
     def there():
         return node.run("sh", "-c", f"cd {state} && md5sum server.*").stdout

@@ -16,6 +16,7 @@ import time
 import pytest
 
 from lab import SERVER4, LabError, certs, frames, wait_for
+from lab.disk import OwnDisk
 from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay
@@ -159,20 +160,15 @@ def test_killed_at_random(lab):
 def test_disk_full(make_lab):
     """A change is refused with its reason, sessions and reading go on, and all is well with room again."""
     lab = make_lab()
-    node, state = lab.nodes["server"], lab.server.state
-    state.mkdir(mode=0o700)
-    node.run("mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "none", state)
-    lab.server.starts = 1  # the folder is not ours to write into: a first start of the daemon's own
-    lab.server.write_config()
-    lab.server.start(wait=False)
+    disk = OwnDisk(lab, "1m")
+    node, state = disk.node, disk.state
+    disk.start()
 
     def ctl(*argv, ok=True):
-        done = node.run(lab.server.ctl_path, "--socket", state / "admin.sock", *argv, check=False)
+        done = disk.ctl(*argv)
         assert (done.returncode == 0) == ok, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    wait_for("ready", lambda: node.run(lab.server.ctl_path, "--socket", state / "admin.sock", "status",
-                                       check=False).returncode == 0, 20)
     ctl("user", "create", "DEFAULT", "alice", "--password", "alicepw")
     session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "alice", "alicepw")
     node.run("sh", "-c", f"head -c 2000000 /dev/zero > {state}/filler", check=False)
@@ -190,10 +186,7 @@ def test_disk_full(make_lab):
     node.run("rm", "-f", f"{state}/filler")
     ctl("user", "create", "DEFAULT", "found", "--password", "x")
     session.close()
-    lab.server.kill()
-    lab.server.process = node.spawn(lab.server.daemon, "--config", lab.server.config, "--state", state, log="again.log")
-    wait_for("ready again", lambda: node.run(lab.server.ctl_path, "--socket", state / "admin.sock", "status",
-                                             check=False).returncode == 0, 20)
+    disk.again()
     assert "found" in ctl("user", "list", "DEFAULT") and "lost" not in ctl("user", "list", "DEFAULT")
 
 
@@ -211,23 +204,13 @@ def test_every_store_on_a_full_disk(make_lab):
     offloads. What cannot be written is refused or counted, by name; nothing that was there is lost; and all of it goes on.
     """
     lab = make_lab(settings={"counters": {"save_s": 1}, "log": {"min_free_mb": 0}})
-    node, state = lab.nodes["server"], lab.server.state
-    state.mkdir(mode=0o700)
-    node.run("mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "none", state)
-    lab.server.starts = 1  # as in test_disk_full
-    lab.server.write_config()
-    lab.server.start(wait=False)
-
-    def ctl(*argv):
-        return node.run(lab.server.ctl_path, "--socket", state / "admin.sock", *argv, check=False)
+    disk = OwnDisk(lab, "2m")
+    node, state, ctl = disk.node, disk.state, disk.ctl
 
     def shown(*argv):
         done = ctl("--json", *argv)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
-
-    def ready():
-        wait_for("ready", lambda: ctl("status").returncode == 0, 20)
 
     def login(name):
         return Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", name, "x")
@@ -241,7 +224,7 @@ def test_every_store_on_a_full_disk(make_lab):
     def bridge():
         (row,) = shown("bridge", "list")["LocalBridgeList"]
         return row
-    ready()
+    disk.start()
     for name in ("alice", "bob"):
         assert ctl("user", "create", "DEFAULT", name, "--password", "x").returncode == 0
         assert ctl("store", "flush").returncode == 0  # each a version
@@ -296,9 +279,7 @@ def test_every_store_on_a_full_disk(make_lab):
     one.close()
     two.close()
     assert ctl("store", "flush").returncode == 0
-    lab.server.kill()
-    lab.server.process = node.spawn(lab.server.daemon, "--config", lab.server.config, "--state", state, log="again.log")
-    ready()
+    disk.again()
     assert shown("user", "show", "DEFAULT", "alice")["Note_utf"].split()[0] == str(answered)
     assert shown("user", "show", "DEFAULT", "bob")["Note_utf"] == "with room"
     assert shown("user", "show", "DEFAULT", "bob")["NumLogin_u32"] == logins
@@ -309,33 +290,21 @@ def test_every_store_on_a_full_disk(make_lab):
 def test_read_only(make_lab, tmp_path):
     """The state's file system becomes read-only and comes back: changes are refused meanwhile, everything else goes on."""
     lab = make_lab(settings={"log": {"directory": str(tmp_path)}})  # an open log would keep it from being read-only
-    node, state = lab.nodes["server"], lab.server.state
-    state.mkdir(mode=0o700)
-    node.run("mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "none", state)
+    disk = OwnDisk(lab, "4m")
+    node, state, ctl = disk.node, disk.state, disk.ctl
     # Held open for writing all the time: elsewhere, as the logs.
     lock = tmp_path / "lock"
     lock.touch()
     node.run("touch", f"{state}/lock")
     node.run("mount", "--bind", lock, f"{state}/lock")
-    lab.server.starts = 1  # as in test_disk_full
-    lab.server.write_config()
-    lab.server.start(wait=False)
-
-    def ctl(*argv):
-        return node.run(lab.server.ctl_path, "--socket", state / "admin.sock", *argv, check=False)
+    disk.start()
 
     def changes(name):
         """0, or what was said."""
         done = ctl("user", "create", "DEFAULT", name, "--password", "x")
         return done.stderr if done.returncode else 0
 
-    wait_for("ready", lambda: ctl("status").returncode == 0, 20)
     assert [changes(name) for name in ("alice", "bob")] == [0, 0]
-
-    def again(log):
-        lab.server.kill()
-        lab.server.process = node.spawn(lab.server.daemon, "--config", lab.server.config, "--state", state, log=log)
-        wait_for("ready again", lambda: ctl("status").returncode == 0, 20)
     assert ctl("store", "flush").returncode == 0  # what has been folded is held open by nobody
     one, two = (Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", name, "x").wait_ready()
                 for name in ("alice", "bob"))
@@ -358,7 +327,7 @@ def test_read_only(make_lab, tmp_path):
     assert one.name in ctl("session", "list", "DEFAULT").stdout
     one.close()
     two.close()
-    again("last.log")
+    disk.again("last.log")
     shown = ctl("user", "list", "DEFAULT").stdout
     assert all(name in shown for name in ("alice", "bob", "found")) and "lost" not in shown
 
