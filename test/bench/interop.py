@@ -19,7 +19,7 @@ import sys
 import time
 
 from lab.netns import LabError, children, wait_for
-from lab.server import ROOT
+from lab.server import BUILD
 from lab.topology import SERVER4, Lab
 
 from . import table
@@ -136,7 +136,7 @@ def idle(lab, seconds):
 def relay(cipher, seconds, cpu):
     """The floor, on the CPU that Patchbay's worker has."""
     from subprocess import run  # pylint: disable=import-outside-toplevel
-    out = run([str(ROOT / "build/test/bench/tls_relay"), "--cipher", cipher, "--seconds", str(seconds),
+    out = run([str(BUILD / "test/bench/tls_relay"), "--cipher", cipher, "--seconds", str(seconds),
                *(["--cpu", str(cpu)] if cpu >= 0 else [])], check=True, capture_output=True, text=True).stdout
     return json.loads(out)
 

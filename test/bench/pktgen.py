@@ -26,7 +26,7 @@ import time
 
 from lab import bridges
 from lab.netns import LabError, wait_for
-from lab.server import ROOT
+from lab.server import BUILD
 from lab.topology import Lab
 
 from . import table
@@ -36,7 +36,7 @@ SIZES = (64, 128, 256, 512, 1024, 1280, 1518)
 FCS = 4
 GENERATOR_CPU, WORKER_CPU, RECEIVER_CPU = 0, 1, 2
 LATE_SHARE = 0.03
-PACED = ROOT / "build/test/bench/paced"
+PACED = BUILD / "test/bench/paced"
 NAMES = ("west", "east")
 
 

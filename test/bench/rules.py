@@ -13,12 +13,12 @@ import pathlib
 import statistics
 import subprocess
 
-from lab.server import ROOT
+from lab.server import BUILD
 
 from . import rules_flows, table
 from .switch_tools import OVS
 
-BENCH = ROOT / "build/test/bench/rules_bench"
+BENCH = BUILD / "test/bench/rules_bench"
 WANTED = {"default": 1.05, "every": 2.0, "monitor": 2.0, "log": 2.0, "log_full": 2.0,
           "access_10": 1.5, "access_10_miss": 1.5, "access_1000": 2.2, "access_1000_miss": 2.2,
           "access_32768": 5.0, "access_32768_miss": 5.0}

@@ -20,7 +20,7 @@ import subprocess
 import time
 
 from lab.netns import LabError
-from lab.server import ROOT, Hub, User
+from lab.server import BUILD, Hub, User
 from lab.topology import Lab
 
 from . import table
@@ -28,8 +28,8 @@ from . import table
 KINDS = ("patchbay", "softether")
 PORT = 8888
 LOAD_CPU, SERVER_CPU = 0, 1
-BENCH = ROOT / "build/test/bench/patchbay-bench"
-RELAY = ROOT / "build/test/bench/tls_relay"
+BENCH = BUILD / "test/bench/patchbay-bench"
+RELAY = BUILD / "test/bench/tls_relay"
 AES256 = "TLS_AES_256_GCM_SHA384"
 WINDOWS = (128, None)  # frames under way per session; None: patchbay-bench's own choice
 

@@ -15,9 +15,9 @@ import subprocess
 import sys
 import time
 
-from lab.server import ADMIN_PASSWORD
+from lab.server import ADMIN_PASSWORD, BUILD, ROOT
 
-from .switch_tools import BUILD, ROOT, BenchError, wait_for
+from .switch_tools import BenchError, wait_for
 
 COUNTS = {"pack": 40, "json": 40, "local": 20}
 PORT = 48888

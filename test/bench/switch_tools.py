@@ -11,9 +11,8 @@ import subprocess
 import time
 
 from lab.hugepages import reserved
+from lab.server import BUILD
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("PATCHBAY_BUILD") or ROOT / "build")
 OVS = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 TESTPMD_MBUF = 1792  # as Patchbay's for frames of 1600: at 16 384 stations the room makes a quarter of io's cycles

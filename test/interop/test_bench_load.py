@@ -5,15 +5,14 @@ import argparse
 import importlib
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from lab.server import ROOT
+from lab.server import BUILD, ROOT
 
-BENCH = pathlib.Path(os.environ.get("PATCHBAY_BUILD") or ROOT / "build") / "test/bench/patchbay-bench"
+BENCH = BUILD / "test/bench/patchbay-bench"
 
 
 @pytest.fixture(scope="module", name="lab")

@@ -8,7 +8,6 @@ import contextlib
 import os
 import pathlib
 import re
-import socket
 import struct
 import time
 

@@ -20,6 +20,7 @@ from . import pack
 from .netns import LabError, wait_for, children
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+BUILD = pathlib.Path(os.environ.get("PATCHBAY_BUILD") or ROOT / "build")  # of all our programs
 SOFTETHER = "/usr/libexec/softether"
 ADMIN_PASSWORD = "adminpw"  # of the server (Patchbay) and of all hubs
 STOCK_FOLDERS = ("lib", "log", "run")
@@ -191,11 +192,10 @@ class Patchbay:
         self.node, self.ports, self.embedded = node, tuple(ports), embedded
         self.hubs = default_hubs() if hubs is None else hubs
         self.settings = settings or {}
-        build = pathlib.Path(os.environ.get("PATCHBAY_BUILD") or ROOT / "build")
-        self.daemon = build / "controlplane/patchbayd"
-        self.ctl_path = build / "controlplane/patchbayctl"
+        self.daemon = BUILD / "controlplane/patchbayd"
+        self.ctl_path = BUILD / "controlplane/patchbayctl"
         if not self.daemon.exists():
-            raise LabError(f"{self.daemon}: not built (ninja -C {build})")
+            raise LabError(f"{self.daemon}: not built (ninja -C {BUILD})")
         self.state = node.folder / "state"
         self.config = node.folder / "patchbay.cfg"
         self.process = None
