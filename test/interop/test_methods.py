@@ -13,7 +13,7 @@ import pathlib
 import pytest
 
 from lab import SERVER4, certs, pack
-from lab.admin import Api, Rpc, RpcError
+from lab.admin import Api, Client, Rpc, RpcError
 from lab.methods import CALLS, HUB, SERVER, json_params, pack_params
 from lab.server import Group, Hub, User
 from lab.wireclient import Ended, LoginError, Session, connect
@@ -45,13 +45,12 @@ def fixture_methods(lab):
                             lab.server.rpc("PatchbayEnumMethod", Name_str=m["Name_str"])["FieldList"]) for m in rows}
 
 
-class Caller:
+class Caller(Client):
     """Somebody with a right, in one encoding."""
 
     def __init__(self, lab, encoding, who, methods):
         self.encoding, self.methods, self.lab = encoding, methods, lab
         hub, password = {"server": ("", "adminpw"), "own": ("DEFAULT", "hubpw"), "other": ("SECOND", "hubpw")}[who]
-        self.conn = None
         if encoding != "local":
             self.conn = (Api if encoding == "api" else Rpc)(lab.nodes["wire"], SERVER4, hub=hub, password=password)
 
@@ -73,17 +72,6 @@ class Caller:
         fields = [f for f in self.methods[method][2] if f["Where_str"] == "request"]
         form = pack_params if self.encoding == "pack" else json_params
         return self.raw(method, form(params, fields))
-
-    def close(self):
-        """Leave."""
-        if self.conn is not None:
-            self.conn.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def local_call(server, method, params):

@@ -104,6 +104,18 @@ static void test_no_forged_line(void **)
 	unlink(path);
 }
 
+/* The log writes into a pipe, of which this is the other end. */
+static int log_into_fifo(void)
+{
+	int reader;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	assert_true(reader >= 0);
+	assert_int_equal(log_init(path, LOG_LEVEL_INFO), 0);
+	return reader;
+}
+
 static void test_nobody_waits(void **)
 {
 	char chunk[65536];
@@ -111,10 +123,7 @@ static void test_nobody_waits(void **)
 	int reader, id = 0;
 	uint64_t lost;
 
-	assert_int_equal(mkfifo(path, 0600), 0);
-	reader = open(path, O_RDONLY | O_NONBLOCK);
-	assert_true(reader >= 0);
-	assert_int_equal(log_init(path, LOG_LEVEL_INFO), 0);
+	reader = log_into_fifo();
 	/* More than pipe and ring hold: returns all the same. */
 	for (int i = 0; i < 40; i++)
 		chat(&id);
@@ -154,10 +163,7 @@ static void test_end_does_not_wait(void **)
 	struct timespec begin, end;
 	int reader, id = 0;
 
-	assert_int_equal(mkfifo(path, 0600), 0);
-	reader = open(path, O_RDONLY | O_NONBLOCK);
-	assert_true(reader >= 0);
-	assert_int_equal(log_init(path, LOG_LEVEL_INFO), 0);
+	reader = log_into_fifo();
 	for (int i = 0; i < 40; i++)
 		chat(&id);
 	clock_gettime(CLOCK_MONOTONIC, &begin);

@@ -44,16 +44,46 @@ static unsigned firsts(const struct bed_peer *p)
 	return n;
 }
 
+/* As open_two(); the second session is as `conf` says. */
+static void open_with(const struct session_conf *conf)
+{
+	bed_open(&a, &pa, 0, 20000);
+	bed_open_conf(&b, &pb, conf);
+	wait_ready(&pa);
+	wait_ready(&pb);
+}
+
+/* The hub knows b's station, and its peer does not read any more. */
+static void neglect_b(void)
+{
+	bed_send_frames(&pb, 0, 2, 0, 1, 60);
+	wait_frames(&pa, 1);
+	bed_peer_neglect(&pb);
+}
+
+/* Until its socket is full and a good deal waits in staging. How many were sent. */
+static unsigned fill_b(struct session_counters *now)
+{
+	unsigned sent = 0;
+
+	do {
+		bed_send_frames(&pa, 2, 1, sent, 20, 1514);
+		sent += 20;
+		do {
+			bed_sleep_ms(1);
+			session_view(b.s, now);
+		} while (now->port.copies < sent);
+	} while (now->queued_frames < 400);
+	return sent;
+}
+
 /* Of three connections the youngest carries what goes first, the next the rest (wire.md 6.5, measured). */
 static void priority_has_a_connection(void **)
 {
 	const struct session_conf conf = {
 		.worker = 1, .timeout_ms = 20000, .max_connections = 3, .qos = true};
 
-	bed_open(&a, &pa, 0, 20000);
-	bed_open_conf(&b, &pb, &conf);
-	wait_ready(&pa);
-	wait_ready(&pb);
+	open_with(&conf);
 	send_first(&pa, 1, 0, 10);
 	bed_send_frames(&pa, 0, 1, 0, 10, 60);
 	wait_frames(&pb, 20); /* alone it carries all */
@@ -88,23 +118,11 @@ static void priority_overtakes(void **)
 	const struct session_conf conf = {
 		.worker = 1, .timeout_ms = 20000, .max_connections = 2, .qos = true};
 	struct session_counters now;
-	unsigned sent = 0, last_first = 0;
+	unsigned sent, last_first = 0;
 
-	bed_open(&a, &pa, 0, 20000);
-	bed_open_conf(&b, &pb, &conf);
-	wait_ready(&pa);
-	wait_ready(&pb);
-	bed_send_frames(&pb, 0, 2, 0, 1, 60);
-	wait_frames(&pa, 1);
-	bed_peer_neglect(&pb);
-	do { /* until the socket is full and a good deal waits */
-		bed_send_frames(&pa, 2, 1, sent, 20, 1514);
-		sent += 20;
-		do {
-			bed_sleep_ms(1);
-			session_view(b.s, &now);
-		} while (now.port.copies < sent);
-	} while (now.queued_frames < 400);
+	open_with(&conf);
+	neglect_b();
+	sent = fill_b(&now);
 	assert_true(sent + 5 < BED_FRAMES_MAX);
 	send_first(&pa, 1, 0, 5);
 	while (now.port.copies < sent + 5) {
@@ -130,24 +148,12 @@ static void old_frames_are_dropped(void **)
 {
 	const struct session_conf conf = {
 		.worker = 1, .timeout_ms = 20000, .max_connections = 1, .staging_age_ms = 300};
-	struct session_counters now = {0};
-	unsigned sent = 0;
+	struct session_counters now;
+	unsigned sent;
 
-	bed_open(&a, &pa, 0, 20000);
-	bed_open_conf(&b, &pb, &conf);
-	wait_ready(&pa);
-	wait_ready(&pb);
-	bed_send_frames(&pb, 0, 2, 0, 1, 60);
-	wait_frames(&pa, 1);
-	bed_peer_neglect(&pb);
-	while (now.queued_frames < 400) {
-		bed_send_frames(&pa, 2, 1, sent, 20, 1514);
-		sent += 20;
-		do {
-			bed_sleep_ms(1);
-			session_view(b.s, &now);
-		} while (now.port.copies < sent);
-	}
+	open_with(&conf);
+	neglect_b();
+	sent = fill_b(&now);
 	bed_sleep_ms(400);
 	bed_send_frames(&pa, 2, 1, sent++, 1, 1514); /* the old make room for it */
 	do {
@@ -172,9 +178,7 @@ static void slow_receiver(void **)
 	unsigned number = 0;
 
 	open_two(0, 1, 20000);
-	bed_send_frames(&pb, 0, 2, 0, 1, 60);
-	wait_frames(&pa, 1);
-	bed_peer_neglect(&pb);
+	neglect_b();
 	until = bed_now_ms() + 10000;
 	while (now.port.drop_out[STATS_DROP_OUT_STAGING_FLOOD] < 100 ||
 		now.port.drop_out[STATS_DROP_OUT_STAGING_FULL] < 100) {

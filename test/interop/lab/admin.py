@@ -74,7 +74,24 @@ class RpcError(Exception):
         self.code = code
 
 
-class Rpc:
+class Client:
+    """Has a connection, and leaves at the end of a with."""
+
+    conn = None
+
+    def close(self):
+        """Leave."""
+        if self.conn is not None:
+            self.conn.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Rpc(Client):
     """An administrator's connection of our own."""
 
     def __init__(self, node, host, port=8888, hub="", password=ADMIN_PASSWORD, **options):
@@ -114,18 +131,8 @@ class Rpc:
             return self.conn.end == "close_notify"
         return False
 
-    def close(self):
-        """Leave."""
-        self.conn.close()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-class Api:
+class Api(Client):
     """JSON-RPC 2.0 over HTTPS, on one connection that is kept."""
 
     def __init__(self, node, host, port=8888, hub="", password=ADMIN_PASSWORD, basic=False):
@@ -169,13 +176,3 @@ class Api:
         if "error" in answer:
             raise RpcError(answer["error"]["code"], answer["error"]["message"])
         return answer["result"]
-
-    def close(self):
-        """Leave."""
-        self.conn.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
