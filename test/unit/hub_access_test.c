@@ -37,7 +37,7 @@ static void the_sender_is_enough(void **)
 	assert_abc_books();
 }
 
-/* Twice 20 floods from a, of which only one port may have something: its user is the friend. Beside a, b, c two devices. */
+/* Twice 20 floods from a, which only the port of the friend may have. Beside a, b, c there are two devices. */
 static void flood_for_a_friend(struct fake_port *friend, struct fake_port *d, struct fake_port *e)
 {
 	struct access_rule list[] = {rule(0, MAC_A), rule(ACCESS_F_DROP, 0)};

@@ -6,54 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dataplane/hub_options.h"
-#include "dataplane/port_rules.h"
-#include "test/unit/hub_bed.h"
-#include "test/unit/rule_frames.h"
+#include "test/unit/rules_bed.h"
 
-struct shot {
-	struct fake_port *from;
-	uint64_t dst, src;
-	uint8_t host;
-	enum rule_frame kind;
-};
-
-static void shoot_here(struct lcore *lc, void *arg)
-{
-	const struct shot *s = arg;
-	struct rule_frame_of of = {.dst = s->dst, .src = s->src, .host = s->host};
-	uint8_t bytes[RULE_FRAME_BYTES];
-	struct frame f = {.data = bytes};
-
-	f.len = (uint16_t)rule_frame_write(s->kind, &of, bytes);
-	hub_input(lc, &s->from->port, &f, 1);
-}
-
-static void shoot(
+/* Something that names its sender: 10.0.0.host or fe80::host. */
+static void host_says(
 	struct fake_port *from, uint64_t dst, uint64_t src, uint8_t host, enum rule_frame kind)
 {
-	struct shot s = {.from = from, .dst = dst, .src = src, .host = host, .kind = kind};
-
-	worker_call(from->port.home, shoot_here, &s);
-	assert_true(worker_settle());
-}
-
-static void rules(struct fake_port *f, struct policy_input in)
-{
-	struct policy p;
-
-	policy_compile(&in, &p);
-	assert_int_equal(port_rules_set(&f->port, &p), 0);
-}
-
-static int ip_teardown(void **state)
-{
-	struct port_rules *all[] = {a.port.rules, b.port.rules, c.port.rules};
-	int rc = hub_teardown(state);
-
-	for (unsigned i = 0; i < 3; i++)
-		free(all[i]);
-	return rc;
+	shoot((struct shot){.from = from, .dst = dst, .src = src, .host = host, .kind = kind});
 }
 
 /* The entry of 10.0.0.host or fe80::host (fd00::host: lease). */
@@ -86,9 +45,9 @@ static void test_learned_by_default(void **)
 
 	rules(&a, (struct policy_input){0});
 	join_and_learn();
-	shoot(&a, FAKE_BROADCAST, MAC_A, 5, RF_ARP);
-	shoot(&c, FAKE_BROADCAST, MAC_C, 6, RF_NS);
-	shoot(&b, FAKE_BROADCAST, MAC_B, 7, RF_UDP4);
+	host_says(&a, FAKE_BROADCAST, MAC_A, 5, RF_ARP);
+	host_says(&c, FAKE_BROADCAST, MAC_C, 6, RF_NS);
+	host_says(&b, FAKE_BROADCAST, MAC_B, 7, RF_UDP4);
 	assert_true(entry4(5, &e));
 	assert_int_equal(e.mac, MAC_A);
 	assert_int_equal(e.port_idx, a.port.idx);
@@ -96,8 +55,8 @@ static void test_learned_by_default(void **)
 	assert_int_equal(e.port_idx, c.port.idx);
 	assert_true(entry4(7, &e));
 	/* Answers to the hub's probes are dropped, and tell. */
-	shoot(&b, MAC_PROBE, MAC_B, 8, RF_ARP);
-	shoot(&c, MAC_PROBE, MAC_C, 9, RF_NA);
+	host_says(&b, MAC_PROBE, MAC_B, 8, RF_ARP);
+	host_says(&c, MAC_PROBE, MAC_C, 9, RF_NA);
 	assert_true(entry4(8, &e));
 	assert_true(entry6(9, &e));
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_PROBE_MAC), 2);
@@ -199,16 +158,15 @@ static void test_strangers_are_rationed(void **)
 static void test_no_table(void **)
 {
 	struct iptable_entry e;
-	struct hub_options o;
+	struct hub_options o = defaults();
 
-	hub_options_default(&o);
 	o.no_ip_table = true;
-	assert_int_equal(hub_set_options(hub, &o), 0);
+	options(o);
 	rules(&a, (struct policy_input){.no_routing = true});
 	join_and_learn();
 	/* IP policies are inert. */
 	for (uint8_t i = 0; i < 9; i++)
-		shoot(&a, MAC_B, MAC_A, i + 1, RF_UDP4);
+		host_says(&a, MAC_B, MAC_A, i + 1, RF_UDP4);
 	ASSERT_CNT(0, 9, 0);
 	assert_false(entry4(1, &e));
 }
@@ -219,22 +177,22 @@ static void test_limits(void **)
 	rules(&a, (struct policy_input){.no_routing = true, .no_routing_v6 = true});
 	join_and_learn();
 	for (uint8_t i = 1; i <= 6; i++)
-		shoot(&a, MAC_B, MAC_A, i, i % 2 == 0 ? RF_ARP : RF_UDP4);
+		host_says(&a, MAC_B, MAC_A, i, i % 2 == 0 ? RF_ARP : RF_UDP4);
 	ASSERT_CNT(0, 4, 0);
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_IP_LIMIT), 2);
-	shoot(&a, MAC_B, MAC_A, 3, RF_TCP4_DATA);
+	host_says(&a, MAC_B, MAC_A, 3, RF_TCP4_DATA);
 	ASSERT_CNT(0, 5, 0);
 	for (uint8_t i = 1; i <= 17; i++)
-		shoot(&a, MAC_C, MAC_A, i, RF_UDP6);
+		host_says(&a, MAC_C, MAC_A, i, RF_UDP6);
 	ASSERT_CNT(0, 5, 15);
 	/* Not for router solicitations and DHCPv6. */
-	shoot(&a, MAC_C, MAC_A, 20, RF_RS);
-	shoot(&a, MAC_C, MAC_A, 21, RF_DHCP6_SOLICIT);
-	shoot(&a, MAC_C, MAC_A, 22, RF_NS);
+	host_says(&a, MAC_C, MAC_A, 20, RF_RS);
+	host_says(&a, MAC_C, MAC_A, 21, RF_DHCP6_SOLICIT);
+	host_says(&a, MAC_C, MAC_A, 22, RF_NS);
 	ASSERT_CNT(0, 5, 17);
 	/* Non-IP and DHCP have no address. */
-	shoot(&a, MAC_B, MAC_A, 30, RF_IPX);
-	shoot(&a, MAC_B, MAC_A, 30, RF_DHCP4_DISCOVER);
+	host_says(&a, MAC_B, MAC_A, 30, RF_IPX);
+	host_says(&a, MAC_B, MAC_A, 30, RF_DHCP4_DISCOVER);
 	ASSERT_CNT(0, 7, 17);
 	assert_abc_books();
 }
@@ -243,19 +201,19 @@ static void test_check_ip(void **)
 {
 	rules(&a, (struct policy_input){.check_ip = true, .check_ipv6 = true});
 	join_and_learn();
-	shoot(&b, FAKE_BROADCAST, MAC_B, 5, RF_ARP);
-	shoot(&b, FAKE_BROADCAST, MAC_B, 5, RF_NS);
+	host_says(&b, FAKE_BROADCAST, MAC_B, 5, RF_ARP);
+	host_says(&b, FAKE_BROADCAST, MAC_B, 5, RF_NS);
 	clear_ports();
-	shoot(&a, MAC_C, MAC_A, 5, RF_UDP4);
-	shoot(&a, MAC_C, MAC_A, 5, RF_ARP);
-	shoot(&a, MAC_C, MAC_A, 5, RF_UDP6);
+	host_says(&a, MAC_C, MAC_A, 5, RF_UDP4);
+	host_says(&a, MAC_C, MAC_A, 5, RF_ARP);
+	host_says(&a, MAC_C, MAC_A, 5, RF_UDP6);
 	ASSERT_CNT(0, 0, 0);
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_IP_CONFLICT), 3);
-	shoot(&a, MAC_C, MAC_A, 6, RF_UDP4);
-	shoot(&a, MAC_C, MAC_A, 6, RF_UDP6);
+	host_says(&a, MAC_C, MAC_A, 6, RF_UDP4);
+	host_says(&a, MAC_C, MAC_A, 6, RF_UDP6);
 	ASSERT_CNT(0, 0, 2);
 	/* c has no such rule: it takes the address over, IPv6 too. */
-	shoot(&c, MAC_B, MAC_C, 5, RF_UDP6);
+	host_says(&c, MAC_B, MAC_C, 5, RF_UDP6);
 	ASSERT_CNT(0, 1, 2);
 	assert_abc_books();
 }
@@ -267,22 +225,22 @@ static void test_dhcp_force(void **)
 
 	rules(&a, (struct policy_input){.dhcp_force = true});
 	join_and_learn();
-	shoot(&a, MAC_C, MAC_A, 5, RF_ARP);
-	shoot(&a, MAC_C, MAC_A, 5, RF_UDP4);
+	host_says(&a, MAC_C, MAC_A, 5, RF_ARP);
+	host_says(&a, MAC_C, MAC_A, 5, RF_UDP4);
 	ASSERT_CNT(0, 0, 0);
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_DHCP_FORCE), 2);
-	shoot(&a, FAKE_BROADCAST, MAC_A, 0, RF_DHCP4_DISCOVER);
-	shoot(&a, MAC_C, MAC_A, 0, RF_IPX);
+	host_says(&a, FAKE_BROADCAST, MAC_A, 5, RF_DHCP4_DISCOVER);
+	host_says(&a, MAC_C, MAC_A, 5, RF_IPX);
 	ASSERT_CNT(0, 1, 2);
 	for (unsigned i = 0; i < 3; i++)
-		shoot(&c, MAC_A, MAC_C, 5, RF_DHCP4_ACK);
+		host_says(&c, MAC_A, MAC_C, 5, RF_DHCP4_ACK);
 	assert_true(entry4(5, &e));
 	assert_true(e.leased);
 	assert_int_equal(e.mac, MAC_A);
 	assert_int_equal(e.port_idx, a.port.idx);
-	shoot(&a, MAC_C, MAC_A, 5, RF_ARP);
-	shoot(&a, MAC_C, MAC_A, 5, RF_UDP4);
-	shoot(&a, MAC_C, MAC_A, 6, RF_UDP4);
+	host_says(&a, MAC_C, MAC_A, 5, RF_ARP);
+	host_says(&a, MAC_C, MAC_A, 5, RF_UDP4);
+	host_says(&a, MAC_C, MAC_A, 6, RF_UDP4);
 	ASSERT_CNT(3, 1, 4);
 	assert_abc_books();
 }
@@ -292,8 +250,8 @@ static void test_dhcp6(void **)
 	struct iptable_entry e;
 
 	join_and_learn();
-	shoot(&a, FAKE_BROADCAST, MAC_A, 5, RF_DHCP6_SOLICIT);
-	shoot(&c, MAC_A, MAC_C, 77, RF_DHCP6_REPLY);
+	host_says(&a, FAKE_BROADCAST, MAC_A, 5, RF_DHCP6_SOLICIT);
+	host_says(&c, MAC_A, MAC_C, 77, RF_DHCP6_REPLY);
 	assert_true(entry_of((uint8_t[]){0, 77}, 2, &e));
 	assert_true(e.leased);
 	assert_int_equal(e.addr[0], 0xfd);
@@ -303,17 +261,16 @@ static void test_dhcp6(void **)
 static void test_managed(void **)
 {
 	struct iptable_entry e;
-	struct hub_options o;
+	struct hub_options o = defaults();
 
-	hub_options_default(&o);
 	o.manage_only_local_unicast_ipv6 = true;
 	o.managed_cnt = 1;
 	o.managed[0] = (struct hub_range){.addr = {0xfe, 0xc0}, .bits = 10};
-	assert_int_equal(hub_set_options(hub, &o), 0);
+	options(o);
 	o.managed[0].bits = 129;
 	assert_int_equal(hub_set_options(hub, &o), -EINVAL);
 	join_and_learn();
-	shoot(&a, FAKE_BROADCAST, MAC_A, 5, RF_NS);
+	host_says(&a, FAKE_BROADCAST, MAC_A, 5, RF_NS);
 	assert_true(entry6(5, &e));
 }
 
@@ -323,8 +280,8 @@ static void test_probes(void **)
 	struct hub_options o;
 
 	join_and_learn();
-	shoot(&b, FAKE_BROADCAST, MAC_B, 5, RF_ARP);
-	shoot(&c, FAKE_BROADCAST, MAC_C, 6, RF_NS);
+	host_says(&b, FAKE_BROADCAST, MAC_B, 5, RF_ARP);
+	host_says(&c, FAKE_BROADCAST, MAC_C, 6, RF_NS);
 	clear_ports();
 	/* Too young. */
 	hub_housekeep(hub, 64);
@@ -340,15 +297,14 @@ static void test_probes(void **)
 	assert_int_equal(c.len[0], 86);
 	assert_abc_books();
 	/* By option not. */
-	hub_options_default(&o);
+	o = defaults();
 	o.no_address_polling_ipv4 = o.no_address_polling_ipv6 = true;
-	assert_int_equal(hub_set_options(hub, &o), 0);
+	options(o);
 	hub->probe_cursor = 0;
 	hub_housekeep(hub, 64);
 	assert_true(worker_settle());
 	ASSERT_CNT(0, 1, 1);
-	hub_options_default(&o);
-	assert_int_equal(hub_set_options(hub, &o), 0);
+	options(defaults());
 	hub->probe_cursor = 0;
 	hub_housekeep(hub, 64);
 	assert_true(worker_settle());
@@ -368,21 +324,19 @@ static void test_probe_addresses(void **)
 	assert_memory_equal(ip6, want6, 16);
 }
 
-#define IP_TEST(f) cmocka_unit_test_setup_teardown(f, hub_setup, ip_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IP_TEST(test_learned_by_default),
-		IP_TEST(test_looks_are_rationed),
-		IP_TEST(test_strangers_are_rationed),
-		IP_TEST(test_no_table),
-		IP_TEST(test_limits),
-		IP_TEST(test_check_ip),
-		IP_TEST(test_dhcp_force),
-		IP_TEST(test_dhcp6),
-		IP_TEST(test_managed),
-		IP_TEST(test_probes),
+		RULES_TEST(test_learned_by_default),
+		RULES_TEST(test_looks_are_rationed),
+		RULES_TEST(test_strangers_are_rationed),
+		RULES_TEST(test_no_table),
+		RULES_TEST(test_limits),
+		RULES_TEST(test_check_ip),
+		RULES_TEST(test_dhcp_force),
+		RULES_TEST(test_dhcp6),
+		RULES_TEST(test_managed),
+		RULES_TEST(test_probes),
 		cmocka_unit_test(test_probe_addresses),
 	};
 

@@ -7,11 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/hub_options.h"
 #include "dataplane/packet_log_priv.h"
-#include "dataplane/port_rules.h"
-#include "test/unit/hub_bed.h"
-#include "test/unit/rule_frames.h"
+#include "test/unit/rules_bed.h"
 
 #define RING 65536u
 
@@ -166,38 +163,25 @@ static void take(struct taken *t)
 
 static void log_set(const struct packet_log_conf *conf)
 {
-	struct hub_options o;
+	struct hub_options o = defaults();
 
-	hub_options_default(&o);
 	o.packet_log = *conf;
-	assert_int_equal(hub_set_options(hub, &o), 0);
+	options(o);
 }
 
-struct shot {
-	struct fake_port *from;
-	uint64_t dst, src;
-	enum rule_frame kind;
-	int telling; /* row, -1: none */
-};
-
-static void shoot_here(struct lcore *lc, void *arg)
+static void telling_here(struct lcore *lc, void *arg)
 {
-	const struct shot *s = arg;
-	struct rule_frame_of of = {.dst = s->dst, .src = s->src, .host = 5};
+	const unsigned *row = arg;
 	uint8_t bytes[RULE_FRAME_BYTES];
 	struct frame f = {.data = bytes};
 
-	f.len = (uint16_t)(s->telling >= 0 ? make_telling((unsigned)s->telling, bytes)
-					   : rule_frame_write(s->kind, &of, bytes));
-	hub_input(lc, &s->from->port, &f, 1);
+	f.len = (uint16_t)make_telling(*row, bytes);
+	hub_input(lc, &a.port, &f, 1);
 }
 
-static void shoot(struct fake_port *from, uint64_t dst, uint64_t src, enum rule_frame kind)
+static void pass(struct fake_port *from, uint64_t dst, uint64_t src, enum rule_frame kind)
 {
-	struct shot s = {.from = from, .dst = dst, .src = src, .kind = kind, .telling = -1};
-
-	worker_call(from->port.home, shoot_here, &s);
-	assert_true(worker_settle());
+	shoot((struct shot){.from = from, .dst = dst, .src = src, .kind = kind});
 }
 
 static uint32_t who(const struct fake_port *f)
@@ -217,19 +201,14 @@ static void test_each_kind(void **)
 		conf.how[kind] = PACKET_LOG_HEADER;
 		log_set(&conf);
 		for (unsigned i = 0; i < sizeof(kind_rows) / sizeof(kind_rows[0]); i++) {
-			uint64_t dst =
-				kind_rows[i].frame == RF_BPDU ? UINT64_C(0x0180c2000000) : MAC_B;
-
-			shoot(&a, dst, MAC_A, kind_rows[i].frame);
+			pass(&a, MAC_B, MAC_A, kind_rows[i].frame);
 			take(&t);
 			if (t.n != (kind_rows[i].kinds >> kind & 1))
 				fail_msg("kind %u: %s: %u records", kind,
 					rule_frame_name[kind_rows[i].frame], t.n);
 		}
 		for (unsigned i = 0; i < sizeof(telling_rows) / sizeof(telling_rows[0]); i++) {
-			struct shot s = {.from = &a, .telling = (int)i};
-
-			worker_call(0, shoot_here, &s);
+			worker_call(0, telling_here, &i);
 			take(&t);
 			if (kind == PACKET_LOG_CONNECTION && t.n != telling_rows[i].tells)
 				fail_msg("row %u: %u records", i, t.n);
@@ -245,10 +224,10 @@ static void test_who(void **)
 
 	join_and_learn();
 	log_set(&conf);
-	shoot(&a, MAC_B, MAC_A, RF_TCP4_DATA);
-	shoot(&a, MAC_C, MAC_A, RF_TCP4_SYN);
-	shoot(&a, FAKE_BROADCAST, MAC_A, RF_ARP);
-	shoot(&c, MAC_A, MAC_C, RF_UDP4);
+	pass(&a, MAC_B, MAC_A, RF_TCP4_DATA);
+	pass(&a, MAC_C, MAC_A, RF_TCP4_SYN);
+	pass(&a, FAKE_BROADCAST, MAC_A, RF_ARP);
+	pass(&c, MAC_A, MAC_C, RF_UDP4);
 	take(&t);
 	assert_int_equal(t.n, 4);
 	for (unsigned i = 0; i < 4; i++) {
@@ -262,7 +241,7 @@ static void test_who(void **)
 		assert_int_equal(frame_mac(t.data[i] + 6), i < 3 ? MAC_A : MAC_C);
 	}
 	/* What goes nowhere is not logged: the own port, a bad source, a receiver whose policy will not have it. */
-	shoot(&a, MAC_A + 0x100, MAC_A + 0x100, RF_UDP4);
+	pass(&a, MAC_A + 0x100, MAC_A + 0x100, RF_UDP4);
 	take(&t);
 	assert_int_equal(t.n, 0);
 	assert_abc_books();
@@ -279,11 +258,11 @@ static void test_refused(void **)
 	assert_int_equal(port_rules_set(&b.port, &p), 0);
 	join_and_learn();
 	log_set(&conf);
-	shoot(&a, MAC_B, MAC_A, RF_UDP4);
+	pass(&a, MAC_B, MAC_A, RF_UDP4);
 	take(&t);
 	assert_int_equal(t.n, 0);
-	shoot(&a, MAC_B, MAC_A, RF_UDP6);
-	shoot(&a, FAKE_BROADCAST, MAC_A, RF_UDP4); /* others get it */
+	pass(&a, MAC_B, MAC_A, RF_UDP6);
+	pass(&a, FAKE_BROADCAST, MAC_A, RF_UDP4); /* others get it */
 	take(&t);
 	assert_int_equal(t.n, 2);
 	leave(&b);
@@ -303,11 +282,11 @@ static void test_full_frames_and_families(void **)
 
 	join_and_learn();
 	log_set(&conf);
-	shoot(&a, MAC_B, MAC_A, RF_UDP6);
-	shoot(&a, MAC_B, MAC_A, RF_TCP6_DATA);
-	shoot(&a, MAC_B, MAC_A, RF_UDP4);
-	shoot(&a, MAC_B, MAC_A, RF_ARP);
-	shoot(&a, MAC_B, MAC_A, RF_IPX);
+	pass(&a, MAC_B, MAC_A, RF_UDP6);
+	pass(&a, MAC_B, MAC_A, RF_TCP6_DATA);
+	pass(&a, MAC_B, MAC_A, RF_UDP4);
+	pass(&a, MAC_B, MAC_A, RF_ARP);
+	pass(&a, MAC_B, MAC_A, RF_IPX);
 	take(&t);
 	assert_int_equal(t.n, 3);
 	len = rule_frame_write(RF_UDP6, &of, want);
@@ -318,9 +297,9 @@ static void test_full_frames_and_families(void **)
 	conf.no_ipv4 = false;
 	conf.no_ipv6 = true;
 	log_set(&conf);
-	shoot(&a, MAC_B, MAC_A, RF_UDP6);
-	shoot(&a, MAC_B, MAC_A, RF_UDP4);
-	shoot(&a, MAC_B, MAC_A, RF_ARP);
+	pass(&a, MAC_B, MAC_A, RF_UDP6);
+	pass(&a, MAC_B, MAC_A, RF_UDP4);
+	pass(&a, MAC_B, MAC_A, RF_ARP);
 	take(&t);
 	assert_int_equal(t.n, 2);
 }
@@ -334,8 +313,8 @@ static void test_limit(void **)
 	join_and_learn();
 	log_set(&conf);
 	for (unsigned i = 0; i < 5; i++)
-		shoot(&a, i % 2 == 0 ? MAC_B : FAKE_BROADCAST, MAC_A, RF_UDP4);
-	shoot(&a, MAC_B, MAC_A, RF_ARP);
+		pass(&a, i % 2 == 0 ? MAC_B : FAKE_BROADCAST, MAC_A, RF_UDP4);
+	pass(&a, MAC_B, MAC_A, RF_ARP);
 	take(&t);
 	assert_int_equal(t.n, 3);
 	assert_int_equal(atomic_load(&b.cnt), 4);
@@ -343,7 +322,7 @@ static void test_limit(void **)
 	/* What is over it writes nothing that workers share. */
 	assert_int_equal(atomic_load(&a.port.log_cnt), 3);
 	/* Each port has its own. */
-	shoot(&c, MAC_B, MAC_C, RF_UDP4);
+	pass(&c, MAC_B, MAC_C, RF_UDP4);
 	assert_int_equal(atomic_load(&b.cnt), 5);
 	take(&t);
 	assert_abc_books();
@@ -384,7 +363,7 @@ static void test_full(void **)
 	assert_int_equal(packet_log_lost(0) - before, serial - seen);
 	assert_int_equal(hub_packets_unlogged(hub), serial - seen);
 	packet_log_release(0);
-	shoot(&a, MAC_B, MAC_A, RF_UDP4);
+	pass(&a, MAC_B, MAC_A, RF_UDP4);
 	take(&t);
 	assert_int_equal(t.n, 1);
 	assert_int_equal(hub_packets_unlogged(hub), serial - seen);
