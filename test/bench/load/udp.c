@@ -14,6 +14,7 @@
 #include "drivers/session/udp_path.h"
 #include "drivers/session/wire/udp_packet.h"
 #include "test/bench/load/udp.h"
+#include "test/bench/load/udp_aead.h"
 
 #define BATCH	       32u
 #define DATAGRAM_BYTES 2048u
@@ -324,6 +325,14 @@ static int link_connect(struct load *l, const struct udp_link *u, const struct w
 	return connect(u->fd, (struct sockaddr *)&to, l->opt->server_len);
 }
 
+static void engine_set(struct udp_seal *seal, const uint8_t *key)
+{
+	struct udp_aead *aead = udp_aead_create(key);
+
+	if (aead != NULL)
+		udp_seal_set_aead(seal, aead);
+}
+
 bool udp_answer(struct load *l, struct peer *p, const struct welcome_udp *answer)
 {
 	struct udp_link *u = p->udp;
@@ -342,6 +351,10 @@ bool udp_answer(struct load *l, struct peer *p, const struct welcome_udp *answer
 	u->in = udp_seal_create(u->form, v2 ? answer->server_key_v2 : answer->server_key, seed);
 	if (u->out == NULL || u->in == NULL)
 		abort();
+	if (u->form == UDP_PACKET_V2) {
+		engine_set(u->out, u->key_v2);
+		engine_set(u->in, answer->server_key_v2);
+	}
 	u->cookie_server = answer->server_cookie;
 	u->cookie_own = answer->client_cookie;
 	u->budget = l->opt->server.ss_family == AF_INET6 ? UDP_PACKET_BUDGET_IP6
