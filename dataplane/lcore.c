@@ -39,6 +39,7 @@ struct lcore *lcore_table[LCORE_MAX];
 unsigned lcore_cnt;
 
 static struct rte_mempool *pools[RTE_MAX_NUMA_NODES + 1]; /* by socket, last: any */
+static bool bare[RTE_MAX_NUMA_NODES]; /* sockets whose want of memory was told */
 static uint64_t clock_start_tsc;
 static uint64_t clock_ms_mult; /* ms per cycle, 32.32 of 2^32: see lcore_tsc_to_ms() */
 static bool running;
@@ -204,31 +205,70 @@ static unsigned pool_size(const struct lcore_conf *conf, unsigned ring_size)
 	return (unsigned)rte_align32pow2(n + 1) - 1;
 }
 
-/* The pool of a socket; without huge pages all memory is one heap and one pool serves everybody. */
-static struct rte_mempool *pool_get(int socket, unsigned mbufs)
+int lcore_near(int socket)
 {
-	int at = rte_eal_has_hugepages() && socket >= 0 ? socket : RTE_MAX_NUMA_NODES;
+	return rte_eal_has_hugepages() && socket >= 0 ? socket : SOCKET_ID_ANY;
+}
+
+bool lcore_go_far(int near)
+{
+	if (near == SOCKET_ID_ANY)
+		return false;
+	if (!bare[near])
+		LCORE_LOG(WARNING,
+			"NUMA node %d has too little memory for its workers: some of theirs is on another node, "
+			"which is slower (more huge pages there, or lcores.cpus of another node)\n",
+			near);
+	bare[near] = true;
+	return true;
+}
+
+void *lcore_zalloc(const char *type, size_t bytes, int socket)
+{
+	int near = lcore_near(socket);
+	void *p = rte_zmalloc_socket(type, bytes, 64, near);
+
+	if (p == NULL && lcore_go_far(near))
+		p = rte_zmalloc_socket(type, bytes, 64, SOCKET_ID_ANY);
+	return p;
+}
+
+static struct rte_mempool *pool_at(int near, unsigned mbufs)
+{
+	int at = near != SOCKET_ID_ANY ? near : RTE_MAX_NUMA_NODES;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	if (pools[at] == NULL) {
 		snprintf(name, sizeof(name), "patchbay_mbuf_%d", at);
-		pools[at] = rte_pktmbuf_pool_create(name, mbufs, POOL_CACHE, 0,
-			RTE_MBUF_DEFAULT_BUF_SIZE, at == RTE_MAX_NUMA_NODES ? SOCKET_ID_ANY : at);
+		pools[at] = rte_pktmbuf_pool_create(
+			name, mbufs, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, near);
 	}
 	return pools[at];
 }
 
+/*
+ * The pool of a socket; without huge pages all memory is one heap and one pool serves everybody, and so does that of
+ * the sockets without memory: each is large enough for all workers.
+ */
+static struct rte_mempool *pool_get(int socket, unsigned mbufs)
+{
+	int near = lcore_near(socket);
+	struct rte_mempool *pool = pool_at(near, mbufs);
+
+	return pool == NULL && lcore_go_far(near) ? pool_at(SOCKET_ID_ANY, mbufs) : pool;
+}
+
 static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsigned mbufs)
 {
-	struct lcore *lc = rte_zmalloc_socket("lcore", sizeof(*lc), 64,
-		rte_eal_has_hugepages() ? (int)rte_lcore_to_socket_id(lcore_id) : SOCKET_ID_ANY);
+	int socket = (int)rte_lcore_to_socket_id(lcore_id);
+	struct lcore *lc = lcore_zalloc("lcore", sizeof(*lc), socket);
 	int rc;
 
 	if (lc == NULL)
 		return -ENOMEM;
 	lc->index = lcore_cnt;
 	lc->lcore_id = lcore_id;
-	lc->socket = (int)rte_lcore_to_socket_id(lcore_id);
+	lc->socket = socket;
 	lc->mode = conf->poll;
 	lc->spin_tsc = us_to_tsc(conf->spin_us);
 	lc->epoll_gap_tsc = us_to_tsc(LCORE_EPOLL_GAP_US);
@@ -334,6 +374,7 @@ void lcore_fini(void)
 		rte_mempool_free(pools[i]);
 		pools[i] = NULL;
 	}
+	memset(bare, 0, sizeof(bare));
 	lcore_events_fini();
 	grace_fini();
 }

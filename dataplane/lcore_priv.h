@@ -147,6 +147,16 @@ extern unsigned lcore_cnt;
 uint64_t lcore_tsc_to_ms(uint64_t tsc);
 void lcore_clock_update(struct lcore *lc, uint64_t tsc);
 
+/*
+ * Memory near a worker, while workers are made (control thread): on its socket if that has some, else on any - slower,
+ * but a node without huge pages is no reason not to start. SOCKET_ID_ANY where all memory is one heap.
+ */
+int lcore_near(int socket);
+/* There was none `near`: true to ask once more with SOCKET_ID_ANY, told once for each socket. False: that was asked. */
+bool lcore_go_far(int near);
+/* Zeroed, aligned to 64 bytes, for rte_free(). NULL: there is none anywhere. */
+void *lcore_zalloc(const char *type, size_t bytes, int socket);
+
 /* ---- lcore_msg.c ---- */
 int lcore_msg_init(struct lcore *lc);
 void lcore_msg_fini(struct lcore *lc);

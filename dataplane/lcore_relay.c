@@ -19,33 +19,43 @@
 #include "dataplane/hub_priv.h"
 #include "dataplane/lcore_priv.h"
 
+/* Near the one that takes out. */
+static struct rte_ring *ring_make(unsigned from, unsigned to, unsigned size)
+{
+	const unsigned flags = RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ;
+	int near = lcore_near(lcore_table[to]->socket);
+	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *r;
+
+	snprintf(name, sizeof(name), "relay_%u_%u", from, to);
+	r = rte_ring_create_elem(name, sizeof(struct relay_item), size, near, flags);
+	if (r == NULL && lcore_go_far(near))
+		r = rte_ring_create_elem(
+			name, sizeof(struct relay_item), size, SOCKET_ID_ANY, flags);
+	return r;
+}
+
 int lcore_relay_init(unsigned ring_size)
 {
 	for (unsigned i = 0; i < lcore_cnt; i++) {
 		struct lcore *lc = lcore_table[i];
-		int socket = rte_eal_has_hugepages() ? lc->socket : SOCKET_ID_ANY;
 
-		lc->out = rte_zmalloc_socket("relay_out", lcore_cnt * sizeof(*lc->out), 64, socket);
-		lc->in = rte_zmalloc_socket("relay_in", lcore_cnt * sizeof(*lc->in), 64, socket);
+		lc->out = lcore_zalloc("relay_out", lcore_cnt * sizeof(*lc->out), lc->socket);
+		lc->in = lcore_zalloc("relay_in", lcore_cnt * sizeof(*lc->in), lc->socket);
 		if (lc->out == NULL || lc->in == NULL)
 			return -ENOMEM;
 	}
 	for (unsigned from = 0; from < lcore_cnt; from++) {
 		for (unsigned to = 0; to < lcore_cnt; to++) {
-			struct lcore *dst = lcore_table[to];
-			char name[RTE_RING_NAMESIZE];
 			struct rte_ring *r;
 
 			if (from == to)
 				continue;
-			snprintf(name, sizeof(name), "relay_%u_%u", from, to);
-			r = rte_ring_create_elem(name, sizeof(struct relay_item), ring_size,
-				rte_eal_has_hugepages() ? dst->socket : SOCKET_ID_ANY,
-				RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+			r = ring_make(from, to, ring_size);
 			if (r == NULL)
 				return -ENOMEM;
 			lcore_table[from]->out[to].ring = r;
-			dst->in[from] = r;
+			lcore_table[to]->in[from] = r;
 		}
 	}
 	return 0;
