@@ -13,6 +13,8 @@
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
 
+#include "dataplane/hub_options.h"
+
 /* ---- drops on the way out ---------------------------------------------------------------------- */
 
 static void too_long_for_the_receiver(void **)
@@ -282,6 +284,34 @@ static void devices_get_references(void **)
 	assert_books_and_leave(&d, &e);
 }
 
+/*
+ * A whole burst from a device, every frame of which is edited (a SYN, for the MSS) and then flooded to another one: of
+ * each frame both the mbuf it came in and the copy that went out are given back, which is twice as many as it has.
+ */
+static void an_edited_burst_flooded_to_devices(void **)
+{
+	static const uint8_t syn[] = {0x08, 0x00, 0x45, 0, 0, 44, 0, 0, 0, 0, 64, 6, 0, 0, 10, 9, 0,
+		1, 10, 9, 0, 2, 0x0f, 0xa0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x60, 0x02, 0xff, 0xff,
+		0, 0, 0, 0, 2, 4, 0x05, 0xb4};
+	struct send s = {
+		.from = &a, .backed = true, .from_type = syn, .from_type_bytes = sizeof(syn)};
+	struct hub_options o;
+
+	hub_options_default(&o);
+	o.adjust_tcp_mss = 1300;
+	assert_int_equal(hub_set_options(hub, &o), 0);
+	a.port.flags |= PORT_F_MBUF;
+	b.port.flags |= PORT_F_MBUF;
+	join(&a);
+	join(&b);
+	for (uint32_t i = 0; i < FRAME_BURST; i++)
+		add(&s, MAC_C, MAC_A, i);
+	send_all(&s);
+	ASSERT_CNT(0, FRAME_BURST, 0);
+	assert_int_equal(atomic_load(&b.flooded), FRAME_BURST);
+	assert_abc_books();
+}
+
 /* What devices were given, and held on to. */
 static struct rte_mbuf *held[8];
 static atomic_uint held_cnt;
@@ -513,6 +543,7 @@ int main(void)
 		HUB_TEST(no_mbuf_drops_and_counts),
 		HUB_TEST(devices_get_references),
 		HUB_TEST(a_flood_is_one_mbuf),
+		HUB_TEST(an_edited_burst_flooded_to_devices),
 		HUB_TEST(a_blocked_device_costs_the_next_nothing),
 		HUB_TEST(a_device_of_several_workers),
 		HUB_TEST(a_leave_makes_its_macs_dead_at_once),
