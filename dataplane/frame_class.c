@@ -12,8 +12,11 @@
 #define ETHERTYPE_VLAN	   0x8100u
 #define ETHERTYPE_IPV6	   0x86ddu
 #define ETHERTYPE_PPPOE	   0x8863u /* discovery; 0x8864: session */
+#define ETHERTYPE_SERVICE  0x88a8u /* 802.1ad */
+#define ETHERTYPE_LEAST	   0x0600u /* below: a length, and LLC behind it */
 #define ETHERNET_BYTES	   14u
 #define TAG_BYTES	   4u
+#define SNAP_BYTES	   8u /* LLC, organisation, EtherType */
 #define ARP_BYTES	   28u
 #define IPV4_BYTES	   20u
 #define IPV6_BYTES	   40u
@@ -77,14 +80,18 @@ static bool is_host4(const uint8_t *a)
 	return v != 0 && v != UINT32_MAX;
 }
 
-/* Not multicast, not ::, not ::1. */
+/*
+ * Not multicast, not ::, not ::1. Nor ::ffff:a.b.c.d: no host has that, and in the IP table it is IPv4's, so that a
+ * DHCPv6 server could say whose an IPv4 address is.
+ */
 static bool is_host6(const uint8_t *a)
 {
 	uint64_t hi, lo;
 
 	memcpy(&hi, a, 8);
 	memcpy(&lo, a + 8, 8);
-	return a[0] != 0xff && (hi != 0 || __builtin_bswap64(lo) > 1);
+	lo = __builtin_bswap64(lo);
+	return a[0] != 0xff && (hi != 0 || (lo > 1 && lo >> 32 != 0xffff));
 }
 
 /* ---- DHCP ------------------------------------------------------------------------------------- */
@@ -115,7 +122,8 @@ static void dhcp4(struct view *v, uint32_t at)
 	const uint8_t *p = v->p + at;
 
 	v->c->classes |= FRAME_DHCP4;
-	if (has(v, at, 1) && p[0] == BOOTP_REPLY)
+	/* A first fragment may end before it says; a whole message never does. */
+	if (!has(v, at, 1) || p[0] == BOOTP_REPLY)
 		v->c->classes |= FRAME_DHCP4_SERVER;
 	/* Only what really is DHCP goes past the bandwidth limit. */
 	if (!has(v, at, BOOTP_BYTES) || memcmp(p + BOOTP_BYTES - 4, cookie, 4) != 0)
@@ -240,8 +248,9 @@ static void icmp6(struct view *v, uint32_t at)
 
 static void arp(struct view *v, uint32_t at)
 {
-	static const uint8_t ethernet_ipv4[] = {0, 1, 0x08, 0x00, 6, 4};
+	static const uint8_t mac_ipv4[] = {0x08, 0x00, 6, 4};
 	const uint8_t *p = v->p + at;
+	uint32_t hardware;
 
 	v->c->classes |= FRAME_IPV4 | FRAME_UNMETERED;
 	v->c->l3 = FRAME_L3_ARP;
@@ -249,7 +258,9 @@ static void arp(struct view *v, uint32_t at)
 		v->c->classes |= FRAME_MALFORMED;
 		return;
 	}
-	if (memcmp(p, ethernet_ipv4, sizeof(ethernet_ipv4)) != 0)
+	/* Linux takes 6, which is IEEE 802, for Ethernet as well: a filter must not know less than hosts do. */
+	hardware = be16(p);
+	if ((hardware != 1 && hardware != 6) || memcmp(p + 2, mac_ipv4, sizeof(mac_ipv4)) != 0)
 		return;
 	v->c->classes |= FRAME_ARP;
 	put4(v->c->src, p + 14);
@@ -385,6 +396,55 @@ static bool is_bpdu(const uint8_t *p, uint32_t len)
 		memcmp(p + ETHERNET_BYTES, llc, sizeof(llc)) == 0;
 }
 
+static bool is_wrapper(uint32_t type)
+{
+	return type == ETHERTYPE_VLAN || type == ETHERTYPE_SERVICE || type < ETHERTYPE_LEAST;
+}
+
+/* LLC that stands for an EtherType: of RFC 1042, or the one that bridges to 802.11 take for it. */
+static bool is_snap(const uint8_t *p)
+{
+	static const uint8_t llc[] = {0xaa, 0xaa, 0x03, 0, 0};
+
+	return memcmp(p, llc, sizeof(llc)) == 0 && (p[5] == 0 || p[5] == 0xf8);
+}
+
+/*
+ * Where begins what the frame carries, and its EtherType. A host takes off tags of VLAN 0, which say a priority alone,
+ * one after the other and of either EtherType, and some take LLC/SNAP off: what they find then is what rules are
+ * about. One tag of 802.1Q may name a VLAN; a further one, and a provider's, is where looking ends.
+ */
+static uint32_t unwrap(const uint8_t *data, uint32_t len, uint32_t *type, struct frame_class *c)
+{
+	uint32_t at = ETHERNET_BYTES;
+	unsigned wrappers = 0;
+
+	while (is_wrapper(*type)) {
+		bool first = *type == ETHERTYPE_VLAN && (c->classes & FRAME_TAGGED) == 0;
+		bool llc = *type < ETHERTYPE_LEAST;
+		uint32_t bytes = llc ? SNAP_BYTES : TAG_BYTES;
+		uint32_t vlan = 0;
+
+		if (len < at + bytes || (llc && !is_snap(data + at)))
+			break;
+		if (!llc)
+			vlan = be16(data + at) & 0x0fff;
+		if (vlan != 0 && !first)
+			break;
+		if (!first && wrappers++ == FRAME_CLASS_WRAPPERS) {
+			c->classes |= FRAME_MALFORMED;
+			break;
+		}
+		if (!llc)
+			c->classes |= FRAME_TAGGED;
+		if (first)
+			c->vlan = (uint16_t)vlan;
+		at += bytes;
+		*type = be16(data + at - 2);
+	}
+	return at;
+}
+
 /* What arp_dhcp_only lets pass besides unicast; any ARP, also one that is not for Ethernet. */
 static bool is_housekeeping(uint64_t classes, uint32_t type)
 {
@@ -483,15 +543,10 @@ static inline bool plain(const uint8_t *data, uint32_t len, struct frame_class *
 static void classify(const uint8_t *data, uint32_t len, struct frame_class *out)
 {
 	struct view v = {.p = data, .end = len, .c = out};
-	uint32_t at = ETHERNET_BYTES, type = be16(data + 12);
+	uint32_t at, type = be16(data + 12);
 
 	*out = (struct frame_class){.classes = (data[0] & 1) != 0 ? FRAME_BROADCAST : 0};
-	if (type == ETHERTYPE_VLAN && len >= at + TAG_BYTES) {
-		out->vlan = be16(data + at) & 0x0fff;
-		out->classes |= FRAME_TAGGED;
-		type = be16(data + at + 2);
-		at += TAG_BYTES;
-	}
+	at = unwrap(data, len, &type, out);
 	out->l3_at = (uint16_t)at;
 	switch (type) {
 	case ETHERTYPE_IPV4:

@@ -11,10 +11,11 @@
  * hub's own filters (reference/hub.md 3 step 13).
  *
  * The parser is pure and bounded: it reads frame bytes below `len` only, looks through one VLAN tag
- * (hub.md 9 recommends that; the original takes a tagged frame for non-IP), at layer 4 in the first fragment
- * only, and at no more than FRAME_CLASS_EXTENSIONS extension headers of IPv6. What it cannot see it does
+ * (hub.md 9 recommends that; the original takes a tagged frame for non-IP), through up to FRAME_CLASS_WRAPPERS
+ * tags of VLAN 0 and LLC/SNAP headers besides, since hosts do (what they let a sender past is VU#855201), at layer 4 in
+ * the first fragment only, and at no more than FRAME_CLASS_EXTENSIONS extension headers of IPv6. What it cannot see it does
  * not guess; what is cut off within a header is FRAME_MALFORMED (hub.md 3 step 5), and so is a chain
- * of extension headers that does not end. Measured with Debian's server: an IPv4 header length below 20 or beyond the
+ * of extension headers, or of tags of VLAN 0, that does not end. Measured with Debian's server: an IPv4 header length below 20 or beyond the
  * packet's end and a version that is not 4 are an unknown payload and no error; total length below 20 (but not 0) and
  * IPv6 with another version are.
  */
@@ -24,6 +25,7 @@
 #include "dataplane/frame.h"
 
 #define FRAME_CLASS_EXTENSIONS 8u
+#define FRAME_CLASS_WRAPPERS   4u
 
 /* Tested by policies, in this order. */
 #define FRAME_TCP4_ANSWER  (UINT64_C(1) << 0) /* IPv4 TCP with SYN and ACK: some server answers */
@@ -34,7 +36,7 @@
 #define FRAME_NON_IP	   (UINT64_C(1) << 5) /* neither */
 #define FRAME_DHCP4	   (UINT64_C(1) << 6) /* UDP ports 67 and 68 */
 #define FRAME_DHCP6	   (UINT64_C(1) << 7) /* UDPv6 to port 546 or 547 */
-#define FRAME_DHCP4_SERVER (UINT64_C(1) << 8) /* op = reply */
+#define FRAME_DHCP4_SERVER (UINT64_C(1) << 8) /* op = reply, or not in this fragment */
 #define FRAME_DHCP6_SERVER (UINT64_C(1) << 9) /* to 546 or from 547 */
 #define FRAME_RS	   (UINT64_C(1) << 10)
 #define FRAME_RA	   (UINT64_C(1) << 11)
@@ -44,7 +46,7 @@
 #define FRAME_BPDU  (UINT64_C(1) << 14) /* to 01-80-C2-00-00-00, LLC 42-42-03 */
 /* Never a rule by itself. */
 #define FRAME_MALFORMED	  (UINT64_C(1) << 16)
-#define FRAME_ARP	  (UINT64_C(1) << 17) /* Ethernet and IPv4 inside */
+#define FRAME_ARP	  (UINT64_C(1) << 17) /* Ethernet (or IEEE 802) and IPv4 inside */
 #define FRAME_UNMETERED	  (UINT64_C(1) << 18) /* bandwidth limits let it pass (policy.md 5) */
 #define FRAME_SOURCE4	  (UINT64_C(1) << 19) /* src[] is an IPv4 source the IP table looks at */
 #define FRAME_SOURCE6	  (UINT64_C(1) << 20)
@@ -59,7 +61,7 @@
 	(UINT64_C(1) << 28) /* IPv4 or IPv6 with a header that makes sense: proto is set */
 #define FRAME_FRAGMENT (UINT64_C(1) << 29) /* of a packet, and not the first: there is no layer 4 */
 
-/* What stands behind Ethernet and one tag, if it can be read; an IPv4 header that makes no sense is none. */
+/* What stands behind Ethernet and tags, if it can be read; an IPv4 header that makes no sense is none. */
 enum frame_l3 {
 	FRAME_L3_NONE,
 	FRAME_L3_ARP, /* any ARP; FRAME_ARP: Ethernet and IPv4 inside */
@@ -76,9 +78,9 @@ enum frame_l3 {
 
 struct frame_class {
 	uint64_t classes;
-	uint16_t l3_at;	   /* behind Ethernet and one tag */
+	uint16_t l3_at;	   /* behind Ethernet, tags and LLC */
 	uint16_t l4_at;	   /* 0: there is none to be seen */
-	uint16_t vlan;	   /* of the first tag, 0 = none */
+	uint16_t vlan;	   /* of the tag that is looked through, 0 = none */
 	uint8_t proto;	   /* of what the packet carries; of IPv6 behind its extension headers */
 	uint8_t l3;	   /* enum frame_l3 */
 	uint8_t tcp_flags; /* l4_at says whether it is there */

@@ -12,6 +12,8 @@
 
 #define ETHERTYPE_IPV6	   0x86ddu
 #define ETHERTYPE_VLAN	   0x8100u
+#define ETHERTYPE_SERVICE  0x88a8u
+#define ETHERTYPE_LEAST	   0x0600u /* below: a length */
 #define VLAN_BYTES	   4u
 #define RA_LIFETIME_AT	   6u /* behind the ICMPv6 header's begin; its checksum is at 2 */
 #define RA_BYTES	   16u
@@ -295,13 +297,13 @@ static void count_drops(struct burst *b, struct port *port, const unsigned *coun
 	}
 }
 
-static bool is_ipv6(const struct frame *f)
+/* Or something behind which it may be (frame_class.h). */
+static bool may_be_ipv6(const struct frame *f)
 {
 	uint16_t type = frame_ethertype(f);
 
-	if (type == ETHERTYPE_VLAN && f->len >= FRAME_MIN_BYTES + VLAN_BYTES)
-		type = (uint16_t)(f->data[16] << 8 | f->data[17]);
-	return type == ETHERTYPE_IPV6;
+	return type == ETHERTYPE_IPV6 || type == ETHERTYPE_VLAN || type == ETHERTYPE_SERVICE ||
+		type < ETHERTYPE_LEAST;
 }
 
 /*
@@ -368,7 +370,7 @@ unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, co
 		struct frame *f = vec[i];
 		unsigned reason, todo = 0;
 
-		if (!r->looks_out && !is_ipv6(f)) {
+		if (!r->looks_out && !may_be_ipv6(f)) {
 			vec[k++] = f;
 			continue;
 		}

@@ -8,8 +8,9 @@
 #include "dataplane/frame_class.h"
 #include "test/fuzz/require.h"
 
-#define TAG_AT	  12u
-#define TAG_BYTES 4u
+#define TAG_AT	   12u
+#define TAG_BYTES  4u
+#define SNAP_BYTES 8u
 
 /* In memory of its own length, for the sanitizer. */
 static void classify(const uint8_t *data, size_t size, struct frame_class *out)
@@ -28,7 +29,8 @@ static void require_sane(const struct frame_class *c, size_t size)
 
 	/* One of them, and only one. */
 	REQUIRE(layer3 != 0 && (layer3 & (layer3 - 1)) == 0);
-	REQUIRE(c->l3_at == 14u + ((c->classes & FRAME_TAGGED) != 0 ? TAG_BYTES : 0));
+	REQUIRE(c->l3_at >= 14u + ((c->classes & FRAME_TAGGED) != 0 ? TAG_BYTES : 0));
+	REQUIRE(c->l3_at <= 14u + TAG_BYTES + FRAME_CLASS_WRAPPERS * SNAP_BYTES);
 	REQUIRE(c->l3_at <= size && c->vlan <= 4095);
 	REQUIRE(c->l4_at == 0 || (c->l4_at >= c->l3_at + 20u && c->l4_at + 4u <= size));
 	if ((c->classes & (FRAME_TCP4_ANSWER | FRAME_TCP6_ANSWER)) != 0)

@@ -179,6 +179,141 @@ static void test_nonsense(void **)
 		changed(RF_DHCP4_DISCOVER, 42 + 236, 0), FRAME_IPV4 | FRAME_PACKET | FRAME_DHCP4);
 }
 
+/* The frame with `n` bytes changed, cut to `len` bytes if that is not 0. */
+static uint64_t rewritten(enum rule_frame kind, uint32_t at, const void *to, size_t n, uint32_t len)
+{
+	struct rule_frame_of of = {.dst = UNICAST, .src = SOURCE, .host = 5};
+	uint8_t bytes[RULE_FRAME_BYTES];
+	uint32_t whole = rule_frame_write(kind, &of, bytes);
+	struct frame_class c;
+
+	memcpy(bytes + at, to, n);
+	frame_classify(bytes, len != 0 ? len : whole, &c);
+	return c.classes;
+}
+
+/* What hosts take for something is that here, too; and nothing is taken for it in their place. */
+static void test_evasions(void **)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 5};
+	/* Total length of 28 or 29 bytes, identification, more fragments. */
+	static const uint8_t none[] = {0, 28, 0, 0, 0x20, 0}, one[] = {0, 29, 0, 0, 0x20, 0};
+	uint64_t classes;
+
+	/* ARP with the hardware type of IEEE 802; with a third one it is nobody's. */
+	assert_int_equal(rewritten(RF_ARP, 15, "\6", 1, 0), rewritten(RF_ARP, 15, "\1", 1, 0));
+	assert_false(rewritten(RF_ARP, 15, "\7", 1, 0) & (FRAME_ARP | FRAME_SOURCE4));
+	assert_false(rewritten(RF_ARP, 14, "\6\6", 2, 0) & (FRAME_ARP | FRAME_SOURCE4));
+	/* A DHCP message of which the first fragment does not say whose it is. */
+	classes = rewritten(RF_DHCP4_ACK, 16, none, sizeof(none), 42);
+	assert_int_equal(classes, FRAME_IPV4 | FRAME_PACKET | FRAME_DHCP4 | FRAME_DHCP4_SERVER);
+	classes = rewritten(RF_DHCP4_ACK, 16, one, sizeof(one), 43);
+	assert_int_equal(classes, FRAME_IPV4 | FRAME_PACKET | FRAME_DHCP4 | FRAME_DHCP4_SERVER);
+	classes = rewritten(RF_DHCP4_DISCOVER, 16, one, sizeof(one), 43);
+	assert_int_equal(classes, FRAME_IPV4 | FRAME_PACKET | FRAME_DHCP4);
+	/* An IPv4 address is no address of IPv6: as source, assigned, advertised. */
+	classes = rewritten(RF_UDP6, 22, mapped, sizeof(mapped), 0);
+	assert_int_equal(classes, FRAME_IPV6 | FRAME_PACKET);
+	classes = rewritten(RF_DHCP6_REPLY, 94, mapped, sizeof(mapped), 0);
+	assert_true(classes & FRAME_DHCP6_SERVER);
+	assert_false(classes & FRAME_DHCP6_LEASE);
+	assert_false(rewritten(RF_NA, 62, mapped, sizeof(mapped), 0) & FRAME_ADVERTISED);
+	/* What only looks like one is. */
+	assert_true(rewritten(RF_UDP6, 31, "\1", 1, 0) & FRAME_SOURCE6);
+}
+
+/* The frame with headers put in before its EtherType; those of LLC begin with a length. */
+static uint64_t wrapped(enum rule_frame kind, const uint8_t *in, uint32_t n, struct frame_class *c)
+{
+	struct rule_frame_of of = {.dst = UNICAST, .src = SOURCE, .host = 5};
+	uint8_t bytes[RULE_FRAME_BYTES + 64];
+	uint32_t len = rule_frame_write(kind, &of, bytes);
+
+	memmove(bytes + 12 + n, bytes + 12, len - 12);
+	memcpy(bytes + 12, in, n);
+	frame_classify(bytes, len + n, c);
+	return c->classes & (RULES | FRAME_TAGGED);
+}
+
+#define Q(vlan)	  0x81, 0x00, 0x20, vlan
+#define AD(vlan)  0x88, 0xa8, 0x00, vlan
+#define SNAP(end) 0x05, 0xff, 0xaa, 0xaa, 0x03, 0, 0, end
+
+/* Hosts take off tags of VLAN 0, and LLC in front of an EtherType: nothing hides behind them. */
+static void test_wrappers(void **)
+{
+	static const struct {
+		uint8_t in[48];
+		uint32_t bytes;
+		uint16_t vlan;
+		bool llc, opaque, endless;
+	} row[] = {
+		{{Q(0)}, .bytes = 4},
+		{{Q(0), Q(0)}, .bytes = 8},
+		{{Q(0), Q(0), Q(0), Q(0), Q(0)}, .bytes = 20},
+		{{Q(0), Q(0), Q(0), Q(0), Q(0), Q(0)}, .bytes = 24, .endless = true},
+		{{AD(0)}, .bytes = 4},
+		{{AD(0), AD(0), AD(0), AD(0)}, .bytes = 16},
+		{{AD(0), AD(0), AD(0), AD(0), AD(0)}, .bytes = 20, .endless = true},
+		{{Q(9), Q(0)}, .bytes = 8, .vlan = 9},
+		{{Q(9), AD(0), Q(0)}, .bytes = 12, .vlan = 9},
+		{{AD(9)}, .bytes = 4, .opaque = true},
+		{{Q(9), Q(9)}, .bytes = 8, .vlan = 9, .opaque = true},
+		{{Q(0), Q(9)}, .bytes = 8, .opaque = true},
+		{{SNAP(0)}, .bytes = 8, .llc = true},
+		{{SNAP(0xf8)}, .bytes = 8, .llc = true},
+		{{SNAP(0x0c)}, .bytes = 8, .llc = true, .opaque = true},
+		{{Q(9), SNAP(0)}, .bytes = 12, .vlan = 9, .llc = true},
+		{{Q(0), AD(0), SNAP(0)}, .bytes = 16, .llc = true},
+		{{SNAP(0), Q(0)}, .bytes = 12, .llc = true},
+		{{SNAP(0), SNAP(0), SNAP(0), SNAP(0), SNAP(0)}, .bytes = 40, .llc = true,
+			.endless = true},
+	};
+	static const enum rule_frame kinds[] = {
+		RF_TCP4_ANSWER, RF_TCP6_ANSWER, RF_ARP, RF_DHCP4_ACK, RF_DHCP6_REPLY, RF_RA};
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+			struct frame_class c;
+			uint64_t classes = wrapped(kinds[k], row[i].in, row[i].bytes, &c);
+			bool tagged = row[i].bytes > 8 || !row[i].llc;
+
+			if (((classes & FRAME_MALFORMED) != 0) != row[i].endless)
+				fail_msg("row %u: %s: malformed", i, rule_frame_name[kinds[k]]);
+			if (row[i].endless)
+				continue;
+			if ((classes & ~FRAME_TAGGED) !=
+				(row[i].opaque ? FRAME_NON_IP : expect[kinds[k]].classes))
+				fail_msg("row %u: %s: %llx", i, rule_frame_name[kinds[k]],
+					(unsigned long long)classes);
+			assert_int_equal(c.vlan, row[i].vlan);
+			if (!row[i].opaque) {
+				assert_int_equal((classes & FRAME_TAGGED) != 0, tagged);
+				assert_int_equal(c.l3_at, 14 + row[i].bytes);
+			}
+		}
+	}
+}
+
+/* Cut off anywhere, in memory of its own length. */
+static void test_wrappers_cut_off(void **)
+{
+	static const uint8_t all[] = {Q(9), SNAP(0), AD(0), Q(0), SNAP(0), 0x08, 0x00};
+	uint8_t bytes[12 + sizeof(all)] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+
+	memcpy(bytes + 12, all, sizeof(all));
+	for (uint32_t n = FRAME_MIN_BYTES; n <= sizeof(bytes); n++) {
+		uint8_t *cut = malloc(n);
+		struct frame_class c;
+
+		memcpy(cut, bytes, n);
+		frame_classify(cut, n, &c);
+		free(cut);
+		assert_true(c.l3_at <= n);
+		assert_int_equal((c.classes & FRAME_MALFORMED) != 0, n == sizeof(bytes));
+	}
+}
+
 /*
  * The usual frame is recognised at a glance, and one to a group never: what is said of both differs only by
  * that, whatever the header says. And a burst says the same as its frames.
@@ -246,6 +381,9 @@ int main(void)
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_evasions),
+		cmocka_unit_test(test_wrappers),
+		cmocka_unit_test(test_wrappers_cut_off),
 		cmocka_unit_test(test_at_a_glance),
 	};
 

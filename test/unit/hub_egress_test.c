@@ -14,6 +14,8 @@
 #include <rte_ring_elem.h>
 
 #include "dataplane/hub_options.h"
+#include "dataplane/port_rules.h"
+#include "test/unit/rule_frames.h"
 
 /* ---- drops on the way out ---------------------------------------------------------------------- */
 
@@ -240,6 +242,51 @@ static void no_mbuf_drops_and_counts(void **)
 	assert_int_equal(atomic_load(&b.cnt), 2);
 	assert_int_equal(atomic_load(&d.cnt), 0);
 	assert_books_and_leave(&d, NULL);
+}
+
+/* ---- edits ------------------------------------------------------------------------------------- */
+
+static uint8_t seen[RULE_FRAME_BYTES + 8];
+
+static void remember(struct port *port, struct lcore *lc, struct frame *const *frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		memcpy(seen, frames[i]->data,
+			frames[i]->len < sizeof(seen) ? frames[i]->len : sizeof(seen));
+	fake_port_ops.tx_burst(port, lc, frames, n);
+}
+
+/* Two tags of VLAN 0 in front of an advertisement, which hosts take off, do not save its router. */
+static void a_router_behind_tags(void **)
+{
+	static const struct port_ops remembering_ops = {.kind = "fake", .tx_burst = remember};
+	static const uint8_t tags[] = {0x81, 0, 0, 0, 0x88, 0xa8, 0, 0};
+	struct rule_frame_of of = {.dst = FAKE_BROADCAST, .src = MAC_A, .host = 5};
+	uint8_t bytes[RULE_FRAME_BYTES], behind[RULE_FRAME_BYTES + 8];
+	uint32_t len = rule_frame_write(RF_RA, &of, bytes);
+	struct send s = {.from = &a, .from_type = behind, .from_type_bytes = len - 12 + 8};
+	const struct policy_input in = {.no_ra_router = true};
+	struct policy policy;
+
+	policy_compile(&in, &policy);
+	assert_int_equal(port_rules_set(&b.port, &policy), 0);
+	b.port.ops = &remembering_ops;
+	join_and_learn();
+	memcpy(behind, tags, sizeof(tags));
+	memcpy(behind + sizeof(tags), bytes + 12, len - 12);
+	add(&s, FAKE_BROADCAST, MAC_A, 0);
+	s.f[0].len = (uint16_t)(len + sizeof(tags));
+	send_all(&s);
+	ASSERT_CNT(0, 1, 1);
+	assert_memory_equal(seen + 12, tags, sizeof(tags));
+	/* Lifetime of the router, behind Ethernet, tags, IPv6. */
+	assert_int_equal(bytes[14 + 40 + 6], 7);
+	assert_int_equal(seen[14 + 8 + 40 + 6] | seen[14 + 8 + 40 + 7], 0);
+	assert_int_equal(rule_frame_icmp6_sum(seen + 14 + 8), 0);
+	assert_abc_books();
+	leave(&b);
+	assert_true(worker_settle());
+	port_rules_free(&b.port);
 }
 
 /* ---- devices ----------------------------------------------------------------------------------- */
@@ -541,6 +588,7 @@ int main(void)
 		HUB_TEST(a_full_ring_does_not_hide_the_sockets),
 		HUB_TEST(busy_sockets_do_not_starve_the_rings),
 		HUB_TEST(no_mbuf_drops_and_counts),
+		HUB_TEST(a_router_behind_tags),
 		HUB_TEST(devices_get_references),
 		HUB_TEST(a_flood_is_one_mbuf),
 		HUB_TEST(an_edited_burst_flooded_to_devices),

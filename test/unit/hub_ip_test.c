@@ -258,6 +258,68 @@ static void test_dhcp6(void **)
 	assert_int_equal(e.port_idx, a.port.idx);
 }
 
+/* What IPv6 says of ::ffff:10.0.0.x is nothing that the table knows of 10.0.0.x: no lease, no station. */
+static void test_mapped(void **)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 5};
+	struct shot s = {.from = &c,
+		.dst = MAC_A,
+		.src = MAC_C,
+		.kind = RF_DHCP6_REPLY,
+		.over = mapped,
+		.over_bytes = sizeof(mapped),
+		.over_at = 94};
+	struct iptable_entry e;
+
+	rules(&a, (struct policy_input){.dhcp_force = true});
+	join_and_learn();
+	host_says(&a, FAKE_BROADCAST, MAC_A, 0, RF_DHCP4_DISCOVER);
+	clear_ports();
+	shoot(s);
+	ASSERT_CNT(1, 0, 0);
+	assert_false(entry4(5, &e));
+	host_says(&a, MAC_C, MAC_A, 5, RF_UDP4);
+	ASSERT_CNT(1, 0, 0);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_DHCP_FORCE), 1);
+	s.dst = FAKE_BROADCAST;
+	s.kind = RF_UDP6;
+	s.over_at = 22;
+	shoot(s);
+	s.kind = RF_NA;
+	s.over_at = 62;
+	shoot(s);
+	assert_false(entry4(5, &e));
+	assert_abc_books();
+}
+
+/* ARP that calls Ethernet IEEE 802, as hosts accept it: it cannot claim somebody else's address either. */
+static void test_arp_of_ieee802(void **)
+{
+	struct shot s = {.from = &a,
+		.dst = FAKE_BROADCAST,
+		.src = MAC_A,
+		.host = 5,
+		.kind = RF_ARP,
+		.over = (const uint8_t *)"\6",
+		.over_bytes = 1,
+		.over_at = 15};
+	struct iptable_entry e;
+
+	rules(&a, (struct policy_input){.check_ip = true});
+	join_and_learn();
+	host_says(&b, FAKE_BROADCAST, MAC_B, 5, RF_ARP);
+	clear_ports();
+	shoot(s);
+	ASSERT_CNT(0, 0, 0);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_IP_CONFLICT), 1);
+	s.host = 6;
+	shoot(s);
+	ASSERT_CNT(0, 1, 1);
+	assert_true(entry4(6, &e));
+	assert_int_equal(e.port_idx, a.port.idx);
+	assert_abc_books();
+}
+
 static void test_managed(void **)
 {
 	struct iptable_entry e;
@@ -335,6 +397,8 @@ int main(void)
 		RULES_TEST(test_check_ip),
 		RULES_TEST(test_dhcp_force),
 		RULES_TEST(test_dhcp6),
+		RULES_TEST(test_mapped),
+		RULES_TEST(test_arp_of_ieee802),
 		RULES_TEST(test_managed),
 		RULES_TEST(test_probes),
 		cmocka_unit_test(test_probe_addresses),

@@ -4,6 +4,7 @@
 #include "test/unit/rules_bed.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void shoot_here(struct lcore *lc, void *arg)
 {
@@ -15,6 +16,8 @@ static void shoot_here(struct lcore *lc, void *arg)
 	for (unsigned i = 0; i < s->n; i++) {
 		uint32_t len = rule_frame_write(s->kind, &of, bytes[i]);
 
+		if (s->over != NULL)
+			memcpy(bytes[i] + s->over_at, s->over, s->over_bytes);
 		frames[i] = (struct frame){.data = bytes[i], .len = (uint16_t)len};
 	}
 	hub_input(lc, &s->from->port, frames, s->n);

@@ -17,6 +17,9 @@ struct shot {
 	uint8_t host; /* 0: 5 */
 	enum rule_frame kind;
 	unsigned n; /* 0: 1 */
+	/* Bytes of the test's own, from `over_at` on; NULL: none. */
+	const uint8_t *over;
+	uint32_t over_at, over_bytes;
 };
 /* On the port's home worker; returns when all copies have arrived. */
 void shoot(struct shot s);
