@@ -8,37 +8,73 @@
 #include "dataplane/frame_class.h"
 #include "dataplane/hub_priv.h"
 
+#define CELLS 256u
+
+static_assert(STATS_DROP_IN_CNT <= 64, "a port and a reason are a number of 22 bits");
+
 static struct {
 	/* Worker. */
 	_Atomic uint32_t head; /* control thread reads */
 	uint32_t second;       /* the budget is of this one */
 	uint32_t left;
+	uint8_t told
+		[CELLS]; /* violations of a port and reason; who share a cell share the number */
 	_Atomic uint64_t lost; /* control thread reads */
 	struct notice ring[NOTICE_RING];
 	/* Control thread; the worker reads. */
 	_Atomic uint32_t tail __attribute__((aligned(64)));
 } notices[LCORE_MAX] __attribute__((aligned(64)));
 
-/* A place for the next record, or NULL. Not one of the last `spare` of this second. */
+static void second_begin(const struct lcore *lc)
+{
+	if (notices[lc->index].second == lc->now_s)
+		return;
+	notices[lc->index].second = lc->now_s;
+	notices[lc->index].left = NOTICE_PER_SECOND;
+	memset(notices[lc->index].told, 0, sizeof(notices[lc->index].told));
+}
+
+static void lose(const struct lcore *lc)
+{
+	atomic_store_explicit(&notices[lc->index].lost,
+		atomic_load_explicit(&notices[lc->index].lost, memory_order_relaxed) + 1,
+		memory_order_relaxed);
+}
+
+/* A place for the next record, or NULL. Not one of the last `spare` of this second, or of the ring. */
 static struct notice *place(struct lcore *lc, uint32_t spare)
 {
 	uint32_t head = atomic_load_explicit(&notices[lc->index].head, memory_order_relaxed);
+	/* Acquire pairs with notice_take(): the records that stood there have been read. */
+	uint32_t waiting =
+		head - atomic_load_explicit(&notices[lc->index].tail, memory_order_acquire);
 
-	if (notices[lc->index].second != lc->now_s) {
-		notices[lc->index].second = lc->now_s;
-		notices[lc->index].left = NOTICE_PER_SECOND;
-	}
-	/* Acquire pairs with notice_take(): the record that stood there has been read. */
-	if (notices[lc->index].left <= spare ||
-		head - atomic_load_explicit(&notices[lc->index].tail, memory_order_acquire) ==
-			NOTICE_RING) {
-		atomic_store_explicit(&notices[lc->index].lost,
-			atomic_load_explicit(&notices[lc->index].lost, memory_order_relaxed) + 1,
-			memory_order_relaxed);
+	second_begin(lc);
+	if (notices[lc->index].left <= spare || NOTICE_RING - waiting <= spare) {
+		lose(lc);
 		return NULL;
 	}
 	notices[lc->index].left--;
 	return &notices[lc->index].ring[head % NOTICE_RING];
+}
+
+/* The same for a violation: one port's of one kind are only so many a second. */
+static struct notice *place_for(
+	struct lcore *lc, const struct port *port, enum stats_drop_in reason)
+{
+	/* As a product's upper bits, so that neighbours do not meet. */
+	uint32_t cell = ((port->idx << 6 | (uint32_t)reason) * UINT32_C(0x9e3779b1)) >> 24;
+	uint8_t *told = &notices[lc->index].told[cell];
+	struct notice *n;
+
+	second_begin(lc);
+	if (*told >= NOTICE_PER_REASON) {
+		lose(lc);
+		return NULL;
+	}
+	n = place(lc, NOTICE_LOOPS);
+	*told += n != NULL;
+	return n;
 }
 
 static void publish(struct lcore *lc)
@@ -51,7 +87,7 @@ static void publish(struct lcore *lc)
 void notice_violation(struct lcore *lc, const struct port *port, enum stats_drop_in reason,
 	const struct frame_class *c, uint64_t key)
 {
-	struct notice *n = place(lc, 0);
+	struct notice *n = place_for(lc, port, reason);
 
 	if (n == NULL)
 		return;

@@ -9,6 +9,10 @@
  * and never more than the ring holds; what does not fit is a number. The counters (stats.h) count every
  * frame; a notice names an example. The control thread takes the records, says them its own way, and adds
  * how many it did not hear of.
+ *
+ * Nobody hides the others: of one port and one reason a second has NOTICE_PER_REASON violations, and the last
+ * NOTICE_LOOPS places, of the second and of the ring, are for loops, which come with a storm of violations and may
+ * have taken a port out of its hub.
  */
 
 #include <stdint.h>
@@ -17,6 +21,8 @@
 
 #define NOTICE_RING	  256u
 #define NOTICE_PER_SECOND 64u
+#define NOTICE_PER_REASON 8u
+#define NOTICE_LOOPS	  8u
 
 struct lcore;
 struct port;
