@@ -113,11 +113,15 @@ static uint16_t owner_gen(uint64_t owner)
 	return owner & ((1u << PORT_GEN_BITS) - 1);
 }
 
+/* The last second of an entry that is not seen again. */
+static uint64_t end_s(const struct iptable *t, uint64_t owner, uint64_t host)
+{
+	return (owner >> 32) + ((host & F_LEASED) != 0 ? t->conf.lease_age_s : t->conf.age_s);
+}
+
 static bool is_alive(const struct iptable *t, uint64_t owner, uint64_t host, uint32_t now_s)
 {
-	uint32_t life = (host & F_LEASED) != 0 ? t->conf.lease_age_s : t->conf.age_s;
-
-	return owner != 0 && (owner >> 32) + life >= now_s &&
+	return owner != 0 && end_s(t, owner, host) >= now_s &&
 		atomic_load_explicit(&port_gens[owner_idx(owner)], memory_order_acquire) ==
 		owner_gen(owner);
 }
@@ -261,7 +265,10 @@ static void words_set(struct copy *c, const struct key *k, uint64_t owner, uint6
 	atomic_store_explicit(&c->e->owner, owner, memory_order_relaxed);
 }
 
-/* Place for a new entry: a free one, else a dead one, else - evict - the one not seen for longest. */
+/*
+ * Place for a new entry: a free one, else a dead one, else - evict - the one that would be over first. So what a DHCP
+ * server assigned stays when somebody invents addresses: who needs his lease here (DHCPForce) would not get another.
+ */
 static bool place_find(
 	const struct iptable *t, const struct pair *p, uint32_t now_s, bool full, struct copy *best)
 {
@@ -278,7 +285,7 @@ static bool place_find(
 		else if (!is_alive(t, c.owner, c.host, now_s))
 			r = 1;
 		else
-			r = 2 + (c.owner >> 32);
+			r = 2 + end_s(t, c.owner, c.host);
 		if (r < rank) {
 			rank = r;
 			*best = c;

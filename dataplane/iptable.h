@@ -18,8 +18,8 @@
  * An entry names its port by index and generation, as a MAC entry does: when the port leaves its entries are
  * dead at once. An entry lives 60 s after it was last seen, 300 s if a DHCP server assigned it.
  *
- * Full: at most max_entries. Then the oldest of the sixteen entries that share the new one's buckets goes; so it
- * is in a bucket pair that has no free place. Two workers that learn one key in the same moment may make two
+ * Full: at most max_entries. Then of the sixteen entries that share the new one's buckets the one goes whose life would
+ * end first; so it is in a bucket pair that has no free place. Two workers that learn one key in the same moment may make two
  * entries; the one that no lookup finds grows old and goes.
  *
  * The number of entries of a port is kept in the port (port.h, ip_cnt); exact when one worker receives its

@@ -306,6 +306,27 @@ static void test_full(void **)
 	assert_int_equal(c.learned, 1200);
 }
 
+/* Whoever invents addresses, and be it with every second: what was assigned stays, though it was seen before them. */
+static void test_full_of_inventions(void **)
+{
+	unsigned kept = 0;
+
+	for (uint32_t i = 0; i < 50; i++) {
+		struct iptable_seen s = seen(i);
+
+		assert_int_equal(iptable_lease(t, &s, A, 100), IPTABLE_LEARNED);
+	}
+	for (uint32_t i = 0; i < 5000; i++)
+		learn(B, 5000 + i, 101 + i / 250);
+	for (uint32_t i = 0; i < 50; i++) {
+		struct iptable_seen s = seen(i);
+
+		s.leased = true;
+		kept += iptable_learn(t, &s, A, 121) == IPTABLE_KNOWN;
+	}
+	assert_in_range(kept, 45, 50);
+}
+
 /* ---- threads ---------------------------------------------------------------------------------- */
 
 #define ROUNDS 60000u
@@ -365,6 +386,7 @@ int main(void)
 		TABLE_TEST(test_port_that_left),
 		TABLE_TEST(test_comes_back),
 		TABLE_TEST(test_full),
+		TABLE_TEST(test_full_of_inventions),
 		TABLE_TEST(test_threads),
 	};
 
