@@ -23,6 +23,7 @@ struct parked {
 	uint32_t serial; /* of equal times the one that came first */
 	uint32_t port;	 /* index and generation */
 	uint32_t slot;	 /* of the rule */
+	uint32_t hub;	 /* struct hub.ref */
 };
 
 /* What one rule holds of one port's frames. Linear probing; no frames: nobody's place. */
@@ -146,8 +147,9 @@ static void told(struct park *p)
 
 /* ---- out -------------------------------------------------------------------------------------- */
 
-/* Those that are due and come from one port, one behind the other. */
-static unsigned take_due(struct park *p, uint64_t now_ms, uint32_t *port, struct frame *frames)
+/* Those that are due and come from one port of one hub, one behind the other. */
+static unsigned take_due(
+	struct park *p, uint64_t now_ms, uint32_t *port, uint32_t *hub, struct frame *frames)
 {
 	unsigned n = 0;
 
@@ -159,6 +161,7 @@ static unsigned take_due(struct park *p, uint64_t now_ms, uint32_t *port, struct
 			break;
 		e = heap_take(p);
 		*port = e.port;
+		*hub = e.hub;
 		m = e.m;
 		share_give(p, who_of(e.port, e.slot), m->data_len);
 		frames[n++] = (struct frame){
@@ -167,10 +170,12 @@ static unsigned take_due(struct park *p, uint64_t now_ms, uint32_t *port, struct
 	return n;
 }
 
-static void forget(struct frame *frames, unsigned n)
+/* Their port has left. They were not counted as received yet, and are lost as what is on its way between workers. */
+static void forget(struct lcore *lc, uint32_t hub, struct frame *frames, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		rte_pktmbuf_free(frames[i].m);
+	hub_count_lost(lc, hub_by_ref(hub), STATS_DROP_OUT_PORT_GONE, n);
 }
 
 static unsigned park_poll(struct lcore *lc, struct lcore_poll *poll)
@@ -178,17 +183,17 @@ static unsigned park_poll(struct lcore *lc, struct lcore_poll *poll)
 	struct park *p = (struct park *)poll; /* first member */
 	struct frame frames[FRAME_BURST];
 	unsigned done = 0, n;
-	uint32_t port = 0;
+	uint32_t port = 0, hub = 0;
 
 	/* No more than what waits now: what is parked again meanwhile is not due. */
-	while (done < PARK_MAX && (n = take_due(p, lc->now_ms, &port, frames)) > 0) {
+	while (done < PARK_MAX && (n = take_due(p, lc->now_ms, &port, &hub, frames)) > 0) {
 		struct port *from =
 			port_get(port >> PORT_GEN_BITS, port & ((1u << PORT_GEN_BITS) - 1));
 
 		if (from != NULL)
 			hub_input_again(lc, from, frames, n);
 		else
-			forget(frames, n);
+			forget(lc, hub, frames, n);
 		done += n;
 	}
 	if (p->n == 0) {
@@ -231,6 +236,7 @@ bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms)
 	e.serial = p->serial++;
 	e.port = port;
 	e.slot = slot;
+	e.hub = in->b.hub->ref;
 	heap_put(p, &e);
 	burst_bury(&in->b, f);
 	if (!p->polled) {

@@ -231,6 +231,33 @@ static void delays_are_bounded(void **)
 	}
 }
 
+/* Frames that wait, and their port leaves: where they end is known. */
+static void leave_while_they_wait(struct lcore *lc, void *)
+{
+	uint64_t now = lc->now_ms;
+
+	for (unsigned i = 0; i < 70; i++)
+		park(lc, &a, 1, 60, 10);
+	park(lc, &b, 1, 60, 10);
+	hub_port_leave(lc, &a.port);
+	run(lc, 10);
+	lc->now_ms = now;
+}
+
+static void of_a_port_that_left(void **)
+{
+	memset(&seen, 0, sizeof(seen));
+	join_and_learn();
+	worker_call(0, leave_while_they_wait, NULL);
+	assert_int_equal(seen.parked, 71);
+	assert_true(worker_settle());
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_PORT_GONE), 70);
+	/* The other one's goes its way. */
+	ASSERT_CNT(0, 0, 1);
+	assert_int_equal(hub_park_shares(lcore_get(0)), 0);
+	assert_abc_books();
+}
+
 /* ---- redirections ----------------------------------------------------------------------------- */
 
 /* As many requests in one millisecond as a burst has: few are answered, the others are counted, none goes on. */
@@ -265,6 +292,7 @@ int main(void)
 		HUB_TEST(nothing_is_kept_of_who_has_no_frames),
 		HUB_TEST(shares_survive_others),
 		HUB_TEST(delays_are_bounded),
+		HUB_TEST(of_a_port_that_left),
 		HUB_TEST(requests_have_a_ration),
 	};
 
