@@ -97,7 +97,7 @@ struct access_glance {
 
 /*
  * A burst by columns: word[c][j] is the c-th 32-bit word of frame j's key, but that ports are numbers, the source's
- * in the upper half. Short lists are compared with these (access_few.c).
+ * in the upper half. Short lists are compared with these (access_quick.c).
  */
 #define ACCESS_COLUMNS 13u /* of the key: all that is not who */
 
@@ -207,7 +207,6 @@ struct access_set {
 	struct access_base *base;
 	uint32_t
 		split; /* order from which on rules wait for the receiver; ACCESS_ORDER_END: none */
-	uint32_t last; /* order behind the last rule */
 	uint32_t fresh_cnt;
 	uint64_t *dead; /* bit per rule of the base, or NULL: none */
 	uint32_t *fresh_order;

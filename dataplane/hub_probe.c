@@ -5,7 +5,7 @@
  *
  * The control thread walks the table in slices and gives each worker a batch at a time of the hosts that
  * stand behind its ports; the worker makes the frames. A worker that has not done with its batch gets no
- * other: then a round takes longer.
+ * other: the hosts that the walk meets meanwhile are asked in the next round.
  */
 
 #include <stdlib.h>
