@@ -23,18 +23,6 @@
 
 #define WORKERS 2u
 
-static int setup(void **)
-{
-	struct lcore_conf conf = {
-		.workers = WORKERS,
-		.ring_size = 256,
-		.mbufs = 4095,
-		.spin_us = LCORE_SPIN_US_DEFAULT,
-	};
-
-	return worker_start(&conf);
-}
-
 /* ---- messages --------------------------------------------------------------------------------- */
 
 static atomic_uint msgs_ran;
@@ -490,5 +478,5 @@ int main(void)
 		cmocka_unit_test(configuration_is_checked),
 	};
 
-	return cmocka_run_group_tests(tests, setup, worker_stop);
+	return cmocka_run_group_tests(tests, worker_start_two, worker_stop);
 }

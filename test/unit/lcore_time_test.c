@@ -17,18 +17,6 @@
 
 #define WORKERS 2u
 
-static int setup(void **)
-{
-	struct lcore_conf conf = {
-		.workers = WORKERS,
-		.ring_size = 256,
-		.mbufs = 4095,
-		.spin_us = LCORE_SPIN_US_DEFAULT,
-	};
-
-	return worker_start(&conf);
-}
-
 static uint64_t clock_in_ms(clockid_t clock)
 {
 	struct timespec ts;
@@ -341,5 +329,5 @@ int main(void)
 		cmocka_unit_test(an_idle_stall_counts_if_something_came),
 	};
 
-	return cmocka_run_group_tests(tests, setup, worker_stop);
+	return cmocka_run_group_tests(tests, worker_start_two, worker_stop);
 }

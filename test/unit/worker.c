@@ -51,6 +51,18 @@ int worker_start(const struct lcore_conf *conf)
 											     : -1;
 }
 
+int worker_start_two(void **)
+{
+	struct lcore_conf conf = {
+		.workers = 2,
+		.ring_size = 256,
+		.mbufs = 4095,
+		.spin_us = LCORE_SPIN_US_DEFAULT,
+	};
+
+	return worker_start(&conf);
+}
+
 int worker_stop(void **)
 {
 	lcore_stop();

@@ -15,6 +15,8 @@
 
 /* worker_eal() for conf->workers, lcore_init(), lcore_start(). 0 or -1. */
 int worker_start(const struct lcore_conf *conf);
+/* Two of them with rings of 256 and 4095 frame buffers each, else as a daemon has them: a group's setup. */
+int worker_start_two(void **state);
 /* The end of them: a group's teardown. */
 int worker_stop(void **state);
 
