@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Local bridges in the directory: the server-wide list, what may stand in it, reading and writing. */
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,24 @@ const struct directory_bridges *directory_bridges(void)
 	return &directory_now.bridges;
 }
 
+/*
+ * Behind a PCI address mac= says which of the ports there (drivers/bridge/ethdev.c). In devargs of a virtual device it
+ * is the driver's, and may be anything.
+ */
+static bool port_wrong(const char *device)
+{
+	const char *mac = strstr(device, ",mac=");
+	const char *address = strncmp(device, "pci:", 4) == 0 ? device + 4 : device;
+
+	if (mac == NULL || address[strspn(address, "0123456789abcdefABCDEF:.")] != ',')
+		return false;
+	mac += 5;
+	for (unsigned i = 0; i < 17; i++)
+		if (i % 3 == 2 ? mac[i] != ':' : !isxdigit((unsigned char)mac[i]))
+			return true;
+	return mac[17] != '\0' && mac[17] != ',';
+}
+
 const char *directory_bridge_wrong(const char *device, bool tap, const char *name)
 {
 	size_t len = strlen(device);
@@ -29,6 +48,8 @@ const char *directory_bridge_wrong(const char *device, bool tap, const char *nam
 	for (const char *p = device; *p != '\0'; p++)
 		if (*p <= ' ' || *p > '~')
 			return "the device should have only printable ASCII, and no space";
+	if (!tap && port_wrong(device))
+		return "mac= behind a PCI address should be a port's, such as 00:11:22:33:44:55";
 	len = strlen(name);
 	if (len == 0 || len >= DIRECTORY_BRIDGE_NAME_BYTES || strspn(name, name_chars) != len)
 		return "the name should have 1 to 63 ASCII letters, digits or _.:-";

@@ -16,6 +16,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_mempool.h>
 
 #include "dataplane/hub.h"
@@ -49,18 +50,133 @@ static const struct {
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* The port that stands on the device with this name, or -ENODEV. */
-static int find_port(const char *name, struct rte_eth_dev_info *info)
+/* What the operator asks for. */
+struct wanted {
+	char device[BRIDGE_DEVICE_BYTES]; /* as DPDK is told of it */
+	char name[RTE_DEV_NAME_MAX_LEN];
+	bool representor; /* it is one that DPDK may have to make first */
+	bool by_mac;	  /* the port of the device that has this address; else its first one */
+	struct rte_ether_addr mac;
+};
+
+/*
+ * Takes mac= out of it, which DPDK understands when it looks for ports, and not every driver when it makes them. A virtual
+ * device has one port, and its mac= is the driver's.
+ */
+static int take_mac(struct bridge *b, struct wanted *w)
 {
+	char *at = strstr(w->device, ",mac="), *rest, text[RTE_ETHER_ADDR_FMT_SIZE];
+	size_t len;
+
+	if (at == NULL)
+		return 0;
+	len = strcspn(at + 5, ",");
+	rest = at + 5 + len;
+	snprintf(text, sizeof(text), "%.*s", (int)len, at + 5);
+	if (len != sizeof(text) - 1 || rte_ether_unformat_addr(text, &w->mac) != 0)
+		return bridge_fail(b, -EINVAL,
+			"device %s: mac= should be the MAC address of one of its ports, such as "
+			"00:11:22:33:44:55",
+			b->device);
+	memmove(at, rest, strlen(rest) + 1);
+	w->by_mac = true;
+	return 0;
+}
+
+static int parse(struct bridge *b, struct wanted *w)
+{
+	struct rte_devargs args = {0};
+	int rc = rte_devargs_parse(&args, b->device);
+	bool nic = rc == 0 && strcmp(rte_bus_name(args.bus), "vdev") != 0;
+
+	memset(w, 0, sizeof(*w));
+	snprintf(w->device, sizeof(w->device), "%s", b->device);
+	snprintf(w->name, sizeof(w->name), "%s", args.name);
+	free(args.data);
+	if (rc != 0)
+		return bridge_fail(b, -EINVAL,
+			"\"%s\" is neither a PCI address nor a virtual device DPDK knows "
+			"(such as net_vhost0,iface=/run/a.sock)",
+			b->device);
+	w->representor = nic && strstr(w->device, ",representor=") != NULL;
+	return nic ? take_mac(b, w) : 0;
+}
+
+static bool is_on(uint16_t id, const char *name, struct rte_eth_dev_info *info)
+{
+	return rte_eth_dev_info_get(id, info) == 0 && info->device != NULL &&
+		strcmp(rte_dev_name(info->device), name) == 0;
+}
+
+static bool is_wanted(const struct wanted *w, uint16_t id, const struct rte_eth_dev_info *info)
+{
+	struct rte_ether_addr mac;
+
+	if (w->by_mac)
+		return rte_eth_macaddr_get(id, &mac) == 0 && rte_is_same_ether_addr(&mac, &w->mac);
+	/* Those of virtual functions stand on the device of their physical one. */
+	return !w->representor &&
+		(info->dev_flags == NULL || (*info->dev_flags & RTE_ETH_DEV_REPRESENTOR) == 0);
+}
+
+/* The port, or -ENODEV; *ports is how many the device has, 0 if DPDK does not know it (yet). */
+static int find_port(const struct wanted *w, struct rte_eth_dev_info *info, unsigned *ports)
+{
+	struct rte_eth_dev_info at;
+	int found = -ENODEV;
 	uint16_t id;
 
+	*ports = 0;
 	/* Also those that an earlier owner still has. */
 	for (id = rte_eth_find_next(0); id < RTE_MAX_ETHPORTS; id = rte_eth_find_next(id + 1u)) {
-		if (rte_eth_dev_info_get(id, info) == 0 && info->device != NULL &&
-			strcmp(rte_dev_name(info->device), name) == 0)
-			return id;
+		if (!is_on(id, w->name, &at))
+			continue;
+		++*ports;
+		if (found >= 0 || !is_wanted(w, id, &at))
+			continue;
+		found = id;
+		*info = at;
 	}
-	return -ENODEV;
+	return found;
+}
+
+/* Another port of the device is somebody's. */
+static bool is_shared(uint16_t own_id, const char *name)
+{
+	struct rte_eth_dev_owner owner;
+	struct rte_eth_dev_info at;
+	uint16_t id;
+
+	for (id = rte_eth_find_next(0); id < RTE_MAX_ETHPORTS; id = rte_eth_find_next(id + 1u))
+		if (id != own_id && is_on(id, name, &at) &&
+			rte_eth_dev_owner_get(id, &owner) == 0 && owner.id != RTE_ETH_DEV_NO_OWNER)
+			return true;
+	return false;
+}
+
+/* The device is there, and what was asked for is not one of its ports: which there are. */
+static int no_such_port(struct bridge *b, const struct wanted *w)
+{
+	char list[8 * RTE_ETHER_ADDR_FMT_SIZE + 8] = "", text[RTE_ETHER_ADDR_FMT_SIZE];
+	struct rte_eth_dev_info at;
+	struct rte_ether_addr mac;
+	size_t len = 0;
+	uint16_t id;
+
+	for (id = rte_eth_find_next(0); id < RTE_MAX_ETHPORTS; id = rte_eth_find_next(id + 1u)) {
+		if (!is_on(id, w->name, &at) || rte_eth_macaddr_get(id, &mac) != 0)
+			continue;
+		rte_ether_format_addr(text, sizeof(text), &mac);
+		if (len + sizeof(text) + 4 > sizeof(list)) {
+			snprintf(list + len, sizeof(list) - len, " ...");
+			break;
+		}
+		len += (size_t)snprintf(
+			list + len, sizeof(list) - len, "%s%s", len > 0 ? " " : "", text);
+	}
+	return bridge_fail(b, -ENODEV, "device %s: %s; write %s,mac= and one of: %s", b->device,
+		w->by_mac ? "none of its ports has that address" : "which of its ports", w->device,
+		list);
 }
 
 static int own(struct bridge *b)
@@ -92,28 +208,30 @@ static void say_why(struct bridge *b, int err, const char *name)
 
 static int find_or_probe(struct bridge *b, struct rte_eth_dev_info *info)
 {
-	struct rte_devargs args = {0};
-	int id, rc = rte_devargs_parse(&args, b->device);
+	struct wanted w;
+	unsigned ports;
+	int id, rc = parse(b, &w);
 
-	if (rc != 0) {
-		free(args.data);
-		return bridge_fail(b, -EINVAL,
-			"\"%s\" is neither a PCI address nor a virtual device DPDK knows "
-			"(such as net_vhost0,iface=/run/a.sock)",
-			b->device);
-	}
-	id = find_port(args.name, info);
+	if (rc != 0)
+		return rc;
+	id = find_port(&w, info, &ports);
 	b->hotplugged = false;
-	if (id < 0) {
-		rc = rte_dev_probe(b->device);
-		b->hotplugged = rc == 0;
-		id = rc == 0 ? find_port(args.name, info) : rc;
+	if (id < 0 && (ports == 0 || w.representor)) {
+		rc = rte_dev_probe(w.device);
+		b->hotplugged = rc == 0 && ports == 0;
+		id = rc == 0 ? find_port(&w, info, &ports) : rc;
 	}
-	if (id < 0)
-		say_why(b, id, args.name);
-	free(args.data);
-	if (id < 0)
+	/* A device that has others is kept: to make a NIC anew at every try would be slow. */
+	if (id < 0 && ports > 0)
+		return no_such_port(b, &w);
+	if (id < 0) {
+		say_why(b, id, w.name);
 		return id;
+	}
+	if (ports > 1 && !w.by_mac)
+		bridge_note(b,
+			"the first of %u ports of its device: %s,mac=ADDRESS chooses another",
+			ports, w.device);
 	b->device_id = (uint16_t)id;
 	return own(b);
 }
@@ -357,7 +475,8 @@ static void let_go(struct bridge *b)
 	unregister(b, RTE_ETH_EVENT_INTR_RMV);
 	rte_eth_dev_stop(b->device_id);
 	rte_eth_dev_owner_unset(b->device_id, b->owner);
-	if (b->hotplugged && rte_eth_dev_info_get(b->device_id, &info) == 0)
+	if (b->hotplugged && rte_eth_dev_info_get(b->device_id, &info) == 0 &&
+		!is_shared(b->device_id, rte_dev_name(info.device)))
 		removed = rte_dev_remove(info.device) == 0;
 	/* A device that stays still knows its buffers. */
 	ethdev_pool_put(b->pool, b->copies && removed);

@@ -13,10 +13,12 @@
 #include <rte_bus.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "drivers/bridge/bridge_priv.h"
 #include "test/unit/bridge_bed.h"
 
 #define NIC_SOCKET 1
@@ -30,9 +32,11 @@ static struct {
 	int socket;	    /* -1: none, and no huge pages */
 	int promiscuous;    /* answer */
 	bool pci;
+	bool on_pci; /* by its address, too */
 	int queue_error;
-	bool bare;  /* its node has no memory */
-	bool stays; /* it cannot be removed */
+	bool bare;		/* its node has no memory */
+	bool stays;		/* it cannot be removed */
+	struct rte_device *all; /* the device that all ports stand on; NULL: each on its own */
 } nic;
 
 /* What it was asked. */
@@ -62,6 +66,8 @@ int rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info)
 		info->max_mtu = 9000;
 		if (nic.driver != NULL)
 			info->driver_name = nic.driver;
+		if (nic.all != NULL)
+			info->device = nic.all;
 	}
 	return rc;
 }
@@ -107,6 +113,11 @@ void *rte_zmalloc_socket(const char *type, size_t size, unsigned align, int sock
 struct rte_bus *rte_bus_find_by_device(const struct rte_device *device)
 {
 	return nic.pci ? NULL : REAL(rte_bus_find_by_device)(device);
+}
+
+const char *rte_bus_name(const struct rte_bus *bus)
+{
+	return nic.on_pci ? "pci" : REAL(rte_bus_name)(bus);
 }
 
 int rte_eth_dev_get_mtu(uint16_t id, uint16_t *mtu)
@@ -332,6 +343,99 @@ static void a_device_that_stays_keeps_its_buffers(void **)
 	snprintf(name, sizeof(name), "%s", asked.pool->name);
 	bridge_close_it();
 	assert_null(rte_mempool_lookup(name));
+}
+
+/* ---- one of several ports ---------------------------------------------------------------------- */
+
+#define SECOND "net_null1"
+
+static const struct bridge_callbacks no_callbacks;
+
+/* Opens a bridge to DEVICE with these options behind it, beside the first one. */
+static int open_other(const char *options, struct bridge **out)
+{
+	struct bridge_conf conf = {
+		.kind = BRIDGE_DEVICE,
+		.max_frame = FRAME_MAX_BYTES,
+		.hub = hub,
+		.cb = &no_callbacks,
+	};
+	char device[BRIDGE_DEVICE_BYTES];
+
+	snprintf(device, sizeof(device), "%s,no-rx=1%s", DEVICE, options);
+	conf.device = device;
+	assert_int_equal(bridge_create(&conf, out), 0);
+	return bridge_open(*out);
+}
+
+static void cannot_open(const char *options, int error, const char *why)
+{
+	struct bridge *other;
+
+	assert_int_equal(open_other(options, &other), error);
+	assert_non_null(strstr(bridge_error(other), why));
+	bridge_free(other);
+}
+
+static void mac_of(const char *name, char text[RTE_ETHER_ADDR_FMT_SIZE])
+{
+	struct rte_ether_addr mac;
+	uint16_t id;
+
+	assert_int_equal(rte_eth_dev_get_port_by_name(name, &id), 0);
+	assert_int_equal(rte_eth_macaddr_get(id, &mac), 0);
+	rte_ether_format_addr(text, RTE_ETHER_ADDR_FMT_SIZE, &mac);
+}
+
+/* A NIC with two ports at one PCI address: mac= says which; and who closes one leaves the other where it is. */
+static void a_port_of_several(void **)
+{
+	char first[RTE_ETHER_ADDR_FMT_SIZE], second[RTE_ETHER_ADDR_FMT_SIZE], options[64];
+	struct rte_eth_dev_info info;
+	struct bridge *other;
+	uint16_t id;
+
+	a_nic(1, -1);
+	nic.pci = true;
+	assert_int_equal(bridge_open(bridge), 0);
+	assert_string_equal(bridge->note, "");
+	assert_int_equal(rte_eal_hotplug_add("vdev", SECOND, "no-rx=1"), 0);
+	assert_int_equal(rte_eth_dev_get_port_by_name(DEVICE, &id), 0);
+	assert_int_equal(rte_eth_dev_info_get(id, &info), 0);
+	nic.all = info.device;
+	nic.on_pci = true;
+	mac_of(DEVICE, first);
+	mac_of(SECOND, second);
+	assert_string_not_equal(first, second);
+
+	snprintf(options, sizeof(options), ",mac=%s", second);
+	assert_int_equal(open_other(options, &other), 0);
+	assert_string_equal(other->mac, second);
+	assert_string_equal(other->note, "");
+	/* Taken is taken, by whatever name. */
+	cannot_open("", -EBUSY, "in use already");
+	cannot_open(options, -EBUSY, "in use already");
+	bridge_close(bridge);
+	assert_int_equal(rte_eth_dev_get_port_by_name(DEVICE, &id), 0);
+	/* Without a choice the first one, which is told. */
+	assert_int_equal(bridge_open(bridge), 0);
+	assert_string_equal(bridge->mac, first);
+	assert_non_null(strstr(bridge->note, "the first of 2 ports"));
+
+	cannot_open(",mac=02:00:00:00:00:01", -ENODEV, first);
+	cannot_open(",mac=02:00:00:00:00:01", -ENODEV, second);
+	cannot_open(",representor=7", -ENODEV, "which of its ports");
+	cannot_open(",mac=fixed", -EINVAL, "should be the MAC address");
+	cannot_open(",mac=02:00:00:00:00:0123", -EINVAL, "should be the MAC address");
+	cannot_open(",mac=", -EINVAL, "should be the MAC address");
+
+	bridge_close(other);
+	bridge_free(other);
+	bridge_close(bridge);
+	nic.all = NULL;
+	nic.on_pci = false;
+	assert_int_equal(rte_eal_hotplug_remove("vdev", SECOND), 0);
+	assert_int_equal(rte_eal_hotplug_remove("vdev", DEVICE), 0);
 }
 
 /* A NIC keeps the MTU it has: rte_eth_dev_configure() is told that one. A virtual device is told none. */
@@ -615,6 +719,7 @@ int main(void)
 		DEVICE_TEST(numa_socket),
 		DEVICE_TEST(no_memory_on_its_node),
 		DEVICE_TEST(a_device_that_stays_keeps_its_buffers),
+		DEVICE_TEST(a_port_of_several),
 		DEVICE_TEST(mtu_is_kept),
 		DEVICE_TEST(chains_are_made_one_or_dropped),
 		DEVICE_TEST(a_tag_is_put_back),

@@ -94,6 +94,18 @@ static void test_names(void **)
 	assert_int_equal(directory_bridge_create("H", "net_null9", false, "y y", &b), -EINVAL);
 	assert_int_equal(directory_bridge_create("H", "net_null9", false, "", &b), -EINVAL);
 	assert_int_equal(directory_bridge_create("H/", "net_null9", false, "y", &b), -EINVAL);
+	/* Which port of a NIC is an address; what a virtual device makes of its mac= is its own matter. */
+	assert_int_equal(
+		directory_bridge_create("H", "0000:03:00.0,mac=eth1", false, "p0", &b), -EINVAL);
+	assert_int_equal(directory_bridge_create(
+				 "H", "pci:03:00.0,x=1,mac=02:00:00:00:00:0g", false, "p0", &b),
+		-EINVAL);
+	assert_int_equal(directory_bridge_create(
+				 "H", "0000:03:00.0,mac=02:00:00:00:00:011", false, "p0", &b),
+		-EINVAL);
+	add("H", "0000:03:00.0,mac=02:00:00:00:00:01", false, "p1");
+	add("H", "0000:03:00.0,mac=02:00:00:00:00:0A,x=1", false, "p2");
+	add("H", "net_tap0,mac=fixed", false, "p3");
 	memset(device, 'd', sizeof(device) - 1);
 	device[DIRECTORY_DEVICE_BYTES] = '\0';
 	assert_int_equal(directory_bridge_create("H", device, false, "long", &b), -EINVAL);
