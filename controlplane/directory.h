@@ -212,8 +212,9 @@ struct directory_hub {
 	TAILQ_HEAD(directory_users, directory_user) users;
 	uint32_t group_cnt;
 	TAILQ_HEAD(directory_groups, directory_group) groups;
-	TAILQ_ENTRY(directory_hub) entry;
-	struct name_entry index; /* directory's own, and so the next two */
+	TAILQ_ENTRY(directory_hub) entry; /* of the directory's list; then of that of hubs.c, */
+	uint64_t doomed;		  /* which gave it this number; 0: in force */
+	struct name_entry index;	  /* directory's own, and so the next two */
 	struct name_index user_index;
 	struct name_index group_index;
 	bool changing;	       /* a change is on its way to the disk: directory_change.h */

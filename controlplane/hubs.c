@@ -20,13 +20,8 @@
 
 #define LOOK_MS 20
 
-struct doomed {
-	struct directory_hub *hub;
-	uint64_t number;
-	TAILQ_ENTRY(doomed) entry;
-};
-
-static TAILQ_HEAD(, doomed) dying = TAILQ_HEAD_INITIALIZER(dying);
+/* By the link that the directory needs no more: the end of a hub must not want memory. */
+static struct directory_hubs dying = TAILQ_HEAD_INITIALIZER(dying);
 static struct event *look;
 static uint64_t last_number;
 
@@ -102,12 +97,7 @@ int hubs_apply(struct directory_hub *hub)
 
 void hubs_rules_ready(struct directory_hub *hub)
 {
-	const struct doomed *d;
-
-	TAILQ_FOREACH (d, &dying, entry)
-		if (d->hub == hub)
-			return;
-	if (hubs_apply(hub) != 0)
+	if (hub->doomed == 0 && hubs_apply(hub) != 0)
 		log_error("hub", "hub %s: no memory for its options", hub->name);
 }
 
@@ -118,37 +108,35 @@ bool hubs_quiet(const struct directory_hub *hub)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void forget(struct doomed *d)
+static void forget(struct directory_hub *hub)
 {
-	TAILQ_REMOVE(&dying, d, entry);
-	directory_hub_free(d->hub);
-	free(d);
+	TAILQ_REMOVE(&dying, hub, entry);
+	directory_hub_free(hub);
 }
 
 /* hub_destroy() has its own grace period; the directory's part may go at once. */
-static bool end(struct doomed *d)
+static void end(struct directory_hub *hub)
 {
-	if (!hubs_quiet(d->hub) || d->hub->record_cnt != 0)
-		return false;
-	if (d->hub->hub != NULL) {
-		hub_logs_gone(d->hub);
-		if (hub_destroy(d->hub->hub, NULL, NULL) != 0)
-			return false;
+	if (!hubs_quiet(hub) || hub->record_cnt != 0)
+		return;
+	if (hub->hub != NULL) {
+		hub_logs_gone(hub);
+		if (hub_destroy(hub->hub, NULL, NULL) != 0)
+			return;
 	}
-	access_list_stop(d->hub);
-	d->hub->hub = NULL;
-	forget(d);
-	return true;
+	access_list_stop(hub);
+	hub->hub = NULL;
+	forget(hub);
 }
 
 static void look_due(evutil_socket_t, short, void *)
 {
 	const struct timeval soon = {.tv_usec = LOOK_MS * 1000};
-	struct doomed *d, *next;
+	struct directory_hub *hub, *next;
 
-	for (d = TAILQ_FIRST(&dying); d != NULL; d = next) {
-		next = TAILQ_NEXT(d, entry);
-		end(d);
+	for (hub = TAILQ_FIRST(&dying); hub != NULL; hub = next) {
+		next = TAILQ_NEXT(hub, entry);
+		end(hub);
 	}
 	if (!TAILQ_EMPTY(&dying))
 		event_add(look, &soon);
@@ -156,27 +144,21 @@ static void look_due(evutil_socket_t, short, void *)
 
 uint64_t hubs_doom(struct directory_hub *hub)
 {
-	struct doomed *d = calloc(1, sizeof(*d));
 	uint64_t number = ++last_number;
 
 	down(hub, true);
-	if (d == NULL) {
-		log_error("hub", "hub %s: no memory to free it", hub->name);
-		return number;
-	}
-	d->hub = hub;
-	d->number = number;
-	TAILQ_INSERT_TAIL(&dying, d, entry);
+	hub->doomed = number;
+	TAILQ_INSERT_TAIL(&dying, hub, entry);
 	look_due(-1, 0, NULL);
 	return number;
 }
 
 bool hubs_doomed_gone(uint64_t number)
 {
-	const struct doomed *d;
+	const struct directory_hub *hub;
 
-	TAILQ_FOREACH (d, &dying, entry)
-		if (d->number == number)
+	TAILQ_FOREACH (hub, &dying, entry)
+		if (hub->doomed == number)
 			return false;
 	return true;
 }
@@ -189,13 +171,13 @@ int hubs_init(void)
 
 void hubs_fini(void)
 {
-	struct doomed *d;
+	struct directory_hub *hub;
 
-	while ((d = TAILQ_FIRST(&dying)) != NULL) {
-		access_list_stop(d->hub);
-		if (d->hub->hub != NULL && hub_destroy(d->hub->hub, NULL, NULL) != 0)
-			log_warning("hub", "hub %s still has ports at its end", d->hub->name);
-		forget(d);
+	while ((hub = TAILQ_FIRST(&dying)) != NULL) {
+		access_list_stop(hub);
+		if (hub->hub != NULL && hub_destroy(hub->hub, NULL, NULL) != 0)
+			log_warning("hub", "hub %s still has ports at its end", hub->name);
+		forget(hub);
 	}
 	if (look != NULL)
 		event_free(look);
