@@ -21,7 +21,7 @@ int admin_fail(struct admin_call *call, int code, const char *fmt, ...)
 {
 	va_list ap;
 
-	assert(!call->begun);
+	assert(!call->begun || call->in_data);
 	va_start(ap, fmt);
 	vsnprintf(call->error_text, sizeof(call->error_text), fmt, ap);
 	va_end(ap);
@@ -238,7 +238,10 @@ int admin_call_step(struct admin_call *call, unsigned rows, size_t output_max)
 		assert(call->depth == 0 && !call->in_rows && !call->in_data);
 		record_check(call, 0);
 	} else if (rc > 0) {
-		assert(!call->begun);
+		assert(!call->begun || call->in_data);
+		if (call->in_data)
+			call->out->ops->data_end(call->out);
+		call->in_data = false;
 		call->error = rc;
 		if (call->error_text[0] == '\0')
 			snprintf(call->error_text, sizeof(call->error_text), "%s",

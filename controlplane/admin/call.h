@@ -10,7 +10,8 @@
  *   ADMIN_DONE   the result is complete
  *   ADMIN_MORE   call again after the loop has served others and the caller has read
  *   ADMIN_WAIT   call again in some ten milliseconds: what was asked for is not in force yet
- *   > 0          a code of wire_error.h (admin_fail() adds a sentence); only before the first put
+ *   > 0          a code of wire_error.h (admin_fail() adds a sentence); only before the first put, or in the middle of long
+ *                data (admin_put_data_begin()), which then ends early
  *
  * It makes rows while admin_room() is true. Between two steps anything may have gone: keep names, keys and
  * cursors in call->state, never pointers into directory or registry.

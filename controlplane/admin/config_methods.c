@@ -9,7 +9,9 @@
 #include "controlplane/admin/call.h"
 #include "controlplane/admin/reading.h"
 #include "controlplane/errand.h"
+#include "controlplane/log.h"
 #include "controlplane/store.h"
+#include "dataplane/lcore.h"
 #include "drivers/session/wire/wire_error.h"
 
 #define TEXT_MAX ADMIN_CONFIG_BYTES
@@ -49,7 +51,11 @@ static const struct admin_field config_response[] = {
 struct config_read {
 	struct store_text text;
 	struct errand errand;
+	bool given_up; /* text and place are gone: the reader was too slow */
 	int error;
+	unsigned place;
+	uint64_t since_ms; /* it has been there for the reader */
+	char via[64];
 };
 
 struct config_get {
@@ -57,15 +63,56 @@ struct config_get {
 	bool putting;
 };
 
-/* Texts that are made or on their way: who wants one more waits, so that many callers do not hold many. */
-#define READS_MAX 4u
-static unsigned reads;
+/*
+ * Texts that are made or on their way: who wants one more waits, so that many callers do not hold many. A place is not
+ * for ever: when all are taken, the text that has been there longest is given up if its reader had time enough.
+ */
+#define READS_MAX    4u
+#define READ_TIME_MS 60000u
+static struct config_read *reads[READS_MAX];
+static struct log_limit given_up_limit = LOG_LIMIT(4, 4);
 
 static void read_free(struct config_read *r)
 {
+	if (!r->given_up)
+		reads[r->place] = NULL;
 	free(r->text.bytes);
 	free(r);
-	reads--;
+}
+
+static void give_up(struct config_read *r)
+{
+	uint64_t held;
+
+	reads[r->place] = NULL;
+	free(r->text.bytes);
+	r->text.bytes = NULL;
+	r->given_up = true;
+	if (log_limit_pass(&given_up_limit, &held))
+		log_warning("admin",
+			"%s: GetConfig given up: its reader did not fetch the text within %u seconds, and others wait",
+			r->via, READ_TIME_MS / 1000);
+}
+
+/* A free place, perhaps just made; NULL: the caller waits. */
+static struct config_read **place_find(void)
+{
+	struct config_read *oldest = NULL;
+	unsigned place;
+
+	for (unsigned i = 0; i < READS_MAX; i++) {
+		if (reads[i] == NULL)
+			return &reads[i];
+		/* What the store has still to read is not its caller's fault. */
+		if (reads[i]->errand.over &&
+			(oldest == NULL || reads[i]->since_ms < oldest->since_ms))
+			oldest = reads[i];
+	}
+	if (oldest == NULL || lcore_clock_ms() - oldest->since_ms < READ_TIME_MS)
+		return NULL;
+	place = oldest->place;
+	give_up(oldest);
+	return &reads[place];
 }
 
 static void text_read(struct store_text *text, int error)
@@ -73,15 +120,16 @@ static void text_read(struct store_text *text, int error)
 	struct config_read *r = text->state;
 
 	r->error = error;
+	r->since_ms = lcore_clock_ms();
 	if (errand_over(&r->errand))
 		read_free(r);
 }
 
 static int get_begin(struct admin_call *call, struct config_get *st)
 {
-	struct config_read *r;
+	struct config_read **place = place_find(), *r;
 
-	if (reads >= READS_MAX)
+	if (place == NULL)
 		return ADMIN_WAIT;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
@@ -89,7 +137,9 @@ static int get_begin(struct admin_call *call, struct config_get *st)
 	r->text.done = text_read;
 	r->text.state = r;
 	r->text.max = TEXT_MAX;
-	reads++;
+	snprintf(r->via, sizeof(r->via), "%s", call->caller->via);
+	r->place = (unsigned)(place - reads);
+	*place = r;
 	if (store_text_begin(&r->text) != 0) {
 		read_free(r);
 		return admin_fail(call, WIRE_ERROR_INTERNAL, "out of memory");
@@ -120,6 +170,10 @@ static int get_config_step(struct admin_call *call)
 		return get_begin(call, st);
 	if (!r->errand.over)
 		return ADMIN_WAIT;
+	if (r->given_up)
+		return admin_fail(call, WIRE_ERROR_INTERNAL,
+			"the text was not fetched within %u seconds while others waited for theirs: ask again",
+			READ_TIME_MS / 1000);
 	if (r->error != 0)
 		return get_fail(call, r->error);
 	if (!st->putting) {
@@ -146,7 +200,8 @@ const struct admin_method admin_method_get_config = {
 	.effect = ADMIN_EFFECT_NONE,
 	.text = "The whole directory as text, with every change that was answered before. Hashes and secrets are masked "
 		"by a word that SetConfig understands as `as it is`; who needs them copies the file. An error while "
-		"directory.cfg has been edited by hand and waits to be read.",
+		"directory.cfg has been edited by hand and waits to be read; and, behind the part that has left, for who "
+		"does not fetch the text within a minute while others wait for theirs.",
 	.request = no_fields,
 	.response = config_response,
 	.state_bytes = sizeof(struct config_get),

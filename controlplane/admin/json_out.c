@@ -294,6 +294,9 @@ void json_out_error(struct json_out *j, int code, const char *message, const cha
 {
 	char head[32];
 
+	if (j->begun)
+		/* A result that ends early. It has left, so all that can be done is to have an error stand behind it. */
+		add_text(j, "},\"error\":{");
 	begin(j, "error");
 	snprintf(head, sizeof(head), "\"code\":%d,\"message\":", code);
 	add_text(j, head);

@@ -29,8 +29,8 @@ void json_out_init(struct json_out *j, struct evbuffer *buf, const char *id);
 /* Ends a result (begins it, if nothing was put). */
 void json_out_result_end(struct json_out *j);
 /*
- * Writes an error instead; only while nothing was put. `field` (NULL: none) becomes data.field. The line is
- * complete afterwards.
+ * Writes an error instead or, when something was put already, ends the result there and writes the error as a member
+ * behind it. `field` (NULL: none) becomes data.field. The line is complete afterwards.
  */
 void json_out_error(struct json_out *j, int code, const char *message, const char *field);
 /* Moves what was collected to the evbuffer; after each slice. */

@@ -443,6 +443,79 @@ static void a_long_config_in_slices(void **)
 	assert_non_null(strstr(message(), "too large"));
 }
 
+/*
+ * Four who fetch a byte at a time do not keep everybody else away: after a minute, and only if somebody waits, the one
+ * that has had most time is told so behind what it has got.
+ */
+static void a_slow_reader_is_given_up(void **)
+{
+	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"GetConfig\"}";
+	static const struct admin_caller root = {.server = true, .via = "test"};
+	struct rpc *calls = calloc(5, sizeof(*calls));
+	const size_t size = 1000000;
+	char *config = malloc(size + 1);
+	struct evbuffer *buf[5];
+	json_t *given;
+
+	memset(config, 'x', size);
+	config[size] = '\0';
+	fakes.config = config;
+	for (unsigned i = 0; i < 5; i++) {
+		buf[i] = evbuffer_new();
+		assert_int_equal(
+			rpc_begin(&calls[i], line, sizeof(line) - 1, &root, buf[i]), ADMIN_MORE);
+		assert_int_equal(
+			rpc_step(&calls[i], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX), ADMIN_WAIT);
+		if (i < 4)
+			assert_int_equal(rpc_step(&calls[i], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX),
+				ADMIN_MORE);
+		fakes.clock_ms += i < 4 ? 1000 : 0;
+	}
+	fakes.clock_ms += 55999;
+	fakes.log_lines = 0;
+	assert_int_equal(rpc_step(&calls[4], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX), ADMIN_WAIT);
+	assert_int_equal(rpc_step(&calls[0], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX), ADMIN_MORE);
+	assert_int_equal(fakes.log_lines, 0);
+	fakes.clock_ms++;
+	assert_int_equal(rpc_step(&calls[4], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX), ADMIN_WAIT);
+	assert_int_equal(fakes.log_lines, 1);
+	assert_non_null(strstr(fakes.log_line, "test: GetConfig given up"));
+	(void)config_steps(&calls[4], buf[4], ADMIN_MORE);
+	/* The others have theirs as if nothing had been. */
+	for (unsigned i = 1; i < 5; i++) {
+		if (i < 4)
+			(void)config_steps(&calls[i], buf[i], ADMIN_MORE);
+		assert_in_range(
+			evbuffer_get_length(buf[i]), BASE64_LEN(size), BASE64_LEN(size) + 200);
+	}
+	assert_int_equal(rpc_step(&calls[0], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX), ADMIN_DONE);
+	given = json_loadb((const char *)evbuffer_pullup(buf[0], -1), evbuffer_get_length(buf[0]),
+		JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(given);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(given, "error"), "code")), 23);
+	assert_non_null(strstr(
+		json_string_value(json_object_get(json_object_get(given, "error"), "message")),
+		"not fetched within 60 seconds"));
+	json_decref(given);
+	/* All places are free, and each is one: four have a text, the fifth waits. */
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(
+			rpc_begin(&calls[i], line, sizeof(line) - 1, &root, buf[i]), ADMIN_MORE);
+		assert_int_equal(
+			rpc_step(&calls[i], ADMIN_SLICE_ROWS, ADMIN_OUTPUT_MAX), ADMIN_WAIT);
+		assert_int_equal(rpc_step(&calls[i], ADMIN_SLICE_ROWS, SIZE_MAX),
+			i < 4 ? ADMIN_MORE : ADMIN_WAIT);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		rpc_end(&calls[i]);
+		evbuffer_free(buf[i]);
+	}
+	fakes.config = NULL;
+	free(config);
+	free(calls);
+}
+
 /* A change holds from the next login on: running sessions are told, or ended on demand. */
 static void running_sessions(void **)
 {
@@ -653,6 +726,7 @@ int main(void)
 			a_name_is_free_when_its_hub_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(secrets_are_masked, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_long_config_in_slices, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_slow_reader_is_given_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(running_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(hub_settings, setup, teardown),
 		cmocka_unit_test_setup_teardown(sources_and_options, setup, teardown),
