@@ -24,6 +24,8 @@ FORGED = 'evil\nPRIORITY=0\nPATCHBAY_HUB=OTHER\nMESSAGE=login accepted user="roo
 class Journal:
     """journald in the server's machine, in a /run of its own."""
 
+    SOCKETS = "/run/systemd/journal/socket", "/run/systemd/journal/dev-log"
+
     def __init__(self, node):
         self.node, self.process = node, None
         node.run("mount", "-t", "tmpfs", "tmpfs", "/run")
@@ -36,18 +38,18 @@ class Journal:
         node.run("mount", "--bind", machine, "/etc/machine-id")
 
     def start(self):
-        """Until its socket is there."""
+        """Until its sockets are there."""
         self.process = self.node.spawn(JOURNALD, log="journald.log")
-        wait_for("journald's socket", lambda: self.process.poll() is not None or self.node.run(
-            "test", "-S", "/run/systemd/journal/socket", check=False).returncode == 0)
+        wait_for("journald's sockets", lambda: self.process.poll() is not None or all(self.node.run(
+            "test", "-S", name, check=False).returncode == 0 for name in self.SOCKETS))
         if self.process.poll() is not None:
             raise LabError(f"journald ended: {(self.node.folder / 'journald.log').read_text('utf-8')}")
 
     def stop(self):
-        """It is gone, and so is its socket."""
+        """It is gone, and so are its sockets."""
         self.process.signal(15)
         self.process.wait()
-        self.node.run("rm", "-f", "/run/systemd/journal/socket")
+        self.node.run("rm", "-f", *self.SOCKETS)
 
     def entries(self, *matches):
         """What journalctl finds."""
@@ -60,21 +62,26 @@ def text(value):
     return bytes(value).decode("utf-8") if isinstance(value, list) else value
 
 
-@pytest.fixture(name="made", params=["text", "json"])
-def fixture_made(request, make_lab):
-    """(lab, journal, format)"""
+@pytest.fixture(name="journaled")
+def fixture_journaled(make_lab):
+    """Makes a lab whose server logs as it is told, to a real journald: (lab, journal)."""
+    labs = []
+
+    def make(**log):
+        labs.append(make_lab(hubs=[Hub("DEFAULT", [User("guest", "pw")]), Hub("OTHER", [User("guest", "pw")])], settings={"log": log}))
+        journal = Journal(labs[0].server.node)
+        try:
+            journal.start()
+        except LabError as e:
+            pytest.skip(f"journald cannot run here: {e}")
+        labs[0].server.start()
+        return labs[0], journal
+
     if not pathlib.Path(JOURNALD).exists():
         pytest.skip(f"{JOURNALD} is missing: apt-get install systemd")
-    lab = make_lab(hubs=[Hub("DEFAULT", [User("guest", "pw")]), Hub("OTHER", [User("guest", "pw")])],
-                   settings={"log": {"syslog": "journald", "format": request.param}})
-    journal = Journal(lab.server.node)
-    try:
-        journal.start()
-    except LabError as e:
-        pytest.skip(f"journald cannot run here: {e}")
-    lab.server.start()
-    yield lab, journal, request.param
-    lab.close()
+    yield make
+    for lab in labs:
+        lab.close()
 
 
 def login(lab, hub="DEFAULT", user="guest", password="pw"):
@@ -89,9 +96,10 @@ def settled(lab):
     return lost if lost >= 4 and lab.server.ctl("log", "status")["LostSyslog_u64"] == lost else 0
 
 
-def test_journald(made):
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_journald(journaled, form):
     """journalctl finds lines by log and hub, whole and as they were; a name forges nothing; journald may go and come."""
-    lab, journal, form = made
+    lab, journal = journaled(syslog="journald", format=form)
     one, two = login(lab), login(lab)
     other = login(lab, "OTHER")
     with pytest.raises(LoginError):
@@ -140,3 +148,41 @@ def test_journald(made):
     assert len(of("login refused", events(*ours))) == 1
     (told,) = of("lines lost", events("PATCHBAY_LOG=server"))
     assert f'"lines":{lost},' in told if form == "json" else f" lines={lost} " in told
+
+
+def test_dev_log(journaled, tmp_path):
+    """Behind /dev/log the same journald: RFC 5424 whose severity and facility it knows, and whose header it takes for text."""
+    link = tmp_path / "log"  # as /dev/log is one
+    link.symlink_to(Journal.SOCKETS[1])
+    lab, journal = journaled(syslog=str(link))
+    one, two = login(lab), login(lab)
+    with pytest.raises(LoginError):
+        login(lab, user=FORGED, password="x")
+    entry = wait_for("the refused login", lambda: [e for e in journal.entries() if " login refused " in text(e["MESSAGE"])])[0]
+    assert (entry["PRIORITY"], entry["SYSLOG_FACILITY"], entry["_TRANSPORT"]) == ("5", "10", "syslog")
+    message = text(entry["MESSAGE"])
+    assert message.startswith("1 2") and f' patchbayd {entry["_PID"]} security [hub@0 name="DEFAULT"] login refused ' in message
+    assert 'user="evil\\nPRIORITY=0\\nPATCHBAY_HUB=OTHER\\nMESSAGE=login accepted user=\\"root\\""' in message
+    assert not journal.entries("PRIORITY=0") and not journal.entries("PATCHBAY_HUB=OTHER")
+    # As much of a long line as every receiver takes.
+    two.send(frames.frame(frames.BROADCAST, frames.mac(2)))
+    assert one.wait_frame(lambda f: f[6:12] == frames.mac(2))
+    lab.server.ctl("log", "set", "DEFAULT", "--packet", "yes", "all=full")
+    sent = frames.frame(frames.mac(2), frames.mac(1), 1500)
+    one.send(sent)
+    (packet,) = wait_for("the packet", lambda: [e for e in journal.entries("PRIORITY=6") if ' packet [hub@0 name="DEFAULT"] ' in text(e["MESSAGE"])])
+    assert sent.hex().upper()[:1000] in text(packet["MESSAGE"]) and len(text(packet["MESSAGE"])) == 2048 - len("<86>")
+    # It may go and come here, too.
+    journal.stop()
+    for _ in range(3):
+        with pytest.raises(LoginError):
+            login(lab, user="nobody", password="x")
+    one.send(sent)
+    assert two.wait_frame(lambda f: f == sent)
+    lost = wait_for("lines to be lost", lambda: settled(lab))
+    journal.start()
+    with pytest.raises(LoginError):
+        login(lab, user="again", password="x")
+    wait_for("lines again", lambda: [e for e in journal.entries() if 'user="again"' in text(e["MESSAGE"])])
+    (told,) = [text(e["MESSAGE"]) for e in journal.entries() if " lines lost " in text(e["MESSAGE"])]
+    assert f" lines={lost} " in told
