@@ -412,7 +412,8 @@ static bool is_snap(const uint8_t *p)
 /*
  * Where begins what the frame carries, and its EtherType. A host takes off tags of VLAN 0, which say a priority alone,
  * one after the other and of either EtherType, and some take LLC/SNAP off: what they find then is what rules are
- * about. One tag of 802.1Q may name a VLAN; a further one, and a provider's, is where looking ends.
+ * about. One tag of 802.1Q may name a VLAN, also behind such (Linux looks for its device there); a further one that does,
+ * and a provider's, is where looking ends.
  */
 static uint32_t unwrap(const uint8_t *data, uint32_t len, uint32_t *type, struct frame_class *c)
 {
@@ -429,7 +430,7 @@ static uint32_t unwrap(const uint8_t *data, uint32_t len, uint32_t *type, struct
 			break;
 		if (!llc)
 			vlan = be16(data + at) & 0x0fff;
-		if (vlan != 0 && !first)
+		if (vlan != 0 && (*type != ETHERTYPE_VLAN || c->vlan != 0))
 			break;
 		if (!first && wrappers++ == FRAME_CLASS_WRAPPERS) {
 			c->classes |= FRAME_MALFORMED;
@@ -437,7 +438,7 @@ static uint32_t unwrap(const uint8_t *data, uint32_t len, uint32_t *type, struct
 		}
 		if (!llc)
 			c->classes |= FRAME_TAGGED;
-		if (first)
+		if (vlan != 0)
 			c->vlan = (uint16_t)vlan;
 		at += bytes;
 		*type = be16(data + at - 2);

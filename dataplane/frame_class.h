@@ -12,8 +12,8 @@
  *
  * The parser is pure and bounded: it reads frame bytes below `len` only, looks through one VLAN tag
  * (hub.md 9 recommends that; the original takes a tagged frame for non-IP), through up to FRAME_CLASS_WRAPPERS
- * tags of VLAN 0 and LLC/SNAP headers besides, since hosts do (what they let a sender past is VU#855201), at layer 4 in
- * the first fragment only, and at no more than FRAME_CLASS_EXTENSIONS extension headers of IPv6. What it cannot see it does
+ * tags of VLAN 0 and LLC/SNAP headers before and behind it, since hosts do (what they let a sender past is VU#855201),
+ * at layer 4 in the first fragment only, and at no more than FRAME_CLASS_EXTENSIONS extension headers of IPv6. What it cannot see it does
  * not guess; what is cut off within a header is FRAME_MALFORMED (hub.md 3 step 5), and so is a chain
  * of extension headers, or of tags of VLAN 0, that does not end. Measured with Debian's server: an IPv4 header length below 20 or beyond the
  * packet's end and a version that is not 4 are an unknown payload and no error; total length below 20 (but not 0) and

@@ -12,10 +12,11 @@
 #include "dataplane/hub_input_priv.h"
 #include "dataplane/mss.h"
 
-#define ETHERTYPE_VLAN	0x8100u
-#define ETHERTYPE_LEAST 0x0600u /* below: a length */
-#define VLAN_BYTES	4u
-#define KEY_VLAN_MASK	(UINT64_C(0xfff) << FDB_VLAN_SHIFT)
+#define ETHERTYPE_VLAN	  0x8100u
+#define ETHERTYPE_SERVICE 0x88a8u
+#define ETHERTYPE_LEAST	  0x0600u /* below: a length */
+#define VLAN_BYTES	  4u
+#define KEY_VLAN_MASK	  (UINT64_C(0xfff) << FDB_VLAN_SHIFT)
 
 /* By class bit: the rules of a port, then those of a hub. */
 static const uint8_t port_reason[] = {
@@ -104,7 +105,7 @@ static bool differs_behind_tag(const struct frame *f)
 {
 	uint16_t type = frame_ethertype(f);
 
-	return (type == ETHERTYPE_VLAN) | (type < ETHERTYPE_LEAST);
+	return (type == ETHERTYPE_VLAN) | (type == ETHERTYPE_SERVICE) | (type < ETHERTYPE_LEAST);
 }
 
 /* The frames belong to a VLAN from here on; the tag itself can mostly wait for a receiver who wants it. */
