@@ -273,6 +273,7 @@ static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsign
 	lc->spin_tsc = us_to_tsc(conf->spin_us);
 	lc->epoll_gap_tsc = us_to_tsc(LCORE_EPOLL_GAP_US);
 	lc->sockets_tsc = us_to_tsc(LCORE_SOCKETS_US);
+	lc->held_up_tsc = us_to_tsc(LCORE_HELD_UP_US);
 	lc->stall_tsc = us_to_tsc(LCORE_STALL_MS * 1000);
 	lc->epoll_fd = -1;
 	lc->bell.fd = -1;

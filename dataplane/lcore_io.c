@@ -287,10 +287,14 @@ static void sockets_look(struct lcore *lc, bool block)
 unsigned lcore_io_run(struct lcore *lc, bool block)
 {
 	unsigned ran = 0;
-	uint64_t until;
+	uint64_t now, until;
 
 	sockets_look(lc, block);
-	until = rte_rdtsc() + lc->sockets_tsc;
+	now = rte_rdtsc();
+	lc->held_up = !lc->held_up && now - lc->mark_tsc - lc->blocked_tsc > lc->held_up_tsc;
+	if (unlikely(lc->held_up))
+		return 0;
+	until = now + lc->sockets_tsc;
 	while (lc->epoll_at < lc->epoll_cnt) {
 		const struct epoll_event *ev = &lc->epoll_batch[lc->epoll_at++];
 		struct lcore_fd *lfd = ev->data.ptr;
