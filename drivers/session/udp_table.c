@@ -66,6 +66,8 @@ void udp_table_init(struct udp_table *t, uint32_t secret, uint64_t now_ms)
 	memset(t, 0, sizeof(*t));
 	t->secret = secret;
 	TAILQ_INIT(&t->all);
+	for (unsigned i = 0; i < UDP_TABLE_BUCKETS; i++)
+		TAILQ_INIT(&t->by_host[i]);
 	t->host_budget = (struct udp_budget){UDP_TRIES_HOST_PER_S, now_ms};
 	t->all_budget = (struct udp_budget){UDP_TRIES_ALL_PER_S, now_ms};
 }
@@ -93,13 +95,13 @@ void udp_table_expect(
 	if (h->listed && udp_address_equal(&h->ip, &ip))
 		return;
 	if (h->listed)
-		LIST_REMOVE(h, entry);
+		TAILQ_REMOVE(&t->by_host[bucket(t, &h->ip)], h, entry);
 	h->listed = a->family != 0;
 	if (!h->listed)
 		return;
 	h->ip = ip;
 	h->member = m;
-	LIST_INSERT_HEAD(&t->by_host[bucket(t, &ip)], h, entry);
+	TAILQ_INSERT_HEAD(&t->by_host[bucket(t, &ip)], h, entry);
 }
 
 void udp_table_remove(struct udp_table *t, struct udp_member *m)
@@ -153,7 +155,8 @@ void udp_search_begin(
 	budget_renew(&t->all_budget, UDP_TRIES_ALL_PER_S, now_ms);
 	t->serial++;
 	*s = (struct udp_search){.table = t, .ip = host_of(a), .left = UDP_TRIES_PER_DATAGRAM};
-	s->host = LIST_FIRST(&t->by_host[bucket(t, &s->ip)]);
+	s->bucket = bucket(t, &s->ip);
+	s->host = TAILQ_FIRST(&t->by_host[s->bucket]);
 }
 
 /* One more try out of the budget; false if there is none. */
@@ -175,13 +178,16 @@ static struct udp_member *next_by_host(struct udp_search *s)
 		struct udp_member *m = h->member;
 
 		if (!udp_address_equal(&h->ip, &s->ip) || m->tried == s->table->serial) {
-			s->host = LIST_NEXT(h, entry);
+			s->host = TAILQ_NEXT(h, entry);
 			continue;
 		}
 		if (!spend(s, &s->table->host_budget))
 			return NULL;
-		s->host = LIST_NEXT(h, entry);
+		s->host = TAILQ_NEXT(h, entry);
 		m->tried = s->table->serial;
+		/* Behind all others: the next datagram from here begins with those that this one was not worth. */
+		TAILQ_REMOVE(&s->table->by_host[s->bucket], h, entry);
+		TAILQ_INSERT_TAIL(&s->table->by_host[s->bucket], h, entry);
 		return m;
 	}
 	return NULL;

@@ -12,7 +12,8 @@
  *
  * Trying keys costs a decryption each, and anybody can send datagrams. So tries are counted: so many for one
  * datagram, and so many in a second, for expected hosts and for strangers apart, so that strangers cannot use
- * up what a session behind a NAT needs. The walk over all goes on where the last one ended.
+ * up what a session behind a NAT needs. The walk over all goes on where the last one ended; of one host those come
+ * first that are new there, then those that were tried longest ago, since hundreds may share a NAT's address.
  *
  * One thread per table. No sockets, no memory of its own: members stand in their sessions.
  */
@@ -38,10 +39,10 @@ struct udp_address {
 
 struct udp_member;
 LIST_HEAD(udp_members, udp_member);
-LIST_HEAD(udp_hosts, udp_host);
+TAILQ_HEAD(udp_hosts, udp_host);
 
 struct udp_host {
-	LIST_ENTRY(udp_host) entry;
+	TAILQ_ENTRY(udp_host) entry;
 	struct udp_address ip; /* port 0 */
 	struct udp_member *member;
 	bool listed;
@@ -97,6 +98,7 @@ struct udp_member *udp_table_find(const struct udp_table *t, const struct udp_ad
 struct udp_search {
 	struct udp_table *table;
 	struct udp_address ip;
+	unsigned bucket;
 	struct udp_host *host;	       /* next by host */
 	struct udp_member *begin, *at; /* of the walk over all */
 	unsigned left;		       /* tries of this datagram */

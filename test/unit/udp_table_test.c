@@ -60,7 +60,7 @@ static int teardown(void **)
 	assert_int_equal(table.cnt, 0);
 	for (unsigned i = 0; i < UDP_TABLE_BUCKETS; i++) {
 		assert_true(LIST_EMPTY(&table.by_address[i]));
-		assert_true(LIST_EMPTY(&table.by_host[i]));
+		assert_true(TAILQ_EMPTY(&table.by_host[i]));
 	}
 	return 0;
 }
@@ -189,6 +189,39 @@ static void test_budgets(void **)
 	assert_int_equal(tries(&moved, 1000000, 3000), UDP_TRIES_HOST_PER_S + UDP_TRIES_ALL_PER_S);
 }
 
+/* More sessions behind one address than a datagram is worth tries: the next one goes on where it stopped. */
+static void test_host_goes_on(void **)
+{
+	struct udp_address nat = numbered(7, 4000), moved = numbered(7, 5000);
+	static bool offered[MEMBERS];
+	struct udp_search s;
+	unsigned seen = 0;
+
+	memset(offered, 0, sizeof(offered));
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		udp_table_add(&table, &members[i]);
+		udp_table_expect(&table, &members[i], 0, &nat);
+	}
+	for (unsigned datagram = 0; seen < MEMBERS; datagram++) {
+		unsigned n = 0;
+
+		assert_true(datagram <= MEMBERS / UDP_TRIES_PER_DATAGRAM);
+		udp_search_begin(&s, &table, &moved, 1000);
+		for (struct udp_member *m; (m = udp_search_next(&s)) != NULL; n++) {
+			seen += !offered[m - members];
+			offered[m - members] = true;
+		}
+		assert_true(s.out_of_budget);
+		assert_int_equal(n, UDP_TRIES_PER_DATAGRAM);
+	}
+	/* Who has just come is the likeliest to be new at a port. */
+	udp_table_remove(&table, &members[77]);
+	udp_table_add(&table, &members[77]);
+	udp_table_expect(&table, &members[77], 0, &nat);
+	udp_search_begin(&s, &table, &moved, 2000);
+	assert_ptr_equal(udp_search_next(&s), &members[77]);
+}
+
 static void test_nobody(void **)
 {
 	struct udp_address a = address("203.0.113.1", 1);
@@ -253,6 +286,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_search_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_search_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_budgets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_host_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random, setup, teardown),
 	};
