@@ -62,7 +62,7 @@ static void session_tx_burst(
 {
 	struct session *s = container_of(port, struct session, port);
 	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0}; /* the last one: taken */
-	bool connected = s->set.sender_cnt != 0 || (s->udp != NULL && udp_active(lc, s->udp));
+	bool connected = s->set.sender_cnt != 0 || (s->udp != NULL && udp_active(s->udp));
 	const uint16_t mss = session_mss(s);
 	uint64_t now_ms = lcore_run_ms(lc);
 
@@ -120,7 +120,7 @@ void session_flush(struct lcore *lc, struct lcore_flush *fl)
 	struct session *s = container_of(fl, struct session, flush);
 
 	expire(lc, s);
-	if (s->udp != NULL && udp_active(lc, s->udp))
+	if (s->udp != NULL && udp_active(s->udp))
 		udp_transmit(lc, s->udp);
 	else if (lane_flush(lc, s, LANE_PRIORITY))
 		(void)lane_flush(lc, s, LANE_NORMAL);

@@ -108,6 +108,7 @@ static int seals_make(struct session_udp *u, const struct session_udp_conf *conf
 }
 
 static void timer_expire(struct lcore *lc, struct lcore_timer *t);
+static bool judge(struct lcore *lc, struct session_udp *u);
 
 struct session_udp *udp_create(
 	const struct session_udp_conf *conf, struct session *s, unsigned worker)
@@ -202,23 +203,23 @@ static unsigned destination_add(
 	return n + 1;
 }
 
-/* Where a keep-alive goes: to the peer; while the path is not ready also to where it might be (7.5). */
-static unsigned destinations(struct session_udp *u, bool ready, struct udp_address *to)
+/* Where a keep-alive goes: to the peer; while the path is not ready also to where it might be (7.5), `guess`. */
+static unsigned destinations(struct session_udp *u, bool guess, struct udp_address *to)
 {
 	unsigned n = destination_add(to, 0, &u->member.peer, u->member.peer.port_be);
 
-	if (ready)
+	if (!guess)
 		return n;
 	n = destination_add(to, n, &u->offered, u->port_be);
 	n = destination_add(to, n, &u->tcp, u->port_be);
 	return destination_add(to, n, &u->tcp, u->natt_port_be);
 }
 
-static void keepalive_send(struct lcore *lc, struct session_udp *u, bool ready)
+static void keepalive_send(struct lcore *lc, struct session_udp *u, bool guess)
 {
 	uint8_t datagram[UDP_PACKET_HEADER + 40 + UDP_PACKET_PADDING_MAX];
 	struct udp_address to[DESTINATIONS + 1];
-	unsigned n = destinations(u, ready, to);
+	unsigned n = destinations(u, guess, to);
 	uint64_t now_ms = lcore_now_ms(lc);
 	struct udp_packet p = {
 		.cookie = u->send_cookie,
@@ -253,10 +254,14 @@ static void timer_expire(struct lcore *lc, struct lcore_timer *t)
 {
 	struct session_udp *u = container_of(t, struct session_udp, timer);
 	uint64_t now_ms = lcore_now_ms(lc);
-	bool ready = udp_active(lc, u);
+	bool ready;
 
+	/* Sockets first: behind a pause of the worker this one may not have had its turn yet. */
+	if (udp_active(u) && udp_path_next_ms(&u->path, now_ms) <= now_ms)
+		udp_socket_receive(lc, u->socket);
+	ready = judge(lc, u);
 	if (now_ms >= u->keepalive_ms) {
-		keepalive_send(lc, u, ready);
+		keepalive_send(lc, u, !ready);
 		u->keepalive_ms = now_ms + udp_path_interval_ms(u->path.fast, (uint32_t)rte_rand());
 	}
 	timer_arm(lc, u);
@@ -266,17 +271,32 @@ void udp_heard(struct lcore *lc, struct session_udp *u)
 {
 	uint64_t now_ms = lcore_now_ms(lc);
 
-	/* A peer that has proved itself and has not heard us: it need not wait for the interval. */
+	if (!udp_active(u))
+		(void)judge(lc, u);
+	/*
+	 * A peer that has proved itself and has not heard us: it need not wait for the interval. All other places where
+	 * it might be do, or it could have a third party, whose address it offered, spoken to as often as it likes.
+	 */
 	if (u->path.echoed >= u->path.proof || now_ms - u->answered_ms < ANSWER_GAP_MS)
 		return;
 	u->answered_ms = now_ms;
-	u->keepalive_ms = now_ms;
-	timer_arm(lc, u);
+	keepalive_send(lc, u, false);
 }
 
 /* ---- state: owner worker --------------------------------------------------------------------------- */
 
-bool udp_active(struct lcore *lc, struct session_udp *u)
+bool udp_active(const struct session_udp *u)
+{
+	return atomic_load_explicit(&u->live.active, memory_order_relaxed) &&
+		u->member.peer.family != 0;
+}
+
+/*
+ * Looks at the clock: may frames go over it now? Publishes changes. Behind the sockets or behind a datagram only
+ * (architecture.md 6.7): after a pause of the worker, what proves that the peer was never silent may still be unread
+ * while frames for it come from other sockets.
+ */
+static bool judge(struct lcore *lc, struct session_udp *u)
 {
 	struct session *s = u->session;
 	bool ready = udp_path_ready(&u->path, lcore_now_ms(lc)) && u->member.peer.family != 0;
@@ -304,7 +324,7 @@ void udp_moved(struct lcore *lc, struct session_udp *u, const struct udp_address
 	udp_path_moved(&u->path, lcore_now_ms(lc));
 	if (!first)
 		live_add(&u->live.moves, 1);
-	(void)udp_active(lc, u);
+	(void)judge(lc, u);
 }
 
 void udp_natt_port(struct session_udp *u, uint16_t port)
@@ -336,7 +356,7 @@ void udp_start(struct lcore *lc, struct session_udp *u)
 	udp_table_expect(table, &u->member, HOST_OFFERED, &u->offered);
 	udp_table_expect(table, &u->member, HOST_TCP, &u->tcp);
 	live_add(&u->socket->live.sessions, 1);
-	keepalive_send(lc, u, false);
+	keepalive_send(lc, u, true);
 	u->keepalive_ms =
 		lcore_now_ms(lc) + udp_path_interval_ms(u->path.fast, (uint32_t)rte_rand());
 	timer_arm(lc, u);

@@ -181,6 +181,8 @@ void udp_socket_control(
 
 /* ---- udp_rx.c ---- */
 
+/* Takes what waits, a turn's share at most. Also from timers, before they judge who has been silent. */
+void udp_socket_receive(struct lcore *lc, struct udp_socket *sock);
 /* lcore_fd: datagrams wait, or there is room again. */
 void udp_socket_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t events);
 
@@ -196,11 +198,11 @@ struct session_udp *udp_create(
 void udp_destroy(struct session_udp *u); /* NULL is fine */
 void udp_start(struct lcore *lc, struct session_udp *u);
 void udp_stop(struct lcore *lc, struct session_udp *u); /* idempotent */
-/* Looks at the clock: may frames go over it now? Publishes changes. */
-bool udp_active(struct lcore *lc, struct session_udp *u);
+/* Frames go over it now. Timer and datagrams change that, not those who ask. */
+bool udp_active(const struct session_udp *u);
 /* The peer proved to be at `from`: its newest datagram came from there. */
 void udp_moved(struct lcore *lc, struct session_udp *u, const struct udp_address *from);
-/* A datagram was taken: says something soon to a peer that has not heard us yet. */
+/* A datagram was taken: maybe the path is ready; says something soon to a peer that has not heard us yet. */
 void udp_heard(struct lcore *lc, struct session_udp *u);
 /* A keep-alive over TCP told the peer's port as others see it (wire.md 6.7). */
 void udp_natt_port(struct session_udp *u, uint16_t port);

@@ -296,7 +296,7 @@ static unsigned receive_burst(struct lcore *lc, struct udp_socket *sock, bool *m
 	return cnt;
 }
 
-static void receive(struct lcore *lc, struct udp_socket *sock)
+void udp_socket_receive(struct lcore *lc, struct udp_socket *sock)
 {
 	const struct session_worker *w = session_worker_get(lcore_index(lc));
 	unsigned taken = 0;
@@ -330,5 +330,5 @@ void udp_socket_ready(struct lcore *lc, struct lcore_fd *lfd, uint32_t events)
 	if (events & EPOLLOUT)
 		resume(lc, sock);
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-		receive(lc, sock);
+		udp_socket_receive(lc, sock);
 }

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_cycles.h>
-#include <rte_random.h>
 
 #include "drivers/session/session_priv.h"
 #include "drivers/session/udp_engine.h"
@@ -144,6 +144,15 @@ static void socket_init(struct udp_socket *sock, struct udp_worker *uw, uint16_t
 			(struct msghdr){.msg_iov = &sock->iovs[i], .msg_iovlen = 1};
 }
 
+/* Not DPDK's random numbers: keep-alives show those of a worker to its peers, and all lcores' come from one seed. */
+static uint32_t table_secret(void)
+{
+	uint32_t secret = (uint32_t)rte_rdtsc();
+
+	(void)!getrandom(&secret, sizeof(secret), 0);
+	return secret;
+}
+
 static void worker_free(struct udp_worker *uw)
 {
 	if (uw == NULL)
@@ -168,7 +177,7 @@ static struct udp_worker *worker_create(void)
 	memset(uw, 0, sizeof(*uw));
 	socket_init(&uw->sockets[UDP_IP4], uw, AF_INET);
 	socket_init(&uw->sockets[UDP_IP6], uw, AF_INET6);
-	udp_table_init(&uw->table, (uint32_t)rte_rand(), lcore_clock_ms());
+	udp_table_init(&uw->table, table_secret(), lcore_clock_ms());
 	uw->in = malloc(UDP_BURST * (size_t)UDP_SLOT_BYTES);
 	uw->trial = malloc(UDP_DATAGRAM_MAX);
 	for (unsigned f = 0; f < UDP_FAMILIES; f++) {
@@ -267,7 +276,7 @@ int session_udp_dial(unsigned worker, unsigned family, struct udp_socket **out)
 		session_udp_hang_up(sock);
 		return err;
 	}
-	udp_table_init(sock->table, (uint32_t)rte_rand(), lcore_clock_ms());
+	udp_table_init(sock->table, table_secret(), lcore_clock_ms());
 	sock->port = socket_port(sock);
 	*out = sock;
 	return 0;
