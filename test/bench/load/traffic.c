@@ -340,13 +340,17 @@ static void arrived_data(struct load *l, struct peer *p, const struct stamp *sta
 {
 	struct peer *from = &l->peers[stamp_from(stamp)];
 	struct flow *f = &from->flow;
+	struct track *track = f->to == FRAMES_TO_ALL ? &p->track : &from->track;
+	const uint64_t before = track->arrived;
 
 	if (!f->sends || (f->to != p->index && f->to != FRAMES_TO_ALL)) {
 		l->traffic.misrouted++;
 		return;
 	}
 	/* What was overtaken is nearly always lost: the window must not wait for it. */
-	f->given_up += track_count(f->to == FRAMES_TO_ALL ? &p->track : &from->track, stamp->seq);
+	f->given_up += track_count(track, stamp->seq);
+	if (track->arrived == before)
+		return; /* the same once more: it makes up for none that is lost */
 	f->arrived++;
 	f->arrived_ns = l->now_ns;
 	delivered(l, stamp, size, !l->opt->echo);
