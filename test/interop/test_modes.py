@@ -45,6 +45,7 @@ def order(pair):
 def closed_connections(pair):
     """The stock client replaces what an administrator closes; the other connections live on."""
     pair.join(8)
+    assert not pair.status()["HalfConnection_bool"] and not pair.status()["UseCompress_bool"]
     before = pair.connections()
     pair.close(before[0], before[-1])
     assert pair.connections()[:6] == before[1:-1]
@@ -57,6 +58,7 @@ def closed_connections(pair):
 def lost_direction(pair):
     """Both connections of one direction closed: they come back in that direction."""
     pair.join(3, half=True)
+    assert pair.status()["HalfConnection_bool"] and not pair.status()["UseCompress_bool"]
     first, *others = pair.connections()  # 2, 1, 1 (wire.md 5.3)
     for victims in ([first], others):
         pair.close(*victims)

@@ -63,13 +63,13 @@ def nft(node, *commands):
     node.run("nft", "; ".join(commands))
 
 
-def renumber(mid, port):
-    """From now on the client's UDP port looks like this one; what goes to another is lost."""
-    outside = mid.ip("-4 -o addr show eth0").stdout.split()[3].split("/")[0]
+def renumber(mid, port, address=None):
+    """From now on the client's UDP port, and its address, look like these; what goes to others is lost."""
+    outside = address or mid.ip("-4 -o addr show eth0").stdout.split()[3].split("/")[0]
     inside = inner_port(mid)
     nft(mid, "flush chain ip mid out", "flush chain ip mid in",
         f"add rule ip mid out oifname eth0 udp dport {PORT} ip saddr set {outside} udp sport set {port}",
-        f"add rule ip mid in iifname eth0 udp dport {port} ip daddr set 10.78.0.2 udp dport set {inside}")
+        f"add rule ip mid in iifname eth0 ip daddr {outside} udp dport {port} ip daddr set 10.78.0.2 udp dport set {inside}")
 
 
 def inner_port(mid):
@@ -145,8 +145,19 @@ def fixture_own(lab):
     other.close()
 
 
+@pytest.fixture(scope="module", name="zipped")
+def fixture_zipped(lab):
+    """Our own client once more, in a session that compresses."""
+    udp = UdpPath(lab.nodes["wire"])
+    session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest", use_compress=1, **udp.offer())
+    udp.start(session, SERVER4)
+    yield session, udp
+    udp.close()
+    session.close()
+
+
 @pytest.fixture(scope="module", name="pair")
-def fixture_pair(lab, own):  # pylint: disable=unused-argument
+def fixture_pair(lab, own, zipped):  # pylint: disable=unused-argument
     """Both stock clients with UDP in use, b behind the renumbering router."""
     a, b = lab.clients["a"], lab.clients["b"]
     join(b, udp=True)
@@ -175,7 +186,7 @@ def test_in_use(lab, pair, balanced):  # pylint: disable=unused-argument
     over_udp(lab, a, b)
     both_ways(a, b)
     rows = lab.server.ctl_run("udp", "list", as_json=False).stdout.splitlines()
-    assert rows[0].split()[:4] == ["LCORE", "IP", "PORT", "SESSIONS"] and rows[1].split()[:4] == ["0", "4", str(PORT), "3"]
+    assert rows[0].split()[:4] == ["LCORE", "IP", "PORT", "SESSIONS"] and rows[1].split()[:4] == ["0", "4", str(PORT), "4"]
 
 
 def test_segment_size(pair):
@@ -215,6 +226,20 @@ def test_port_changes(lab, pair, balanced):  # pylint: disable=unused-argument
     assert wait_active(lab, b) < 6
     wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3, 15)
     over_udp(lab, a, b)
+
+
+def test_address_changes(lab, pair, balanced):  # pylint: disable=unused-argument
+    """A NAT that gives b another address: found by its key among all sessions, and followed as a port is."""
+    a, b = pair
+    before = status(lab, b.session_name())
+    lab.mid.ip("addr add 10.77.0.250/24 dev eth0")
+    renumber(lab.mid, 50002, "10.77.0.250")
+    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"], 10)
+    assert wait_active(lab, b) < 6
+    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3, 15)
+    with Capture(lab.mid, 8888, ports=f"udp port {PORT}") as seen:
+        over_udp(lab, a, b)
+    assert {s["address"] for s in seen.segments} == {"10.77.0.250", SERVER4}
 
 
 class Arrivals(threading.Thread):
@@ -296,6 +321,21 @@ def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
     lab.watcher.start()
 
 
+def test_compressed(lab, own, zipped, balanced):  # pylint: disable=unused-argument
+    """Both ways, each datagram for itself: what does not get shorter goes as it is (wire.md 7.3)."""
+    session, udp = zipped
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    other = own[2]
+    for number, text in enumerate((bytes(600), bytes(1500), os.urandom(1200), b"")):
+        # Each session has one address for all of them: three are what a client may have.
+        sent, back = (frames.frame(frames.BROADCAST, frames.mac(n, group), 0, text) for n, group in ((1, 0x62), (2, 0x60)))
+        udp.send(sent, bool(text))
+        assert other.wait_frame(lambda f, sent=sent: f == sent), number
+        other.send(back)
+        assert udp.wait_frame(lambda f, back=back: f == back) == (back, number < 2), number
+    assert udp.bad == 0
+
+
 def test_version_1(lab, own, balanced):  # pylint: disable=unused-argument
     """What peers before 2019 speak, both ways, compressed and not."""
     session, udp, other = own
@@ -366,7 +406,9 @@ def test_own_port_changes(lab, own, balanced):  # pylint: disable=unused-argumen
 
 
 def test_no_answer_no_frames(lab, balanced):  # pylint: disable=unused-argument
-    """An address that says nothing gets keep-alives at their interval, whoever asked for it, and not one frame."""
+    """An address that says nothing gets keep-alives at their interval, and not one frame, however much whoever asked for
+    it says: that who speaks without having heard is answered sooner (here each 50 ms) is his own affair.
+    """
     victim = UdpPath(lab.nodes["mid"])
     address = lab.nodes["mid"].ip("-4 -o addr show eth0").stdout.split()[3].split("/")[0]
     udp = UdpPath(lab.nodes["wire"])
@@ -375,15 +417,25 @@ def test_no_answer_no_frames(lab, balanced):  # pylint: disable=unused-argument
     other = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest").wait_ready()
     victim.key, victim.encrypted = udp.key, True
     victim.start(session, SERVER4, speak=False)
-    end = time.monotonic() + 4
-    while time.monotonic() < end:
+    assert udp.accept(session, SERVER4)
+    over = time.monotonic() + 4
+    while time.monotonic() < over:
         other.send(*(frames.frame(frames.BROADCAST, frames.mac(5, 0x60)) for _ in range(10)))
-        time.sleep(0.1)
+        for _ in range(2):
+            udp.sock.sendto(udp.build(), udp.server)  # its echo says that it has heard nothing
+            time.sleep(0.05)
     came = list(victim.came)
     assert 3 <= len(came) <= 10, came
     assert not any(frame for _, frame, _ in came)
     gaps = [b[0] - a[0] for a, b in zip(came, came[1:])]
     assert sum(gaps) / len(gaps) > 0.45, gaps
+    answers = 0
+    try:
+        while udp.sock.recv(4096):
+            answers += 1
+    except TimeoutError:
+        pass
+    assert answers > len(came) + 3, (answers, came)
     for end in (udp, victim):
         end.close()
     session.close()
@@ -412,8 +464,35 @@ def test_refused(make_lab):
         assert pack.first(session.welcome, "udp_acceleration_version", 0) == granted, (hub, version)
         assert pack.first(session.welcome, "udp_acceleration_server_port", 0) == (51000 if granted else 0)
         assert session.wait_ready()
+        assert lab.server.node.run("ss", "-Hlun", "sport = :51000").stdout.count(":51000") >= 1
         session.close()
         udp.close()
+
+
+def test_one_socket_per_worker(make_lab):
+    """Whatever the number of sessions: a port names a worker, which drives the sockets itself (architecture.md 6.9)."""
+    lab = make_lab(settings={"lcores": {"workers": 2}})
+    lab.server.start()
+
+    def seen():
+        rows = lab.server.rpc("PatchbayEnumUdp")["UdpList"]
+        return ([(r["Lcore_u32"], r["IpVersion_u32"], r["Port_u32"]) for r in rows],
+                lab.server.node.run("ss", "-Hlun").stdout.count("\n"), len(lab.server.threads()))
+
+    made = [Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest").wait_ready()]
+    before, told = seen(), []
+    assert {(lcore, port) for lcore, _, port in before[0]} == {(0, PORT), (1, PORT + 1)} and before[1] == len(before[0])
+    for _ in range(6):
+        udp = UdpPath(lab.nodes["wire"])
+        session = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest", **udp.offer()).wait_ready()
+        told.append(pack.first(session.welcome, "udp_acceleration_server_port"))
+        assert status(lab, session.name)["PatchbayUdpPort_u32"] == told[-1]
+        made += [session, udp]
+    assert sorted(told) == [PORT] * 3 + [PORT + 1] * 3
+    assert seen() == before
+    assert sorted(r["Sessions_u32"] for r in lab.server.rpc("PatchbayEnumUdp")["UdpList"])[-2:] == [3, 3]
+    for end in made:
+        end.close()
 
 
 @pytest.mark.skipif(not LONG, reason="PATCHBAY_LONG=1")

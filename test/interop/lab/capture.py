@@ -10,7 +10,7 @@ class Capture:
     """A capture in the background of TCP to and from a port, while the `with` block lasts; then its segments.
 
     segments: [{"port": the client's, "out": sent by the client, "types": TLS record types that end in it,
-    "lengths": of their bodies, "payload": bytes, "udp": a datagram and no segment}]
+    "lengths": of their bodies, "payload": bytes, "udp": a datagram and no segment, "address": of the sender}]
 
     `ports`: libpcap's filter instead, also of UDP; then "out" says that the node itself sent it.
     """
@@ -62,7 +62,7 @@ class Capture:
             self.segments.append({
                 "port": int((source if outwards else target) or 0), "out": outwards, "types": [int(n) for n in numbers],
                 "lengths": [int(n) for n in lengths.split(",") if n], "payload": bytes.fromhex(payload or datagram),
-                "udp": bool(datagram)})
+                "udp": bool(datagram), "address": address})
 
     def of(self, conn, outwards):
         """Segments of a wireclient connection in one direction."""
