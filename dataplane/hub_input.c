@@ -329,6 +329,25 @@ static void relay(struct input *in, const struct remote *remote, uint64_t flood,
 	}
 }
 
+/*
+ * Nobody else gets what was flooded: its references go, and nothing is left of it. They are not b->dead's: a frame that
+ * was edited has one there already.
+ */
+static uint64_t flood_done(uint64_t flood, struct rte_mbuf **hold)
+{
+	unsigned n = 0;
+
+	for (; flood != 0; flood &= flood - 1) {
+		struct rte_mbuf *m = hold[__builtin_ctzll(flood)];
+
+		if (m != NULL)
+			hold[n++] = m;
+	}
+	if (n > 0)
+		rte_pktmbuf_free_bulk(hold, n);
+	return 0;
+}
+
 static void dispatch(struct input *in, uint64_t flood)
 {
 	struct burst *b = &in->b;
@@ -350,14 +369,8 @@ static void dispatch(struct input *in, uint64_t flood)
 		if (in->groups.group[i].mask != 0)
 			burst_to_port(b, port[i], in->groups.group[i].mask);
 	}
-	if (workers == 0) {
-		for (; flood != 0; flood &= flood - 1) {
-			unsigned j = (unsigned)__builtin_ctzll(flood);
-
-			if (hold[j] != NULL)
-				b->dead[b->dead_cnt++] = hold[j];
-		}
-	}
+	if (workers == 0)
+		flood = flood_done(flood, hold);
 	if ((remote.mask | flood) != 0)
 		relay(in, &remote, flood, workers, hold);
 }

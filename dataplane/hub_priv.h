@@ -181,12 +181,9 @@ struct burst {
 	bool backed;	  /* some frame has an mbuf */
 	bool borrowed;	  /* some frame has none */
 	unsigned dead_cnt;
-	/*
-	 * References to free when all is delivered. Of one frame there may be two: what it came in, if it was moved
-	 * out of that to be edited, and the copy that devices share if it is flooded.
-	 */
-	struct rte_mbuf *dead[2 * FRAME_BURST];
 	struct frame *frame[FRAME_BURST];
+	/* References to free when all is delivered, one of each frame at most. */
+	struct rte_mbuf *dead[FRAME_BURST];
 };
 
 static_assert(FRAME_BURST == 64, "masks over a burst are 64-bit words");
