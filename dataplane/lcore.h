@@ -173,7 +173,10 @@ struct lcore_conf {
 
 #define LCORE_SPIN_US_DEFAULT 10u
 
-/* Allocates workers, rings, pool, grace periods. After rte_eal_init(). -ENOMEM, -EINVAL. */
+/*
+ * Allocates workers, rings, pool, grace periods: near their workers, or on another NUMA node with a warning.
+ * After rte_eal_init(). -ENOMEM, -EINVAL.
+ */
 int lcore_init(const struct lcore_conf *conf);
 /* Launches the worker loops on the EAL worker lcores. */
 int lcore_start(void);
