@@ -215,7 +215,11 @@ def test_install_script(machine):
     assert machine.run("/opt/patchbay/sbin/patchbayd", "--version").stdout.startswith("patchbayd ")
     assert "ExecStart=/opt/patchbay/sbin/patchbayd\n" in machine.read("/etc/systemd/system/patchbayd.service")
     assert machine.there("/etc/patchbay/patchbay.cfg")
+    pages = [f"/opt/patchbay/share/man/{page}" for page in (
+        "man1/patchbayctl.1", "man5/directory.cfg.5", "man5/patchbay.cfg.5", "man7/patchbay-api.7", "man8/patchbayd.8")]
+    assert all(machine.there(page) for page in pages)
     machine.write("/etc/patchbay/patchbay.cfg", EDITED)
     machine.run("env", f"--chdir={TOP}", "scripts/install", "--remove", "--prefix", "/opt/patchbay")
+    assert not any(machine.there(page) for page in pages)
     assert not machine.there("/opt/patchbay/sbin/patchbayd") and not machine.there("/etc/systemd/system/patchbayd.service")
     assert machine.read("/etc/patchbay/patchbay.cfg") == EDITED
