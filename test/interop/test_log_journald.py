@@ -96,6 +96,19 @@ def settled(lab):
     return lost if lost >= 4 and lab.server.ctl("log", "status")["LostSyslog_u64"] == lost else 0
 
 
+def lose_lines(lab, journal, one, two, sent):
+    """No journald for a while: logins and frames go on, and how many lines were lost meanwhile."""
+    journal.stop()
+    for _ in range(3):
+        with pytest.raises(LoginError):
+            login(lab, user="nobody", password="x")
+    one.send(sent)
+    assert two.wait_frame(lambda f: f == sent)
+    lost = wait_for("lines to be lost", lambda: settled(lab))
+    journal.start()
+    return lost
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_journald(journaled, form):
     """journalctl finds lines by log and hub, whole and as they were; a name forges nothing; journald may go and come."""
@@ -133,14 +146,7 @@ def test_journald(journaled, form):
     (packet,) = wait_for("the packet", lambda: journal.entries("PATCHBAY_LOG=packet", "PATCHBAY_HUB=DEFAULT"))
     assert sent.hex().upper() in text(packet["MESSAGE"]) and packet["PRIORITY"] == "6"
     # No journald: sessions come and frames pass; what is lost is counted, and told when it is back.
-    journal.stop()
-    for _ in range(3):
-        with pytest.raises(LoginError):
-            login(lab, user="nobody", password="x")
-    one.send(sent)
-    assert two.wait_frame(lambda f: f == sent)
-    lost = wait_for("lines to be lost", lambda: settled(lab))
-    journal.start()
+    lost = lose_lines(lab, journal, one, two, sent)
     other.close()
     with pytest.raises(LoginError):
         login(lab, "OTHER", "again", "x")
@@ -173,14 +179,7 @@ def test_dev_log(journaled, tmp_path):
     (packet,) = wait_for("the packet", lambda: [e for e in journal.entries("PRIORITY=6") if ' packet [hub@0 name="DEFAULT"] ' in text(e["MESSAGE"])])
     assert sent.hex().upper()[:1000] in text(packet["MESSAGE"]) and len(text(packet["MESSAGE"])) == 2048 - len("<86>")
     # It may go and come here, too.
-    journal.stop()
-    for _ in range(3):
-        with pytest.raises(LoginError):
-            login(lab, user="nobody", password="x")
-    one.send(sent)
-    assert two.wait_frame(lambda f: f == sent)
-    lost = wait_for("lines to be lost", lambda: settled(lab))
-    journal.start()
+    lost = lose_lines(lab, journal, one, two, sent)
     with pytest.raises(LoginError):
         login(lab, user="again", password="x")
     wait_for("lines again", lambda: [e for e in journal.entries() if 'user="again"' in text(e["MESSAGE"])])
