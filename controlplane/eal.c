@@ -190,6 +190,17 @@ static unsigned memory_mb(const struct config *config)
 	return (unsigned)(bytes >> 20) + 256;
 }
 
+/* Set by a process for the one it becomes. */
+#define GONE "PATCHBAY_HUGEPAGES_GONE"
+
+/* Whether these options take hugepages because some were free when we looked: others may be quicker. */
+static bool took_chance;
+
+bool eal_again(void)
+{
+	return took_chance;
+}
+
 static void build_args(struct args *a, const struct config *config, const struct eal_plan *plan)
 {
 	unsigned mb = memory_mb(config);
@@ -225,7 +236,9 @@ static void build_args(struct args *a, const struct config *config, const struct
 	}
 	add(a, "--no-pci");
 	/* --no-huge and --in-memory exclude each other in 22.11 (architecture.md 5.6). */
-	if (config->hugepages && free_hugepages_mb() >= mb) {
+	took_chance = config->hugepages && getenv(GONE) == NULL && free_hugepages_mb() >= mb;
+	unsetenv(GONE); /* a later start looks anew */
+	if (took_chance) {
 		add(a, "--in-memory");
 	} else {
 		add(a, "--no-huge");
@@ -279,8 +292,13 @@ int eal_start(const struct config *config, const struct eal_plan *plan)
 		for (int i = 1; i < args.cnt; i++)
 			snprintf(
 				line + strlen(line), sizeof(line) - strlen(line), " %s", args.v[i]);
+		took_chance = took_chance && setenv(GONE, "1", 1) == 0;
 		log_error("eal", "DPDK does not start: %s; its options:%s", strerror(-rc), line);
+		if (took_chance)
+			log_warning("eal",
+				"the hugepages that were free cannot be had: beginning again without");
 	} else {
+		took_chance = false;
 		log_notice("eal", "%s, %s", rte_version(),
 			rte_eal_has_hugepages() ? "hugepages" : "no hugepages");
 	}

@@ -11,6 +11,7 @@
  */
 
 #include <sched.h>
+#include <stdbool.h>
 
 #include "controlplane/config.h"
 
@@ -36,6 +37,11 @@ int eal_bind(const struct eal_plan *plan);
  * logging.
  */
 int eal_start(const struct config *config, const struct eal_plan *plan);
+/*
+ * Whether eal_start() failed with hugepages that were free a moment before, so that the program should begin
+ * again (exec): it then does without. The EAL cannot be started twice in one process.
+ */
+bool eal_again(void);
 /*
  * While true, what DPDK has to complain about from the calling thread is logged at debug level only: for
  * attempts that are repeated and have failed before. Any thread, for itself.

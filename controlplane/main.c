@@ -169,12 +169,11 @@ static int place(const struct config *config, struct eal_plan *plan)
 	return rc < 0 ? rc : eal_bind(plan);
 }
 
-static int open_state(const struct config *config, bool *first_start)
+/* What is stored, into memory; its folder is ours by now. */
+static int load_state(const struct config *config, bool *first_start)
 {
-	int rc = state_open(config->state_dir, report_logged, "state");
+	int rc = certificate_ensure(config->state_dir, report_logged, "certificate");
 
-	if (rc == 0)
-		rc = certificate_ensure(config->state_dir, report_logged, "certificate");
 	if (rc == 0)
 		rc = store_init(config->state_dir);
 	if (rc < 0)
@@ -313,7 +312,7 @@ static int start_control(const struct config *config)
 	return rc < 0 ? rc : 0;
 }
 
-/* As we were called, for RebootServer. */
+/* As we were called, for RebootServer and eal_again(). */
 static struct {
 	char **argv;
 	cpu_set_t cpus;
@@ -384,28 +383,39 @@ static void stop_all(void)
 	control_fini();
 }
 
-static int run(const struct config *config, const struct eal_plan *plan)
+/* With the EAL up: until somebody ends us. */
+static int serve(const struct config *config)
 {
 	bool first_start = false;
-	int rc = open_state(config, &first_start);
+	int rc = load_state(config, &first_start);
 
-	if (rc == 0) {
+	if (rc == 0)
 		rc = start_logs(config);
-		if (rc == 0)
-			rc = eal_start(config, plan);
-		if (rc == 0) {
-			rc = start_data_path(config);
-			if (rc == 0)
-				rc = start_control(config);
-			if (rc == 0) {
-				syslog_target_renew();
-				banner_print(config->state_dir, first_start);
-				notify_ready();
-				control_run();
-			}
-			stop_all();
-			eal_stop();
-		}
+	if (rc < 0)
+		return rc;
+	rc = start_data_path(config);
+	if (rc == 0)
+		rc = start_control(config);
+	if (rc == 0) {
+		syslog_target_renew();
+		banner_print(config->state_dir, first_start);
+		notify_ready();
+		control_run();
+	}
+	stop_all();
+	return rc;
+}
+
+/* The EAL before all that is done once in a first start: it may want us to begin again. */
+static int run(const struct config *config, const struct eal_plan *plan)
+{
+	int rc = state_open(config->state_dir, report_logged, "state");
+
+	if (rc == 0)
+		rc = eal_start(config, plan);
+	if (rc == 0) {
+		rc = serve(config);
+		eal_stop();
 	}
 	logs_fini();
 	directory_clear();
@@ -448,9 +458,10 @@ int main(int argc, char *argv[])
 		} else {
 			reload_init(config, config_path(&options));
 			rc = run(config, &plan);
-			log_notice("main", rc == 0 ? "ended" : "ends: it could not start");
+			if (!eal_again())
+				log_notice("main", rc == 0 ? "ended" : "ends: it could not start");
 			log_fini();
-			if (rc == 0 && control_restarting()) {
+			if (rc == 0 ? control_restarting() : eal_again()) {
 				begin_again();
 				rc = -errno;
 			}

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import random
 import re
 import signal
@@ -12,7 +13,7 @@ import time
 
 import pytest
 
-from lab import SERVER4, Hub, Lab, LabError, User, wait_for
+from lab import SERVER4, Hub, Lab, LabError, User, hugepages, wait_for
 from lab.server import directory_text
 from lab.wireclient import LoginError, Session, connect, tcp
 
@@ -156,6 +157,22 @@ def test_embedded_default(fresh):
     assert connect(lab.nodes["wire"], SERVER4, 443).certificate() == certificate
     log_in(lab, user, password).close()
     assert files == {n: (lab.server.state / n).read_bytes() for n in files}
+
+
+def test_hugepages_that_are_gone(fresh, tmp_path):
+    """Free when the daemon looked, and taken before DPDK had them: it begins again without, as a first start still."""
+    lab = fresh(hubs=[], embedded=True)
+    (tmp_path / "free").write_text("100000\n", "ascii")
+    (folder,) = pathlib.Path("/sys/kernel/mm/hugepages").glob("hugepages-2048kB")
+    lab.nodes["server"].run("mount", "--bind", tmp_path / "free", folder / "free_hugepages")
+    lab.server.start()
+    said = lab.server.log()
+    assert said.count("DPDK does not start: ") == 1 and "beginning again without" in said
+    assert ", no hugepages" in said and "it could not start" not in said
+    user, password = first_password(lab)
+    assert password in said, "the password is printed on the first start"
+    log_in(lab, user, password).close()
+    assert lab.server.stop() == 0
 
 
 def test_printed_lines_work(fresh):
@@ -320,9 +337,10 @@ def test_full_disk_at_the_first_start(fresh):
     assert done.returncode == 1 and re.search("space", done.stderr, re.I)
     assert "directory.cfg\n" not in node.run("ls", "-1", state).stdout
     node.run("sh", "-c", f"rm {state}/filler; mount -o remount,size=1m {state}")
-    process = node.spawn(lab.server.daemon, "--state", state, log="patchbayd.1.log")
-    wait_for("a start with room", lambda: node.run(
-        lab.server.ctl_path, "--socket", state / "admin.sock", "status", check=False).returncode == 0, 20)
+    with hugepages.undisturbed():
+        process = node.spawn(lab.server.daemon, "--state", state, log="patchbayd.1.log")
+        wait_for("a start with room", lambda: node.run(
+            lab.server.ctl_path, "--socket", state / "admin.sock", "status", check=False).returncode == 0, 20)
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
 

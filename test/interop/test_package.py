@@ -15,7 +15,7 @@ import subprocess
 
 import pytest
 
-from lab import wait_for
+from lab import hugepages, wait_for
 from lab.netns import Node
 
 pytestmark = pytest.mark.patchbay
@@ -105,11 +105,12 @@ class Machine:
         granted = ",".join("+" + c.removeprefix("CAP_").lower() for c in unit["AmbientCapabilities"].split())
         # The log is looked at for its end: each start has its own.
         (self.node.folder / "patchbayd.log").unlink(missing_ok=True)
-        self.daemon = self.node.spawn("chroot", self.root, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups",
-                                      f"--inh-caps=-all,{granted}", f"--ambient-caps=-all,{granted}",
-                                      f"--bounding-set=-all,{granted}", "--no-new-privs", "--",
-                                      *unit["ExecStart"].split(), log="patchbayd.log")
-        wait_for("the daemon of the package", lambda: self.daemon.poll() is not None or "is ready" in self.log(), 60)
+        with hugepages.undisturbed():
+            self.daemon = self.node.spawn("chroot", self.root, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups",
+                                          f"--inh-caps=-all,{granted}", f"--ambient-caps=-all,{granted}",
+                                          f"--bounding-set=-all,{granted}", "--no-new-privs", "--",
+                                          *unit["ExecStart"].split(), log="patchbayd.log")
+            wait_for("the daemon of the package", lambda: self.daemon.poll() is not None or "is ready" in self.log(), 60)
         assert self.daemon.poll() is None, self.log()
 
     def stop(self):

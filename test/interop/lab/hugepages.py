@@ -35,3 +35,11 @@ def reserved(mib):
             NUMBER.write_text(str(before), encoding="ascii")
             # Those that are still mapped count, until whoever has them is gone.
             wait_for("hugepages given back", lambda: counts()["Total"] <= now["Total"])
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Meanwhile nothing is reserved by a test: for the start of a daemon that takes hugepages when it sees them free."""
+    with open(LOCK, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield

@@ -6,6 +6,7 @@ is. What only one of them has is told apart with `server.kind`.
 """
 
 import base64
+import contextlib
 import csv
 import dataclasses
 import io
@@ -16,7 +17,7 @@ import re
 import signal
 import socket
 
-from . import pack
+from . import hugepages, pack
 from .netns import LabError, wait_for, children
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -226,9 +227,11 @@ class Patchbay:
             if self.hubs:
                 self.write_directory()
         self.starts += 1
-        self.process = self.node.spawn(*self.wrap, *self.command(), log=f"patchbayd.{self.starts}.log", limit_files=limit_files)
-        if wait:
-            wait_for("patchbayd: ready", self.ready, timeout_s)
+        with hugepages.undisturbed() if self.embedded else contextlib.nullcontext():
+            self.process = self.node.spawn(*self.wrap, *self.command(), log=f"patchbayd.{self.starts}.log",
+                                           limit_files=limit_files)
+            if wait:
+                wait_for("patchbayd: ready", self.ready, timeout_s)
         return self
 
     def ready(self):
