@@ -126,9 +126,9 @@ class StockClient:
         return (self.errors() or [None])[-1]
 
     def ping(self, address, count=10, size=56, interval=0.01, wait_s=2):
-        """(sent, received) of ping(8); `size` is the payload: 1472 makes frames of 1514, 0 of 42.
+        """(sent, received) of echo requests; `size` is the payload: 1472 makes frames of 1514, 0 of 42.
 
-        While the client is not connected its card is down, and ping does not even begin: (count, 0).
+        While the client is not connected its card is down, and they do not even begin: (count, 0).
         """
         return self.node.ping(address, count, size, interval, wait_s)
 

@@ -18,6 +18,8 @@ import subprocess
 import threading
 import time
 
+from . import echo
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
@@ -214,18 +216,10 @@ class Node:
         return done
 
     def ping(self, address, count, size, interval, wait_s):
-        """(count, answered) of ping(8) with `size` bytes of payload; (count, 0) if it cannot even begin.
-
-        Behind its last packet ping waits for twice the longest round trip, or for one interval. Without
-        room for a time stamp in the payload it knows no round trip, so that a late last answer would
-        pass for a loss: then more are sent, and only the first `count` are judged. Likewise for who is ready to wait
-        for 10 s: a machine that stands still for 80 ms behind the last packet has made 8 of 20 late.
-        """
-        more = 0 if size >= 16 and wait_s < 10 else max(1, round(0.3 / interval))
-        out = self.run("ping", "-n", "-c", count + more, "-i", interval, "-s", size, "-W", wait_s, address,
-                       check=False, timeout_s=(count + more) * max(interval, 0.01) + wait_s + 20).stdout
-        answered = {int(n) for n in re.findall(r"bytes from .*icmp_seq=(\d+)", out)}
-        return count, sum(n <= count for n in answered)
+        """(count, answered) of echo requests with `size` bytes of payload; (count, 0) if they cannot even begin."""
+        family = echo.family_of(address)
+        with self.socket(family, socket.SOCK_RAW, echo.PROTOCOL[family]) as sock:
+            return count, len(echo.echo(sock, address, count, size, interval, wait_s))
 
     def pings(self, address, interval, size=56):
         """Starts an endless ping."""
