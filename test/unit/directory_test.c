@@ -265,7 +265,7 @@ static void test_many(void **)
 	free(text);
 	hub = directory_hub_find("big");
 	assert_int_equal(hub->user_cnt, DIRECTORY_USERS_MAX);
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
 	for (unsigned i = 0; i < DIRECTORY_USERS_MAX; i++) {
 		char name[32];
 
@@ -276,7 +276,7 @@ static void test_many(void **)
 		name[0] = 'x';
 		assert_null(directory_user_find(hub, name));
 	}
-	clock_gettime(CLOCK_MONOTONIC, &b);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
 	ms = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
 	/* A walk of the list would take 10^8 comparisons, some seconds. */
 	assert_true(ms < 500);

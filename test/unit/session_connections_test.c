@@ -240,14 +240,14 @@ static void half_duplex(void **)
 static void half_duplex_time_outs(void **)
 {
 	const struct session_conf conf = {
-		.timeout_ms = 500, .max_connections = 2, .half_duplex = true};
+		.timeout_ms = 1500, .max_connections = 2, .half_duplex = true};
 	uint64_t from = bed_now_ms();
 
 	bed_open_conf(&a, &pa, &conf);
 	assert_int_equal(
 		bed_add(&a, bed_connect(&pb, TLS1_3_VERSION), 50, SESSION_SERVER_TO_CLIENT), 0);
-	while (bed_now_ms() - from < 1500) {
-		if (bed_now_ms() - from < 750)
+	while (bed_now_ms() - from < 4500) {
+		if (bed_now_ms() - from < 2250)
 			bed_send_keepalive(&pa);
 		bed_pump();
 		bed_sleep_ms(20);
