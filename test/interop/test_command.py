@@ -15,6 +15,7 @@ import pytest
 
 from lab import SERVER4, Hub, Lab, LabError, User, hugepages, wait_for
 from lab.server import directory_text
+from lab.stalls import Stalls
 from lab.wireclient import LoginError, Session, connect, tcp
 
 pytestmark = pytest.mark.patchbay
@@ -34,9 +35,10 @@ def fixture_fresh(make_lab):
         lab.close()
 
 
-def run(lab, *options, timeout_s=20):
-    """Run patchbayd to its end."""
-    return lab.nodes["server"].run(lab.server.daemon, *options, check=False, timeout_s=timeout_s)
+def run(lab, *options):
+    """Run patchbayd to its end; with or without hugepages, as it finds them."""
+    with hugepages.undisturbed():
+        return lab.nodes["server"].run(lab.server.daemon, *options, check=False)
 
 
 def log_in(lab, user, password, hub="DEFAULT", port=8888):
@@ -163,9 +165,12 @@ def test_hugepages_that_are_gone(fresh, tmp_path):
     """Free when the daemon looked, and taken before DPDK had them: it begins again without, as a first start still."""
     lab = fresh(hubs=[], embedded=True)
     (tmp_path / "free").write_text("100000\n", "ascii")
-    (folder,) = pathlib.Path("/sys/kernel/mm/hugepages").glob("hugepages-2048kB")
-    lab.nodes["server"].run("mount", "--bind", tmp_path / "free", folder / "free_hugepages")
-    lab.server.start()
+    folder = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+    with hugepages.undisturbed():
+        if not folder.exists() or hugepages.counts()["Free"] > 0:
+            pytest.skip("a machine without hugepages, or with some that are really free")
+        lab.nodes["server"].run("mount", "--bind", tmp_path / "free", folder / "free_hugepages")
+        lab.server.start()
     said = lab.server.log()
     assert said.count("DPDK does not start: ") == 1 and "beginning again without" in said
     assert ", no hugepages" in said and "it could not start" not in said
@@ -218,11 +223,13 @@ def test_ends_within_three_seconds(fresh, number):
     others = [tcp(lab.nodes["wire"], SERVER4, 8888), connect(lab.nodes["wire"], SERVER4, 8888)]
     admin = socket.socket(socket.AF_UNIX)
     admin.connect(str(lab.server.state / "admin.sock"))
-    began = time.monotonic()
-    lab.server.process.signal(number)
-    assert lab.server.process.wait(5) == 0
-    assert time.monotonic() - began < 3
-    assert all(s.wait_end(2) == "close_notify" for s in sessions)
+    with Stalls() as stalls:
+        began = time.monotonic()
+        lab.server.process.signal(number)
+        assert lab.server.process.wait() == 0
+        took = time.monotonic() - began
+    assert took < 3 + stalls.added_s(), (took, stalls.worst_s)
+    assert all(s.wait_end() == "close_notify" for s in sessions)
     assert not (lab.server.state / "admin.sock").exists()
     for other in (*others, admin):
         other.close()
@@ -237,9 +244,9 @@ def test_key_with_a_passphrase(fresh):
                     "pass:secret", "-keyout", state / "server.key", "-out", state / "server.crt"],
                    check=True, capture_output=True)
     (state / "server.key").chmod(0o600)
-    with subprocess.Popen(["nsenter", f"--net=/proc/{lab.nodes['server'].init_pid}/ns/net", "--", lab.server.daemon,
-                           "--state", state], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True) as daemon:
+    with hugepages.undisturbed(), subprocess.Popen(
+            ["nsenter", f"--net=/proc/{lab.nodes['server'].init_pid}/ns/net", "--", lab.server.daemon, "--state", state],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as daemon:
         try:
             assert daemon.wait(60) != 0
             said = daemon.stdout.read()
@@ -313,12 +320,13 @@ def test_killed_at_any_moment_of_the_first_start(fresh):
     lab = fresh(hubs=[], embedded=True)
     moment = random.Random(7)
     for _ in range(12):
-        lab.server.start(wait=False)
-        time.sleep(moment.uniform(0.0, 0.35))
-        if lab.server.process.poll() is None:
-            lab.server.kill()
-        else:
-            lab.server.ready()
+        with hugepages.undisturbed():
+            lab.server.start(wait=False)
+            time.sleep(moment.uniform(0.0, 0.35))
+            if lab.server.process.poll() is None:
+                lab.server.kill()
+            else:
+                lab.server.ready()
     lab.server.start()
     user, password = first_password(lab)
     log_in(lab, user, password).close()
@@ -340,7 +348,7 @@ def test_full_disk_at_the_first_start(fresh):
     with hugepages.undisturbed():
         process = node.spawn(lab.server.daemon, "--state", state, log="patchbayd.1.log")
         wait_for("a start with room", lambda: node.run(
-            lab.server.ctl_path, "--socket", state / "admin.sock", "status", check=False).returncode == 0, 20)
+            lab.server.ctl_path, "--socket", state / "admin.sock", "status", check=False).returncode == 0, 60)
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
 
@@ -348,13 +356,20 @@ def test_full_disk_at_the_first_start(fresh):
 def test_many_users(fresh):
     """Ten thousand users load in reasonable time and log in as fast as ten."""
     lab = fresh(hubs=[Hub("DEFAULT", [User(f"u{n}", None) for n in range(9999)] + [User("alice", "alicepw")])])
-    began = time.monotonic()
-    lab.server.start()
-    assert time.monotonic() - began < 10
-    began = time.monotonic()
-    log_in(lab, "alice", "alicepw").close()
-    log_in(lab, "u9998", None).close()
-    assert time.monotonic() - began < 1
+    with Stalls() as stalls:
+        began = time.monotonic()
+        lab.server.start()
+        took = time.monotonic() - began
+    assert took < 10 + stalls.added_s(10), (took, stalls.worst_s)
+    logins = []
+    for _ in range(5):  # the quickest of them says what the server needs, the others what else this machine does
+        began = time.monotonic()
+        log_in(lab, "alice", "alicepw").close()
+        log_in(lab, "u9998", None).close()
+        logins.append(time.monotonic() - began)
+        if logins[-1] < 1:
+            break
+    assert min(logins) < 1, logins
 
 
 # ---- patchbayctl --------------------------------------------------------------------------------
@@ -365,17 +380,16 @@ COMMANDS = ("status", "hub list", "connection list", "session list", "mac list D
 
 @pytest.fixture(scope="module", name="running")
 def fixture_running(make_lab):
-    """A server with two sessions that have spoken, and one stranger."""
+    """A server with two sessions that have spoken."""
     lab = make_lab()
     lab.server.start()
     lab.sessions = [log_in(lab, "alice", "alicepw").wait_ready(), log_in(lab, "guest", None).wait_ready()]
     for n, session in enumerate(lab.sessions):
         session.send(b"\xff" * 6 + bytes([2, 0, 0, 0, 9, n]) + b"\x88\xb5" + bytes(46))
-    lab.stranger = connect(lab.nodes["wire"], SERVER4, 992)
+    wait_for("what they said", lambda: len(lab.server.macs("DEFAULT")) == 2)
     yield lab
     for session in lab.sessions:
         session.close()
-    lab.stranger.close()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -405,6 +419,7 @@ def test_others_keep_off_the_workers(running):
 def test_ctl_tells_the_truth(running):
     """Names, users, states and addresses are those of our sessions."""
     one, other = running.sessions
+    stranger = connect(running.nodes["wire"], SERVER4, 992)
     sessions = {s["name"]: s["user"] for s in running.server.sessions("DEFAULT")}
     assert sessions[one.name].lower() == "alice" and sessions[other.name].lower() == "guest"
     connections = running.server.connections()
@@ -414,6 +429,7 @@ def test_ctl_tells_the_truth(running):
     assert {m["mac"] for m in running.server.macs("DEFAULT")} >= {"02:00:00:00:09:00", "02:00:00:00:09:01"}
     assert {h["name"]: h["online"] for h in running.server.hub_list()} == {
         "DEFAULT": True, "SECOND": True, "CLOSED": False}
+    stranger.close()
 
 
 @pytest.mark.parametrize("argv, status", [
@@ -438,7 +454,7 @@ def test_ctl_without_a_daemon(fresh):
 def rpc(server, line):
     """One raw line to the admin socket, the answer's JSON (None: closed)."""
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(5)
+        sock.settimeout(60)
         sock.connect(str(server.state / "admin.sock"))
         sock.sendall(line + b"\n")
         data = b""
@@ -463,7 +479,7 @@ def test_rpc_errors(running, line, code):
 def test_rpc_bounds(running):
     """A line without end, or longer than a request may be, does not stay."""
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(20)
+        sock.settimeout(60)
         sock.connect(str(running.server.state / "admin.sock"))
         try:
             # ADMIN_REQUEST_MAX is 12 MiB: a list of access rules.
@@ -485,7 +501,7 @@ def test_scripts_lab(tmp_path, kind):
 
     def lab(*argv):
         return subprocess.run(["/usr/bin/python3", "-B", "-m", "lab.cli", "--dir", tmp_path / "lab", *argv], env=env,
-                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=240)
 
     assert lab("status").returncode == 1
     done = lab("up", "--server", kind)
@@ -512,14 +528,14 @@ def test_a_killed_runner_leaves_nothing(kind):
         os.write(1, b"")
         with open(f"/tmp/patchbay-lab.{os.getpid()}", "w", encoding="ascii") as f:
             f.write(f"{lab.folder} {lab.nodes['server'].holder_pid} {lab.server.process.pid}")
-        time.sleep(60)
+        time.sleep(300)
         os._exit(1)
     note = f"/tmp/patchbay-lab.{child}"
-    wait_for("the other lab", lambda: os.path.exists(note) and open(note, encoding="ascii").read(), 30)
+    wait_for("the other lab", lambda: os.path.exists(note) and open(note, encoding="ascii").read(), 90)
     with open(note, encoding="ascii") as f:
         folder, *pids = f.read().split()
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.unlink(note)
-    wait_for("its processes to end", lambda: not [p for p in pids if os.path.exists(f"/proc/{p}")], 5)
+    wait_for("its processes to end", lambda: not [p for p in pids if os.path.exists(f"/proc/{p}")])
     subprocess.run(["rm", "-rf", folder], check=True)

@@ -14,6 +14,7 @@ import re
 import struct
 
 from . import pack
+from .netns import PATIENCE_S
 from .server import ADMIN_PASSWORD
 from .wireclient import Ended, connect
 
@@ -37,7 +38,7 @@ class Done:
         return {row["Item"]: row["Value"] for row in self.rows()}
 
 
-def vpncmd(node, commands, port=8888, hub=None, password=ADMIN_PASSWORD, host="localhost", timeout_s=60.0):
+def vpncmd(node, commands, port=8888, hub=None, password=ADMIN_PASSWORD, host="localhost", timeout_s=180.0):
     """Run a script of commands in the real vpncmd, as the server's or (hub=) a hub's administrator: [Done].
 
     A script goes on behind a command that fails. A login that fails gives one Done without a command.
@@ -110,7 +111,7 @@ class Rpc(Client):
         """One frame."""
         self.conn.send(struct.pack(">I", len(body)) + body)
 
-    def recv(self, timeout_s=30.0):
+    def recv(self, timeout_s=60.0):
         """One frame's PACK."""
         (size,) = struct.unpack(">I", self.conn.recv_exactly(4, timeout_s))
         return pack.decode(self.conn.recv_exactly(size, timeout_s))
@@ -123,7 +124,7 @@ class Rpc(Client):
             raise RpcError(pack.first(answer, "error"), method)
         return answer
 
-    def ended(self, timeout_s=5.0):
+    def ended(self, timeout_s=PATIENCE_S):
         """Whether the server ends the connection, without a word but TLS's."""
         try:
             self.conn.recv_exactly(1, timeout_s)

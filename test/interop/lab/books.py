@@ -52,7 +52,7 @@ def imbalances(rows):
     return out
 
 
-def check(server, timeout_s=3.0):
+def check(server, timeout_s=20.0):
     """AssertionError when the books do not balance and do not come to within the time; else the rows."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Local bridges of the server under test: TAPs that stand in machines of their own, DPDK's virtual devices."""
 
+import contextlib
 import json
 import pathlib
 import re
@@ -10,7 +11,7 @@ import subprocess
 import time
 
 from . import frames
-from .netns import LabError, wait_for
+from .netns import PATIENCE_S, LabError, wait_for
 
 ETH_P_ALL = 0x0003
 
@@ -21,7 +22,7 @@ def rows(server):
             for r in server.rpc("EnumLocalBridge")["LocalBridgeList"]}
 
 
-def wait_up(server, *names, timeout_s=10.0):
+def wait_up(server, *names, timeout_s=PATIENCE_S):
     """Wait until these bridges are up with a link; their records."""
     def up():
         got = rows(server)
@@ -149,24 +150,25 @@ class TapHost:
         """A packet socket on the card: frames as they are, both ways."""
         sock = self.node.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         sock.bind((self.card, ETH_P_ALL))
-        sock.settimeout(3)
+        sock.settimeout(PATIENCE_S)
         return sock
 
-    def arping(self, address, count=3):
-        """How many of so many ARP requests are answered."""
+    def arping(self, address, count=3, wait_s=10):
+        """How many of so many ARP requests are answered, each within so long."""
         me = bytes.fromhex(self.mac().replace(":", ""))
         answers = 0
         with self.packets() as sock:
             for _ in range(count):
                 sock.send(frames.arp_request(me, self.address, address))
-                try:
-                    while not frames.arp_reply_from(sock.recv(2048), address):
-                        pass
-                    answers += 1
-                except TimeoutError:
-                    pass
+                end = time.monotonic() + wait_s
+                with contextlib.suppress(TimeoutError):
+                    while (left := end - time.monotonic()) > 0:
+                        sock.settimeout(left)
+                        if frames.arp_reply_from(sock.recv(2048), address):
+                            answers += 1
+                            break
         return answers
 
-    def ping(self, address, count=10, size=56, interval=0.01, wait_s=2):
+    def ping(self, address, count=10, size=56, interval=0.01, wait_s=5):
         """(sent, received), as StockClient.ping."""
         return self.node.ping(address, count, size, interval, wait_s)

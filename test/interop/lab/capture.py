@@ -2,6 +2,7 @@
 """What tshark sees on a node's cable."""
 
 import signal
+import time
 
 from .netns import wait_for
 
@@ -33,19 +34,25 @@ class Capture:
                                        "-w", self.file, log="tshark.log")
         # It writes the file's head when it begins, and the log's line when it listens.
         wait_for("tshark", lambda: self.file.exists() and self.file.stat().st_size > 0
-                 and "Capturing on" in (self.node.folder / "tshark.log").read_text("utf-8"), 20)
+                 and "Capturing on" in (self.node.folder / "tshark.log").read_text("utf-8"), 60)
         return self
 
     def __exit__(self, *error):
-        # What was sent last may not have been written yet.
-        size = -1
+        # What was sent last may not have been written yet, by somebody who waits for a CPU.
+        size, now = -1, time.time()
+
         def settled():
             nonlocal size
             last, size = size, self.file.stat().st_size
             return size == last
-        wait_for("the capture to settle", settled, 10, 0.3)
+
+        def beyond():
+            """Over UDP there are keep-alives without end: one that is younger than what was to be seen stands behind that."""
+            times = self.node.run("tshark", "-r", self.file, "-T", "fields", "-e", "frame.time_epoch", check=False).stdout.split()
+            return times and float(times[-1]) > now
+        wait_for("the capture to settle", beyond if self.own else settled, step_s=0.8)
         self.process.signal(signal.SIGINT)
-        self.process.wait(20)
+        self.process.wait()
         (self.node.folder / "tshark.log").unlink()
         if not error[0]:
             self.read()

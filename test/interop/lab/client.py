@@ -32,7 +32,7 @@ class StockClient:
         """Start the program and wait until it can be driven."""
         self.process = self.node.spawn(f"{SOFTETHER}/vpnclient/vpnclient", "execsvc", log="client.log")
         wait_for("vpnclient: control port", lambda: self.node.run(
-            "vpncmd", "localhost", "/CLIENT", "/CMD", "About", check=False).returncode == 0, 15)
+            "vpncmd", "localhost", "/CLIENT", "/CMD", "About", check=False).returncode == 0, 60)
         if not self.made:
             self.control("NicCreate vpn0")
             self.made = True
@@ -62,7 +62,7 @@ class StockClient:
             f"AccountEncrypt{'Enable' if encrypt else 'Disable'} {account}",
             f"AccountCompress{'Enable' if compress else 'Disable'} {account}")
 
-    def connect(self, account, wait=True, timeout_s=15.0):
+    def connect(self, account, wait=True, timeout_s=60.0):
         """Connect, by default waiting for the session."""
         self.control(f"AccountConnect {account}")
         self.account = account
@@ -100,7 +100,7 @@ class StockClient:
         """Whether the session is established (which it also claims while only rejoining)."""
         return "Established" in self.status().get("Session Status", "")
 
-    def wait_connected(self, timeout_s=15.0):
+    def wait_connected(self, timeout_s=60.0):
         """Wait for the session."""
         wait_for(f"client {self.node.name}: session established ({self.last_error()})", self.connected, timeout_s, 0.1)
 
@@ -125,7 +125,7 @@ class StockClient:
         """The last of them, None without."""
         return (self.errors() or [None])[-1]
 
-    def ping(self, address, count=10, size=56, interval=0.01, wait_s=2):
+    def ping(self, address, count=10, size=56, interval=0.01, wait_s=5):
         """(sent, received) of echo requests; `size` is the payload: 1472 makes frames of 1514, 0 of 42.
 
         While the client is not connected its card is down, and they do not even begin: (count, 0).

@@ -32,4 +32,4 @@ class OwnDisk:
 
     def ready(self):
         """It answers."""
-        wait_for("ready", lambda: self.ctl("status").returncode == 0, 20)
+        wait_for("ready", lambda: self.ctl("status").returncode == 0, 60)

@@ -24,7 +24,10 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 
+PATIENCE_S = 30.0  # for what takes a moment: a machine that is three times as slow, or stands still for some seconds, is no failure
+
 # The first process only holds the namespaces and, being a shell that waits, reaps orphans.
+PINGER = pathlib.Path(__file__).with_name("pinger.py")
 HOLD = "ip link set lo up; echo ready; while :; do sleep 3600 & wait $!; done"
 
 
@@ -32,7 +35,7 @@ class LabError(Exception):
     """Something of the lab itself failed, as opposed to what is tested."""
 
 
-def wait_for(what, check, timeout_s=10.0, step_s=0.05):
+def wait_for(what, check, timeout_s=PATIENCE_S, step_s=0.05):
     """Poll check() until it returns something true, and return that; LabError names `what`."""
     end = time.monotonic() + timeout_s
     while True:
@@ -102,21 +105,21 @@ class Process:
 
 
 class Pings:
-    """An endless ping(8) in the background, judged by the sequence numbers of its answers.
+    """Echo requests without end in the background (pinger.py), judged by the numbers of the answers.
 
-    Its own summary says nothing: whenever it is ended, its last request may be under way, and counts as lost.
+    Whenever it is ended, its last requests may be under way: what comes behind the last answer is not lost.
     """
 
     def __init__(self, node, address, interval, size=56):
         self.log = node.folder / f"ping-{address}.log"
         self.log.unlink(missing_ok=True)
-        self.process = node.spawn("ping", "-n", "-i", interval, "-s", size, address, log=self.log.name)
+        self.process = node.spawn("/usr/bin/python3", "-B", PINGER, address, interval, size, log=self.log.name)
 
     def answered(self):
-        """Sequence numbers in the order in which the answers came, up to now. (ping counts to 65535 and on from 0.)"""
+        """Sequence numbers in the order in which the answers came, up to now. (They count to 65535 and on from 0.)"""
         turn, last, out = 0, 0, []
         # What is not a whole line yet is not there yet.
-        for n in re.findall(r"bytes from .*icmp_seq=(\d+) .*\n", self.log.read_text("utf-8")):
+        for n in re.findall(r"^(\d+)\n", self.log.read_text("utf-8"), re.M):
             turn += 65536 if last - int(n) > 32768 else 0
             last = int(n)
             out.append(turn + last)
@@ -196,7 +199,7 @@ class Node:
                 start_new_session=True, env=env, preexec_fn=tie if self.tied else None)
         return Process(popen, f"{self.name}/{name}")
 
-    def run(self, *argv, timeout_s=30.0, check=True, text=None):
+    def run(self, *argv, timeout_s=120.0, check=True, text=None):
         """Run a program to its end and return the CompletedProcess with stdout and stderr as text."""
         popen = subprocess.Popen(
             self.enter(*argv), text=True, start_new_session=True,
@@ -206,7 +209,8 @@ class Node:
             out, err = popen.communicate(text, timeout_s)
         except subprocess.TimeoutExpired:
             for pid in children(popen.pid):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             popen.kill()
             popen.communicate()
             raise LabError(f"{self.name}: {' '.join(map(str, argv))}: over {timeout_s:g} s") from None

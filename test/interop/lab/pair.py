@@ -43,7 +43,7 @@ class Pair:
         """An administrator closes them, orderly; wait until they are gone."""
         for connection in connections:
             self.lab.server.ctl("connection", "close", connection)
-        wait_for("them to be gone", lambda: not set(connections) & set(self.connections()), 10)
+        wait_for("them to be gone", lambda: not set(connections) & set(self.connections()))
 
     def status(self):
         """What the server says of the first session."""
@@ -78,4 +78,4 @@ class Pair:
 
     def reach(self):
         """Wait until the two reach each other."""
-        wait_for("traffic", lambda: self.clients[0].ping(self.clients[1].address, 3)[1] == 3, 20)
+        wait_for("traffic", lambda: self.clients[0].ping(self.clients[1].address, 3)[1] == 3, 60)

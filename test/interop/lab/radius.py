@@ -92,7 +92,7 @@ class FreeRadius:
         """Start and wait until it takes requests."""
         self.process = self.node.spawn("/usr/sbin/freeradius", "-fxx", "-l", "stdout", "-d", self.folder,
                                        "-n", "radiusd", log="freeradius.log")
-        wait_for("freeradius: ready", lambda: "Ready to process requests" in self.log(), 20)
+        wait_for("freeradius: ready", lambda: "Ready to process requests" in self.log(), 60)
         return self
 
     def log(self):
@@ -102,7 +102,7 @@ class FreeRadius:
     def stop(self):
         """End it."""
         self.process.signal(15)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Request:

@@ -72,7 +72,7 @@ def stock_binds(folder):
             for d in STOCK_FOLDERS]
 
 
-def vpncmd(node, *target_and_commands, commands=(), timeout_s=60.0):
+def vpncmd(node, *target_and_commands, commands=(), timeout_s=180.0):
     """Run vpncmd with a script of commands; its output, LabError if any command failed."""
     script = node.folder / "vpncmd.in"
     script.write_text("\n".join(commands) + "\n", encoding="utf-8")
@@ -94,7 +94,7 @@ class StockServer:
         self.process = None
         self.made = False
 
-    def start(self, timeout_s=20.0):
+    def start(self, timeout_s=90.0):
         """Start and wait until it can be logged in to."""
         self.process = self.node.spawn(*self.wrap, f"{SOFTETHER}/vpnserver/vpnserver", "execsvc", log="server.log")
         wait_for("vpnserver: control port", lambda: self.node.run(
@@ -159,7 +159,7 @@ class StockServer:
         """Remove a session as an administrator does."""
         self.control(f"Hub {hub}", f"SessionDisconnect {name}")
 
-    def stop(self, timeout_s=10.0):
+    def stop(self, timeout_s=60.0):
         """An orderly end."""
         self.node.run("vpnserver", "stop", timeout_s=timeout_s)
         return self.process.wait(timeout_s)
@@ -220,7 +220,7 @@ class Patchbay:
         """The command line that starts the daemon."""
         return [self.daemon, *([] if self.embedded else ["--config", self.config]), "--state", self.state, *options]
 
-    def start(self, timeout_s=20.0, limit_files=None, wait=True):
+    def start(self, timeout_s=60.0, limit_files=None, wait=True):
         """Start and wait for the admin socket; the output of each start is a file of its own."""
         if not self.starts:
             self.write_config()
@@ -252,7 +252,7 @@ class Patchbay:
             raise LabError(f"patchbayctl {' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout or "null")
 
-    def rpc_answer(self, method, params, timeout_s=10):
+    def rpc_answer(self, method, params, timeout_s=60):
         """Call a method of the admin socket; the whole answer."""
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(timeout_s)
@@ -323,7 +323,7 @@ class Patchbay:
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def stop(self, timeout_s=10.0):
+    def stop(self, timeout_s=60.0):
         """SIGTERM; the exit code."""
         self.process.signal(signal.SIGTERM)
         return self.process.wait(timeout_s)

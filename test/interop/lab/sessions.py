@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sessions of our own client that send frames to each other, where it matters on which worker they sit."""
 
+import contextlib
 import itertools
 
 from . import frames
+from .netns import LabError
 from .server import Hub, User
 from .topology import SERVER4
 from .wireclient import Session, connect
@@ -78,5 +80,7 @@ class Sessions:
         """All of them leave; the server forgets them at once where it can be told to."""
         for session, hub in self.made:
             if self.lab.kind == "patchbay" and session.name in [s["name"] for s in self.lab.server.sessions(hub)]:
-                self.lab.server.delete_session(hub, session.name)
+                # It may end by itself meanwhile.
+                with contextlib.suppress(LabError):
+                    self.lab.server.delete_session(hub, session.name)
             session.close()

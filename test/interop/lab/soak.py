@@ -13,6 +13,7 @@ server, wire.md 1.2), is deleted, stopped or killed, or the daemon ends. What mu
 """
 
 import collections
+import contextlib
 import os
 import random
 import re
@@ -219,7 +220,8 @@ class Soak:
         client.kill()
         client.account = None
         client.start()
-        client.control("AccountDelete lab")
+        with contextlib.suppress(LabError):  # killed before it had written it down
+            client.control("AccountDelete lab")
         client.join(SERVER4, PORT, "DEFAULT", "guest", connections=3)
 
     def restart(self):
@@ -256,7 +258,7 @@ class Soak:
     def meet(self):
         """The stock clients reach each other."""
         a, b = self.stock
-        wait_for("the stock clients to meet", lambda: a.reaches(b.address), 90, 0.5)
+        wait_for("the stock clients to meet", lambda: a.reaches(b.address), 180, 0.5)
 
     def check(self):
         """Between any two steps."""
@@ -268,8 +270,7 @@ class Soak:
     def everybody(self):
         """All sessions complete, and a broadcast of each reaches all others."""
         for own in self.own:
-            wait_for("all connections", lambda own=own: (own.grow(), own.check())
-                     and own.session and len(own.links()) >= own.wanted, 60, 0.1)
+            wait_for("all connections", lambda own=own: self.complete(own), 120, 0.1)
         for own in self.own:
             sent = frames.frame(frames.BROADCAST, own.mac, 200)
             deaf = [other for other in self.own if other is not own]
@@ -282,6 +283,16 @@ class Soak:
             if deaf:
                 raise Failed(f"{', '.join(map(str, deaf))} do not hear {own}")
         self.meet()
+
+    def complete(self, own):
+        """Whether one has all its connections; opens one if not."""
+        try:
+            own.grow()
+        except (OSError, Ended) as e:
+            # As in step(): it was begun while something ended.
+            self.count(type(e).__name__, str(own))
+        own.check()
+        return own.session and len(own.links()) >= own.wanted
 
     def memory_kb(self):
         """Resident memory of the daemon."""
@@ -320,7 +331,7 @@ class Soak:
             self.step()
             self.check()
             if now >= restart_at:
-                books.check(self.lab.server, 20)
+                books.check(self.lab.server, 60)
                 self.restart()
                 restart_at = time.monotonic() + restart_every_s
                 warm_kb = 0
@@ -331,7 +342,7 @@ class Soak:
                 self.say(f"{now - self.began:5.0f} s  {sum(own.got for own in self.own)} frames, {self.memory_kb()} kB, "
                          + ", ".join(f"{n} {what}" for what, n in sorted(self.counts.items()) if "login" not in what))
         self.everybody()
-        books.check(self.lab.server, 20)
+        books.check(self.lab.server, 60)
         grown = self.memory_kb() - (warm_kb or self.memory_kb())
         for client in self.stock:
             client.leave()

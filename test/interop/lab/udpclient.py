@@ -18,6 +18,7 @@ import time
 import zlib
 
 from . import pack
+from .netns import PATIENCE_S
 
 HEADER = struct.Struct(">IQQHB")
 
@@ -142,7 +143,7 @@ class UdpPath:
             if not self.read(datagram):
                 self.bad += 1
 
-    def wait_frame(self, wanted, timeout_s=5.0):
+    def wait_frame(self, wanted, timeout_s=PATIENCE_S):
         """The first frame that came over UDP and that `wanted` accepts."""
         deadline = time.monotonic() + timeout_s
         with self.cond:

@@ -23,7 +23,7 @@ import time
 import zlib
 
 from . import pack
-from .netns import LabError
+from .netns import PATIENCE_S, LabError
 
 KEEPALIVE = 0xFFFFFFFF
 TAG = "9C37197CA7C2428388C2E6E59B829B30"
@@ -51,7 +51,7 @@ class Connection:
     FIN) or "reset". `after_alert` tells what TCP did behind a close_notify: "eof" or "reset".
     """
 
-    def __init__(self, sock, tls=None, server_name=None, timeout_s=15.0):
+    def __init__(self, sock, tls=None, server_name=None, timeout_s=PATIENCE_S):
         self.sock = sock
         self.port = sock.getsockname()[1]
         sock.settimeout(timeout_s)
@@ -204,14 +204,14 @@ class Connection:
         return pack.decode(self.http("POST", target, pack.encode(elements),
                                      {"Content-Type": "application/octet-stream"})[2])
 
-    def drain(self, timeout_s=5.0):
+    def drain(self, timeout_s=PATIENCE_S):
         """Read until the end and return how it ended, None if it has not within the time."""
         deadline = time.monotonic() + timeout_s
         while not self.end and time.monotonic() < deadline:
             self.recv(deadline - time.monotonic())
         return self.end
 
-    def tcp_end(self, timeout_s=5.0):
+    def tcp_end(self, timeout_s=PATIENCE_S):
         """What TCP says behind the end of TLS: "eof", "reset" or None (still open)."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
@@ -252,7 +252,7 @@ class Connection:
         self.sock.close()
 
 
-def tcp(node, host, port, timeout_s=15.0, source=None):
+def tcp(node, host, port, timeout_s=PATIENCE_S, source=None):
     """A TCP connection from a node of the lab."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = node.socket(family)
@@ -268,7 +268,7 @@ def tcp(node, host, port, timeout_s=15.0, source=None):
     return sock
 
 
-def connect(node, host, port, tls=None, server_name=None, timeout_s=15.0, source=None):
+def connect(node, host, port, tls=None, server_name=None, timeout_s=PATIENCE_S, source=None):
     """TCP and TLS from a node of the lab; tls "1.2", "1.3" or None for the best of both."""
     sock = tcp(node, host, port, timeout_s, source)
     try:
@@ -373,7 +373,7 @@ class Session:
         blocks = [zlib.compress(f) for f in frames] if self.compress else frames
         link.conn.send(struct.pack(">I", len(blocks)) + b"".join(struct.pack(">I", len(b)) + b for b in blocks))
 
-    def wait_frame(self, wanted=lambda frame: True, timeout_s=5.0):
+    def wait_frame(self, wanted=lambda frame: True, timeout_s=PATIENCE_S):
         """Take the first frame that `wanted` accepts out of what came; None in time = None."""
         deadline = time.monotonic() + timeout_s
         with self.cond:
@@ -387,7 +387,7 @@ class Session:
                     return None
                 self.cond.wait(left)
 
-    def wait_frames(self, count, wanted=lambda frame: True, timeout_s=5.0):
+    def wait_frames(self, count, wanted=lambda frame: True, timeout_s=PATIENCE_S):
         """Up to count frames that `wanted` accepts, in the order they came."""
         deadline, out = time.monotonic() + timeout_s, []
         while len(out) < count:
@@ -404,14 +404,14 @@ class Session:
             self.frames.clear()
         return out
 
-    def wait_ready(self, timeout_s=5.0):
+    def wait_ready(self, timeout_s=PATIENCE_S):
         """Wait for the first keep-alive: the hint that the server's side is set up (wire.md 6.9)."""
         with self.cond:
             if not self.cond.wait_for(lambda: self.keepalives, timeout_s):
                 raise LabError("no keep-alive from the server")
         return self
 
-    def wait_end(self, timeout_s=5.0):
+    def wait_end(self, timeout_s=PATIENCE_S):
         """How the connection that joined last was ended by the server, None if it was not."""
         return self.links[-1].wait_end(timeout_s)
 
@@ -493,7 +493,7 @@ class Link(threading.Thread):
                 self.session.frames.extend(frames)
                 self.session.cond.notify_all()
 
-    def wait_end(self, timeout_s=5.0):
+    def wait_end(self, timeout_s=PATIENCE_S):
         """How the server ended this connection, None if it did not in time."""
         self.join(timeout_s)
         return self.conn.end
