@@ -306,7 +306,7 @@ def test_user_list(lab, rpc, join, mac):
         alice.send(make("udp", mac))
         return bob.wait_frame(lambda f: f == make("udp", mac), 0.3)
 
-    wait_for("the list is read again", passes, 20)
+    wait_for("the list is read again", passes, 60)
     with pytest.raises(RpcError):
         add(rpc, SrcUsername="include:../server.key")
 
@@ -349,7 +349,7 @@ def test_whole_list(lab, rpc, join, mac, tmp_path):  # pylint: disable=unused-ar
     path.write_text(",\n".join(rules), "utf-8")
     begun = time.monotonic()
     lab.server.ctl("access", "replace", "DEFAULT", str(path))
-    assert time.monotonic() - begun < 60  # 10 s on a machine of its own
+    assert time.monotonic() - begun < 110  # 10 s on a machine of its own
     drops(alice, bob, make("udp", mac), make("icmp", mac))
     lab.server.ctl("access", "delete", "DEFAULT", "32768")
     alice.send(make("udp", mac))

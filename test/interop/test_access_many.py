@@ -79,7 +79,7 @@ def port_of(frame):
 
 def all_arrived(bob, count):
     """Every frame that passes, once and in order, and no other."""
-    got, last, end = [], numbered(count - 1, PASSES), time.monotonic() + 60
+    got, last, end = [], numbered(count - 1, PASSES), time.monotonic() + 120
     while last not in got[-64:]:
         assert time.monotonic() < end, f"{len(got)} of {count} frames"
         got += [f for f in bob.take_all() if f[6:12] == frames.mac(1, 0x51)]
@@ -132,7 +132,7 @@ def test_one_by_one(lab, ends, record_property):
     all_arrived(ends[1], stream.stop())
     record_property("seconds", took)
     print(f"{ADDED} rules one by one: {took:.1f} s, {1000 * took / ADDED:.2f} ms a rule")
-    assert took < (300 if LONG else 120)
+    assert took < 300
     rows = lab.server.ctl("access", "list", "DEFAULT")["AccessList"]
     assert len(rows) == ADDED and rows[0]["PatchbayHits_u64"] == stream.sent
     assert not any(row["PatchbayHits_u64"] for row in rows[1:])
@@ -164,6 +164,6 @@ def test_replaced(lab, ends, tmp_path, record_property):
     all_arrived(ends[1], stream.stop())
     record_property("seconds", slowest)
     print(f"{REPLACED} rules replaced in at most {slowest:.2f} s")
-    assert slowest < (10 if LONG else 60)
+    assert slowest < (10 if LONG else 110)
     rows = lab.server.ctl("access", "list", "DEFAULT")["AccessList"]
     assert len(rows) == REPLACED and rows[0]["DestPortEnd_u32"] == DROPPED

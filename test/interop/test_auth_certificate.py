@@ -150,5 +150,5 @@ def test_stock_client(lab, pki):
     client.create("d", SERVER4, 8888, "DEFAULT", "named", retry_s=60)
     client.control(f"AccountCertSet d /LOADCERT:{pki['other'].cert} /LOADKEY:{pki['other'].key}")
     client.connect("d", wait=False)
-    wait_for("the client was refused", lambda: 9 in client.errors(), 20)
+    wait_for("the client was refused", lambda: 9 in client.errors(), 60)
     client.leave()

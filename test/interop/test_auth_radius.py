@@ -55,7 +55,7 @@ class Try:
     """A login that goes on in the background."""
 
     def __init__(self, lab, hub, user, password, new=True):
-        self.conn = connect(lab.nodes["wire"], SERVER4, 8888, timeout_s=40)
+        self.conn = connect(lab.nodes["wire"], SERVER4, 8888, timeout_s=90)
         self.version = {"client_ver": 502, "client_build": 5187} if new else {}
         self.session, self.error, self.words = Session(self.conn), None, 0
         self.credentials = (hub, user, password)
@@ -86,7 +86,7 @@ class Try:
 
     def result(self, close=True):
         """The error, 0 = in."""
-        self.thread.join(60)
+        self.thread.join(120)
         assert not self.thread.is_alive()
         if close:
             self.session.close()
@@ -161,7 +161,7 @@ def test_stock_client(lab):
     client.create("s", SERVER4, 8888, "FAKE", "u", retry_s=60)
     client.control("AccountPasswordSet s /PASSWORD:x /TYPE:radius")
     with FakeRadius(lab.nodes["wire"], FAKE4, 1812, "fake", slowly):
-        client.connect("s", timeout_s=25)
+        client.connect("s", timeout_s=60)
     assert client.session_name() in [s["name"] for s in lab.server.sessions("FAKE") if s["user"] == "u"]
     client.leave()
 
@@ -225,7 +225,7 @@ def test_forged(lab):
     lab_side = lab.server.node.socket(kind=2)  # another address, knowing all
     with FakeRadius(lab.nodes["wire"], FAKE4, 1812, "fake", lies) as server:
         trying = Try(lab, "FAKE", "u", "x")
-        wait_for("asked twice", lambda: len(server.requests) >= 2, 20)
+        wait_for("asked twice", lambda: len(server.requests) >= 2)
         assert trying.error is None
         server.answer = lambda q, s: (lies(q, s), s.send(q.reply(), q.peer))
         assert trying.result() == 0
@@ -279,7 +279,7 @@ def test_dead_server(lab):
         assert login(lab, "REAL", user, password) == 0
     assert all(t.error is None for t in waiting)
     assert [t.result() for t in waiting] == [9] * 8
-    assert all(10 < t.took < 40 for t in waiting)
+    assert all(10 < t.took < 60 for t in waiting)
     assert [min(t.words, 1) for t in waiting] == [0, 1] * 4  # older clients would take a word for an error
     assert "reason=radius_silent" in lab.server.log()
     # Nobody guessed: the next does not have to wait for its turn.
@@ -320,7 +320,7 @@ def test_peer_that_leaves(lab):
     wait_for("all are asked about", lambda: lab.server.counters()["radius_asked"] == before + 4)
     for t in trying:
         t.conn.sock.shutdown(socket.SHUT_RDWR)
-    wait_for("forgotten", lambda: not [c for c in lab.server.connections() if not c["session"]], 10)
+    wait_for("forgotten", lambda: not [c for c in lab.server.connections() if not c["session"]])
 
 
 def test_secret_stays(lab):

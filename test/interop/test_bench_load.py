@@ -174,16 +174,16 @@ def test_refused(lab):
     ["--server", "127.0.0.1:1", "--echo"], ["--server", "127.0.0.1:1", "more"]], ids=" ".join)
 def test_bad_arguments(wrong):
     """Exit status 2 and words."""
-    done = subprocess.run([BENCH, *wrong], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([BENCH, *wrong], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "patchbay-bench" in done.stderr
 
 
 def test_help_and_nobody_there():
     """--help is no error; a server that is not there is one, in words."""
-    done = subprocess.run([BENCH, "--help"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([BENCH, "--help"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and "--sessions" in done.stdout
-    done = subprocess.run([BENCH, "--server", "127.0.0.1:1", "--quiet"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([BENCH, "--server", "127.0.0.1:1", "--quiet"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1 and "patchbay-bench" in done.stderr
 
 

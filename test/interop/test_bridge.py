@@ -12,7 +12,7 @@ import pytest
 from lab import books, bridges, frames, wait_for
 from lab.bridges import TapHost
 from lab.client import NIC
-from lab.traffic import both_ways, iperf, join
+from lab.traffic import FLOOR_BITS, TURNS, both_ways, iperf, join
 
 pytestmark = pytest.mark.patchbay
 
@@ -92,8 +92,8 @@ def test_to_a_vpn_client(lab, balanced):  # pylint: disable=unused-argument
     join(a)
     before = dropped()
     for size in (56, 1472, 0):
-        assert a.ping(lab.one.address, 20, size, wait_s=5) == (20, 20), f"payload {size}"
-        assert lab.one.ping(a.address, 20, size, wait_s=5) == (20, 20), f"payload {size}"
+        assert any(a.ping(lab.one.address, 20, size) == (20, 20) for _ in range(TURNS)), f"payload {size}"
+        assert any(lab.one.ping(a.address, 20, size) == (20, 20) for _ in range(TURNS)), f"payload {size}"
     lease(lab.one, a)
     assert dropped() == before
     both_ways(a, lab.one)
@@ -110,7 +110,7 @@ def lease(lan, client):
     wait_for("dnsmasq", lambda: "DHCP, IP range" in (lan.node.folder / "dnsmasq.log").read_text("utf-8"))
     asker = client.node.spawn("dhclient", "-4", "-d", "-1", "-v", "-sf", "/bin/true", "-cf", "/dev/null", "--no-pid",
                               "-lf", folder / "dhclient.leases", NIC, log="dhclient.log")
-    wait_for("a lease", lambda: "DHCPACK of 192.168.60.1" in (folder / "dhclient.log").read_text("utf-8"), 30)
+    wait_for("a lease", lambda: "DHCPACK of 192.168.60.1" in (folder / "dhclient.log").read_text("utf-8"), 90)
     asker.signal(15)
     asker.wait()
     assert client.mac() in (lan.node.folder / "leases").read_text("utf-8")
@@ -140,10 +140,10 @@ def test_interface_down_and_up(lab, balanced):  # pylint: disable=unused-argumen
         return total["drop_out"]["device"]
     before = dropped()
     lab.two.node.ip(f"link set {lab.two.card} down")
-    assert lab.one.arping(lab.two.address, 1) == 0
+    assert lab.one.arping(lab.two.address, 1, 2) == 0
     assert dropped() > before
     lab.two.node.ip(f"link set {lab.two.card} up")
-    assert lab.one.ping(lab.two.address, 10, wait_s=5)[1] == 10
+    assert lab.one.ping(lab.two.address, 10)[1] == 10
 
 
 def test_interface_deleted(lab, balanced):  # pylint: disable=unused-argument
@@ -187,4 +187,4 @@ def test_restart(lab):
     for host in (lab.one, lab.two):
         host.take()
     assert lab.one.ping(lab.two.address, 10) == (10, 10)
-    assert iperf(lab.one, lab.two, 1)["sum_received"]["bits_per_second"] > 20e6
+    assert any(iperf(lab.one, lab.two, 1)["sum_received"]["bits_per_second"] > FLOOR_BITS for _ in range(TURNS))

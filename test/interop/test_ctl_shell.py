@@ -32,7 +32,7 @@ class Terminal:
             os.execvpe(argv[0], argv, env)
         self.text = ""
 
-    def expect(self, text, timeout_s=20):
+    def expect(self, text, timeout_s=60):
         """Read until `text` is there; what stood before it and it itself are gone then."""
         end = time.monotonic() + timeout_s
         while text not in self.text:

@@ -234,7 +234,7 @@ def test_protocol_failure_closes_the_connection(join, mac, kind, stream):
     """Over the limits of wire.md 6.1 the connection is closed; the session can be rejoined."""
     a, b = join(), join()
     a.conn.send(stream)
-    end = a.wait_end(8)
+    end = a.wait_end()
     assert end == "close_notify" if kind == "patchbay" else end
     introduce(b, (), mac(2))
 

@@ -18,6 +18,7 @@ import pytest
 from lab import SERVER4, Hub, User, frames, wait_for
 from lab.admin import Api, Rpc
 from lab.netns import LabError
+from lab.stalls import Stalls
 from lab.wireclient import LoginError, Session, connect
 
 pytestmark = pytest.mark.patchbay
@@ -49,7 +50,7 @@ class Others:
     """Beside a test: people log in, an administrator asks; how long the slowest answer took, and how many there were."""
 
     def __init__(self, lab):
-        self.lab, self.times, self.over = lab, [], threading.Event()
+        self.lab, self.times, self.over, self.stalls = lab, [], threading.Event(), Stalls()
         self.threads = [threading.Thread(target=self.run, args=(what,), daemon=True) for what in (self.login, self.administer)]
 
     def login(self):
@@ -68,14 +69,22 @@ class Others:
             self.times.append(time.monotonic() - began)
             time.sleep(0.03)
 
+    def served(self):
+        """Many were, and none had to wait for the long work."""
+        worst = max(self.times)
+        print(f"{len(self.times)} answers beside, the slowest {worst:.3f} s; the machine's own stalls {self.stalls.worst_s:.3f} s")
+        assert len(self.times) > 10 and worst < PATIENCE_S + self.stalls.added_s(), (worst, self.stalls.worst_s)
+
     def __enter__(self):
+        self.stalls.start()
         for t in self.threads:
             t.start()
         return self
 
     def __exit__(self, *_):
         self.over.set()
-        for t in self.threads:
+        self.stalls.over.set()
+        for t in (*self.threads, self.stalls):
             t.join()
 
 
@@ -104,7 +113,7 @@ def test_read_again(lab):
             except LoginError as refused:
                 assert refused.code == 8
                 return False
-        wait_for("the hub", joined, 60)
+        wait_for("the hub", joined, 180)
         assert joined()
         one, two = sessions
         sent = 0
@@ -121,15 +130,14 @@ def test_read_again(lab):
                 return bool(passes())
             except (TimeoutError, AssertionError):
                 return False
-        wait_for("frames", passes_at_last, 60)
+        wait_for("frames", passes_at_last, 180)
         for _ in range(20):
-            assert passes()
+            wait_for("frames", passes)
         assert not [f for f in two.take_all() if f[37:38] == bytes((DROPPED,))]
     log = lab.server.log()
     assert "hub BIG: frames pass as soon as its 32768 access rules have been compiled" in log
     assert log.index("hub BIG: frames pass") < log.index("hub BIG is online")
-    print(f"{len(others.times)} answers beside, the slowest {max(others.times):.3f} s")
-    assert len(others.times) > 10 and max(others.times) < PATIENCE_S
+    others.served()
     for s in sessions:
         s.close()
 
@@ -146,14 +154,13 @@ def test_given_out(lab):
             threads.append(threading.Thread(target=lambda: got.append(lab.server.rpc("GetConfig")), daemon=True))
             threads[-1].start()
         for t in threads:
-            t.join(60)
+            t.join(180)
         assert len(got) == 6
     texts += [base64.b64decode(g["FileData_bin"]) for g in got]
     assert len(set(texts)) == 1
     text = texts[0].decode()
     assert all(f'name = "u{n}";' in text for n in (0, 1, USERS - 1)) and text.count("priority = ") >= RULES
-    print(f"{len(text)} bytes; {len(others.times)} answers beside, the slowest {max(others.times):.3f} s")
-    assert len(others.times) > 10 and max(others.times) < PATIENCE_S
+    others.served()
     # What is answered is in it at once.
     lab.server.rpc("CreateUser", HubName_str="DEFAULT", Name_str="afterwards", AuthType_u32=0)
     assert b'"afterwards"' in base64.b64decode(lab.server.rpc("GetConfig")["FileData_bin"])

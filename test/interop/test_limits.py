@@ -13,11 +13,13 @@ import time
 import pytest
 
 from lab import SERVER4, SERVER6, frames, wait_for
+from lab.netns import PATIENCE_S
 from lab.wireclient import Ended, Session, connect, tcp
 
 pytestmark = pytest.mark.patchbay
 
 LOGIN_S = 1.0  # nobody's login may be delayed by more than this
+TURNS = 4  # of which one has to be in time: who waits for others waits in each, who waited for a CPU does not
 
 
 @pytest.fixture(name="start")
@@ -51,6 +53,16 @@ def login(lab, host="other", server=SERVER4, **options):
     return session, time.monotonic() - began
 
 
+def in_time(lab, usual, **options):
+    """A login that takes as long as usual."""
+    times = []
+    while not times or times[-1] >= usual + LOGIN_S:
+        assert len(times) < TURNS, f"{times} s, {usual:.3f} usually"
+        session, took = login(lab, **options)
+        session.close()
+        times.append(took)
+
+
 def usual_login_s(lab):
     """What a login takes while nothing else happens: the median of five."""
     times = []
@@ -71,7 +83,7 @@ def client_hello():
     return out.read()
 
 
-def ended(sock, timeout_s):
+def ended(sock, timeout_s=PATIENCE_S):
     """Whether the peer has ended a socket, reading away what comes before."""
     sock.settimeout(timeout_s)
     try:
@@ -89,13 +101,13 @@ def test_connections_per_source(start, box, server):
     """One source gets so many unestablished connections; another source is not concerned."""
     lab = start({"login_connections_per_source": 5})
     held = [box.enter_context(tcp(lab.nodes["wire"], server, 8888)) for _ in range(5)]
-    assert ended(box.enter_context(tcp(lab.nodes["wire"], server, 8888)), 3)
+    assert ended(box.enter_context(tcp(lab.nodes["wire"], server, 8888)))
     assert not ended(held[0], 0.3)
     if server == SERVER4:  # by IPv6 the two hosts share a /64 and with it the budget
         login(lab)[0].close()
     for sock in held:
         sock.close()
-    wait_for("the source's budget to return", lambda: try_login(lab, "wire", server), 5)
+    wait_for("the source's budget to return", lambda: try_login(lab, "wire", server))
     assert lab.server.counters()["refused_source"] >= 1
 
 
@@ -110,10 +122,10 @@ def test_connections_in_total(start, box):
     """So many unestablished connections over all sources."""
     lab = start({"login_connections": 6, "login_connections_per_source": 100})
     held = [box.enter_context(tcp(lab.nodes[n], SERVER4, 8888)) for n in ("wire", "other") for _ in range(3)]
-    assert ended(box.enter_context(tcp(lab.nodes["other"], SERVER4, 8888)), 3)
+    assert ended(box.enter_context(tcp(lab.nodes["other"], SERVER4, 8888)))
     for sock in held:
         sock.close()
-    wait_for("the budget to return", lambda: try_login(lab, "other"), 5)
+    wait_for("the budget to return", lambda: try_login(lab, "other"))
     assert lab.server.counters()["refused_total"] >= 1
 
 
@@ -128,7 +140,7 @@ def try_login(lab, host, server=SERVER4):
 
 def test_seconds(start, box):
     """An absolute deadline from accept to welcome, however busy the peer looks."""
-    lab = start({"login_timeout_ms": 2000})
+    lab = start({"login_timeout_ms": 4000})
     node = lab.nodes["wire"]
     began = time.monotonic()
     silent = box.enter_context(tcp(node, SERVER4, 8888))
@@ -141,16 +153,17 @@ def test_seconds(start, box):
     for conn in (idle, hello, trickle, noop):
         box.callback(conn.close)
     with contextlib.suppress(OSError, Ended):
-        while time.monotonic() - began < 1.5:
+        while time.monotonic() - began < 2.5:
             trickle.send(b"G")
             noop.pack({"error": 0, "noop": 1})
             time.sleep(0.1)
-    assert time.monotonic() - began >= 1.5, "ended too early"
+    assert time.monotonic() - began >= 2.5, "ended too early"
+    # All of them are ended, and those that talk as soon as the others.
     for sock in (silent, half):
-        assert ended(sock, 3)
+        assert ended(sock)
     for conn in (idle, hello, trickle, noop):
-        assert conn.drain(3) == "close_notify"
-    assert time.monotonic() - began < 5
+        assert conn.drain() == "close_notify"
+    assert time.monotonic() - began < 15
     assert lab.server.counters()["timeout"] >= 6
 
 
@@ -162,7 +175,7 @@ def test_bytes(start, box):
     with pytest.raises((Ended, OSError)):
         for _ in range(17):  # fewer than the requests allowed, each within its own bounds
             conn.http("GET", "/x", headers={f"H{i}": "v" * 2000 for i in range(8)})
-    assert conn.drain(3)
+    assert conn.drain()
     assert lab.server.counters()["bytes_exceeded"] == 1
 
 
@@ -178,13 +191,9 @@ def test_half_open_handshakes_delay_nobody(start, box):
         # A third each: a hello that never ends, one byte, a whole hello and no answer to the answer.
         sock.sendall((hello[:100], hello[:1], hello)[n % 3])
         if n in (0, 50, 100, 199):
-            session, took = login(lab)
-            session.close()
-            assert took < usual + LOGIN_S
+            in_time(lab, usual)
     for tls in ("1.2", "1.3"):
-        session, took = login(lab, tls=tls)
-        session.close()
-        assert took < usual + LOGIN_S
+        in_time(lab, usual, tls=tls)
 
 
 def test_a_storm_of_handshakes(start, box):
@@ -193,15 +202,13 @@ def test_a_storm_of_handshakes(start, box):
     usual = usual_login_s(lab)
     hello = client_hello()
     socks = []
-    for round_ in range(3):
+    for _ in range(3):
         for _ in range(60):
             with contextlib.suppress(OSError):
                 sock = box.enter_context(tcp(lab.nodes["wire"], SERVER4, 8888))
                 sock.sendall(hello)
                 socks.append(sock)
-        session, took = login(lab)
-        session.close()
-        assert took < usual + LOGIN_S, f"round {round_}"
+        in_time(lab, usual)
         while socks:
             socks.pop().close()
 
@@ -222,9 +229,7 @@ def test_dead_peer_delays_nobody(start, box):
         sent = [frames.flood(frames.mac(1, 0x44), 50 * turn + i, 1514) for i in range(50)]
         one.send(*sent)
         assert other.wait_frames(50) == sent
-    session, took = login(lab)
-    session.close()
-    assert took < usual + LOGIN_S
+    in_time(lab, usual)
     names = {s["name"] for s in lab.server.sessions("DEFAULT")}
     assert {s.name for s in gone} <= names
     for session in gone:
@@ -242,7 +247,7 @@ def test_out_of_descriptors(start, box):
         sock.setblocking(False)
         sock.connect_ex((SERVER4, 8888))
         held.append(sock)
-    wait_for("accepting to pause", lambda: lab.server.counters()["accept_paused"], 10)
+    wait_for("accepting to pause", lambda: lab.server.counters()["accept_paused"])
     before = lab.server.cpu_seconds()
     time.sleep(2)
     assert lab.server.cpu_seconds() - before < 1.0, "the pause is spent spinning"
@@ -251,7 +256,7 @@ def test_out_of_descriptors(start, box):
     assert other.wait_frame(lambda f: f == hello)
     for sock in held:
         sock.close()
-    wait_for("logins to work again", lambda: try_login(lab, "other"), 10)
+    wait_for("logins to work again", lambda: try_login(lab, "other"))
     for session in (one, other):
         session.close()
 
@@ -262,9 +267,9 @@ def test_ports_are_equal_under_pressure(start, box):
     for port in (8888, 443, 992, 8888):
         box.enter_context(tcp(lab.nodes["wire"], SERVER4, port))
     # Listeners are looked at one by one: a fifth could be accepted before the fourth.
-    wait_for("four connections", lambda: len(lab.server.connections()) == 4, 5)
+    wait_for("four connections", lambda: len(lab.server.connections()) == 4)
     for port in (8888, 443, 992):
-        assert ended(box.enter_context(tcp(lab.nodes["wire"], SERVER4, port)), 3)
+        assert ended(box.enter_context(tcp(lab.nodes["wire"], SERVER4, port)))
 
 
 def test_reset_in_every_state(start):
@@ -280,5 +285,5 @@ def test_reset_in_every_state(start):
             sock.close()
         connect(node, SERVER4, 8888).reset()
         Session(connect(node, SERVER4, 8888)).conn.reset()
-    wait_for("connections to be gone", lambda: not lab.server.connections(), 5)
+    wait_for("connections to be gone", lambda: not lab.server.connections())
     login(lab)[0].close()

@@ -188,7 +188,7 @@ def test_syslog(lab):
 
         before = on_disk()
         for _ in range(2):
-            wait_for("the login at the syslog server", seen, 30)
+            wait_for("the login at the syslog server", seen, 90)
             # Once more after a restart.
             lab.server.kill()
             lab.server.start()

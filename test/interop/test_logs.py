@@ -193,7 +193,7 @@ class Pair:
         mark = barrier.hex().upper()
         self.one.send(frames.frame(TWO, barrier, 60, ethertype=0x9000))
         wait_for(f"the log of {wanted}", lambda: any(
-            line[4] == mark for line in packet_lines(self.lab, self.hub)[before:]), timeout_s=15)
+            line[4] == mark for line in packet_lines(self.lab, self.hub)[before:]))
         by_mac = {frames.mac(n, 9).hex().upper(): name for n, name in enumerate(names)}
         return {by_mac[line[4]]: line for line in packet_lines(self.lab, self.hub)[before:] if line[4] in by_mac}
 
@@ -267,7 +267,7 @@ def test_flood(lab):
         time.sleep(0.3)
     source = frames.mac(77, 6)
     pair.one.send(frames.frame(frames.BROADCAST, source))
-    line = wait_for("the line", lambda: [c for c in packet_lines(lab, "PHYS") if c[4] == source.hex().upper()], 15)[0]
+    line = wait_for("the line", lambda: [c for c in packet_lines(lab, "PHYS") if c[4] == source.hex().upper()])[0]
     assert line[3] == "-" and line[5] == "FFFFFFFFFFFF"
     assert len(line) == COLUMNS - 2  # NoPhysicalIPOnPacketLog
     pair.close()
@@ -315,7 +315,7 @@ def test_refused_by_the_receiver(lab):
     pair.one.send(there + refused[6:], there + passes[6:])
     assert picky.wait_frame(lambda f: f[12:14] == b"\x86\xdd")
     macs = wait_for("the line", lambda: (lambda m: m if frames.mac(68, 9).hex().upper() in m else None)(
-        {line[4] for line in packet_lines(lab, "DEFAULT")}), 15)
+        {line[4] for line in packet_lines(lab, "DEFAULT")}))
     assert frames.mac(67, 9).hex().upper() not in macs
     picky.close()
     pair.close()
@@ -333,7 +333,7 @@ def test_security_log(lab):
         got = log_text(lab, "security", "DEFAULT", "sec")
         return got if re.search(failed, got) else None
 
-    got = wait_for("the refused login", text, 15)
+    got = wait_for("the refused login", text)
     pair.close()
     assert got.endswith("\r\n")
     for line in got.split("\r\n")[:-1]:

@@ -94,7 +94,8 @@ def test_names(make_lab, form):
         login(lab, "guest", "wrong", hub='no\n"hub')
     packets = folder(lab) / "packet_log/DEFAULT/pkt.log"
     wait_for("the packet log", lambda: packets.exists() and packets.read_text("utf-8").count("FFFFFFFFFFFF") >= len(NAMES))
-    wait_for("the refusals", lambda: (folder(lab) / "server_log/vpn.log").read_text("utf-8").count("login refused") >= 2)
+    for log, cnt in (("server_log/vpn.log", 2), ("security_log/DEFAULT/sec.log", 1)):
+        wait_for("the refusals", lambda log=log, cnt=cnt: (folder(lab) / log).read_text("utf-8").count("login refused") >= cnt)
     text = packets.read_bytes().decode("utf-8")
     security = (folder(lab) / "security_log/DEFAULT/sec.log").read_bytes().decode("utf-8")
     server = (folder(lab) / "server_log/vpn.log").read_bytes().decode("utf-8")
@@ -141,6 +142,9 @@ def test_rotation(make_lab):
         one.send(*(numbered(sent + n, frames.mac(1)) for n in range(50)))
         sent += 50
         time.sleep(0.005)
+        # No faster than a busy machine writes: some thousands may wait, for which there is room.
+        if sent % 1000 == 1:
+            wait_for("those of before", lambda sent=sent: lab.server.rpc("PatchbayGetLogStatus")["Written_u64"] >= sent - 2000)
     last = numbered(sent - 1, frames.mac(1))
     assert two.wait_frame(lambda f: f == last)
     wait_for("the last line", lambda: sent - 1 in numbers(packet_text(lab)))
@@ -148,14 +152,14 @@ def test_rotation(make_lab):
     assert len(list((folder(lab) / "packet_log/DEFAULT").glob("pkt_*~*.log"))) > 2
     assert lab.server.ctl("log", "status")["Unlogged_u64"] == 0
     wait_for("what follow printed", lambda: follow.poll() is not None
-             or sent - 1 in numbers(followed.read_text("utf-8", "replace")), 60)
+             or sent - 1 in numbers(followed.read_text("utf-8", "replace")), 120)
     assert follow.poll() is None, followed.read_text("utf-8", "replace")[-300:]
     assert sorted(set(numbers(followed.read_text("utf-8", "replace")))) == list(range(sent))
     follow.signal(signal.SIGTERM)
-    # Killed: what was sent more than a second ago is there, and no half line.
+    # Killed: what was sent a second ago is there, without anybody's having asked for it, and no half line.
     one.send(*(numbered(sent + n, frames.mac(1)) for n in range(100)))
     assert two.wait_frame(lambda f: f == numbered(sent + 99, frames.mac(1)))
-    time.sleep(1.0)
+    wait_for("them on the disk", lambda: sent + 99 in numbers(packet_text(lab)), 10)
     one.send(*(numbered(sent + 100 + n, frames.mac(1)) for n in range(100)))
     lab.server.kill()
     got = set(numbers(packet_text(lab)))
@@ -203,11 +207,13 @@ def test_full_disk(make_lab):
         burst(sent + 200)
         return sent + 399 in numbers(text())
 
-    wait_for("lines to go on", goes_on, step_s=0.5)
+    wait_for("lines to go on", goes_on, 60, 0.5)
     # Told when there was room again: perhaps once before, when the last page had some. All of them, and no more.
-    found = re.findall(r"lines lost lines=(\d+) error=\"No space left on device\"", text())
-    assert 1 <= len(found) <= 3
-    wait_for("the numbers to agree", lambda: sum(map(int, found)) == status("LostDisk_u64"))
+    def found():
+        return re.findall(r"lines lost lines=(\d+) error=\"No space left on device\"", text())
+
+    wait_for("the numbers to agree", lambda: sum(map(int, found())) == status("LostDisk_u64"))
+    assert 1 <= len(found()) <= 3
     lab.server.node.run("umount", "-l", disk)
     lab.close()
 

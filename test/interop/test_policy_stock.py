@@ -8,6 +8,7 @@ import pytest
 
 from lab import SERVER4, Group, Hub, LabError, User, frames, wait_for
 from lab.client import NIC
+from lab.netns import PATIENCE_S
 from lab.wireclient import Session, connect
 
 HUBS = [Hub("DEFAULT", [
@@ -49,7 +50,7 @@ def rows(lab, name):
     return {m["mac"] for m in lab.server.macs("DEFAULT") if m["session"] == name}
 
 
-def hosts_speak(lab, wire, hub_session):
+def hosts_speak(lab, wire, hub_session, all_pass=False):
     """Each host behind the bridge sends a broadcast three times: which of them come out at `wire`."""
     node = lab.nodes["a"]
     node.ip(f"link set {NIC} master lan")
@@ -60,8 +61,8 @@ def hosts_speak(lab, wire, hub_session):
             sock.bind((f"h{i}", 0))
             for _ in range(3):
                 sock.send(sent[i])
-        # One after the other, so that the order of learning is that of sending.
-        wire.wait_frame(lambda f, i=i: f == sent[i], 1.0)
+        # One after the other, so that the order of learning is that of sending. Those behind may be lost.
+        wire.wait_frame(lambda f, i=i: f == sent[i], PATIENCE_S if all_pass or i < 2 else 1.0)
     known = rows(lab, hub_session)
     node.ip(f"link set {NIC} nomaster")
     return {i for i in range(HOSTS) if frames.mac(i, 80).hex(":") in known}, known
@@ -76,7 +77,7 @@ def test_client_mode_and_bridge_mode(lab):
     assert len(known) == 3 and heard < set(range(HOSTS)), known
     assert heard == set(range(len(heard))), "the first ones go on, the later ones are lost"
     a.join(SERVER4, 8888, "DEFAULT", "plain", "pw", bridge=True)
-    heard, known = hosts_speak(lab, wire, a.session_name())
+    heard, known = hosts_speak(lab, wire, a.session_name(), True)
     assert heard == set(range(HOSTS)), known
     lab.server.delete_session("DEFAULT", wire.name)
     wire.close()
@@ -88,7 +89,7 @@ def test_bridge_mode_denied(lab):
     a = lab.clients["a"]
     a.create("denied", SERVER4, 8888, "DEFAULT", "neither", "pw", bridge=True, retry_s=60)
     a.connect("denied", wait=False)
-    wait_for("error 108", lambda: a.last_error() == 108, 20)
+    wait_for("error 108", lambda: a.last_error() == 108, 60)
     a.leave()
     a.join(SERVER4, 8888, "DEFAULT", "neither", "pw")
     a.leave()
@@ -103,7 +104,7 @@ def test_monitor(lab):
     dump = lab.nodes["b"].spawn("tcpdump", "-l", "-n", "-e", "-i", NIC, "ether", "proto", "0x88b5",
                                 log="tcpdump.log")
     seen = lab.nodes["b"].folder / "tcpdump.log"
-    wait_for("tcpdump", lambda: "listening on" in seen.read_text("utf-8", "replace"), 20)
+    wait_for("tcpdump", lambda: "listening on" in seen.read_text("utf-8", "replace"), 60)
     card = bytes.fromhex(a.mac().replace(":", ""))
     with lab.nodes["a"].socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
         sock.bind((NIC, 0))
@@ -112,7 +113,7 @@ def test_monitor(lab):
         sock.send(there)
         assert wire.wait_frame(lambda f: f == there)
         wire.send(back)
-    wait_for("both on the monitor", lambda: len(re.findall("ethertype", seen.read_text("utf-8", "replace"))) >= 2, 10)
+    wait_for("both on the monitor", lambda: len(re.findall("ethertype", seen.read_text("utf-8", "replace"))) >= 2)
     with lab.nodes["b"].socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
         sock.bind((NIC, 0))
         injected = frames.BROADCAST + frames.mac(9, 81) + b"\x88\xb5" + b"inject" + bytes(60)
@@ -140,7 +141,7 @@ def test_monitor_of_a_ping(lab):
     c.join(SERVER4, 8888, "DEFAULT", "guest")
     dump = lab.nodes["b"].spawn("tcpdump", "-l", "-n", "-i", NIC, "icmp or arp", log="ping.log")
     seen = lab.nodes["b"].folder / "ping.log"
-    wait_for("tcpdump", lambda: "listening on" in seen.read_text("utf-8", "replace"), 20)
+    wait_for("tcpdump", lambda: "listening on" in seen.read_text("utf-8", "replace"), 60)
     assert any(a.ping(c.address, 5) == (5, 5) for _ in range(3))
 
     def both():
@@ -148,7 +149,7 @@ def test_monitor_of_a_ping(lab):
         return all(re.search(rf"{one.address} > {other.address}: ICMP echo {what}", text)
                    for one, other, what in ((a, c, "request"), (c, a, "reply")))
 
-    wait_for("request and reply on the monitor's card", both, 10)
+    wait_for("request and reply on the monitor's card", both)
     # Its own card has an address too, and nobody answers there: what it sends is dropped.
     assert b.ping(a.address, 2, wait_s=1)[1] == 0
     assert a.ping(b.address, 2, wait_s=1)[1] == 0
@@ -163,14 +164,14 @@ def test_auto_disconnect(lab):
     b = lab.clients["b"]
     wire = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "short", "pw").wait_ready()
     b.join(SERVER4, 8888, "DEFAULT", "short", "pw", retry_s=1)
-    assert wire.wait_end(30) == "close_notify"
+    assert wire.wait_end(90) == "close_notify"
     # The session's end is written behind the goodbye.
-    wait_for("the log to say so", lambda: "auto_disconnect" in lab.server.log(), 10)
+    wait_for("the log to say so", lambda: "auto_disconnect" in lab.server.log())
 
     def there():
         return [s for s in lab.server.sessions("DEFAULT") if s["user"].lower() == "short"]
 
-    wait_for("no session", lambda: not there(), 20)
+    wait_for("no session", lambda: not there(), 60)
     # No retry within some retry intervals.
     with pytest.raises(LabError):
         wait_for("a session that must not come", there, 4)

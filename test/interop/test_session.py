@@ -9,6 +9,7 @@ import pytest
 
 from lab import SERVER4, SERVER6, LabError, frames, pack, wait_for
 from lab.server import mac_text
+from lab.stalls import Stalls
 from lab.wireclient import LoginError, Session, connect
 
 TIMEOUT_S = 20
@@ -63,10 +64,12 @@ def test_rejoin(lab, dial, peer, kind, end, pause_s):
     for _ in range(5):  # what is flooded meanwhile must not hurt
         peer.send(frames.frame(frames.BROADCAST, frames.mac(5, 0x77)))
     time.sleep(pause_s)
-    began = time.monotonic()
-    session.rejoin(dial())
-    talk(session, peer)
-    assert time.monotonic() - began < 2
+    with Stalls() as stalls:
+        began = time.monotonic()
+        session.rejoin(dial())
+        talk(session, peer)
+        took = time.monotonic() - began
+    assert took < 3 + stalls.added_s(6), (took, stalls.worst_s)
     assert names(lab.server).count(session.name) == 1
     session.close()
 
@@ -161,7 +164,7 @@ def test_deleted_session(lab, dial, peer, kind):
     session = Session(dial()).login("DEFAULT", "alice", "alicepw").wait_ready()
     talk(session, peer)
     lab.server.delete_session("DEFAULT", session.name)
-    end = session.wait_end(5)
+    end = session.wait_end()
     if kind == "patchbay":
         assert end == "close_notify" and session.conn.tcp_end() == "eof"
     assert end
@@ -200,16 +203,16 @@ def test_time_out(lab, dial, peer, kind):
     while time.monotonic() - began < TIMEOUT_S - 2.5:
         time.sleep(1)
         trickle.conn.send(b"x")
-        assert lost.name in names(lab.server)
-        assert not mute.conn.end and not trickle.conn.end
-    assert mac_text(address) in [m["mac"] for m in lab.server.macs("DEFAULT")]
+        there = lost.name in names(lab.server) and not mute.conn.end and not trickle.conn.end \
+            and mac_text(address) in [m["mac"] for m in lab.server.macs("DEFAULT")]
+        assert there or time.monotonic() - began > TIMEOUT_S - 1, time.monotonic() - began
 
     for session in (mute, trickle):
-        end = session.wait_end(8)
+        end = session.wait_end()
         assert end == "close_notify" if kind == "patchbay" else end
-    wait_for(f"end of {lost.name}", lambda: lost.name not in names(lab.server), 10, 0.3)
+    wait_for(f"end of {lost.name}", lambda: lost.name not in names(lab.server), step_s=0.3)
     took = time.monotonic() - began
-    assert TIMEOUT_S - 1 < took < TIMEOUT_S + 5, f"ended after {took:.1f} s"
+    assert TIMEOUT_S - 1 < took < TIMEOUT_S + 10, f"ended after {took:.1f} s"
     assert mac_text(address) not in [m["mac"] for m in lab.server.macs("DEFAULT")]
     assert refused(lambda: lost.rejoin(dial())) == 13
     assert alive.name in names(lab.server) and not alive.conn.end
@@ -225,7 +228,7 @@ def test_connection_close(lab, dial, peer):
     rows = [c for c in lab.server.connections() if c["session"] == session.name]
     assert len(rows) == 1
     lab.server.ctl("connection", "close", rows[0]["name"])
-    assert session.wait_end(3) == "close_notify" and session.conn.tcp_end() == "eof"
+    assert session.wait_end() == "close_notify" and session.conn.tcp_end() == "eof"
     assert session.name in names(lab.server)
     session.rejoin(dial())
     talk(session, peer)
@@ -238,11 +241,13 @@ def test_sigterm_ends_everything_orderly(lab, dial):
     established = Session(dial()).login("DEFAULT", "alice", "alicepw").wait_ready()
     conns = [dial(), Session(dial()).conn, dial()]
     conns[2].http("GET", "/")
-    began = time.monotonic()
-    assert lab.server.stop(timeout_s=5) == 0
-    assert time.monotonic() - began < 3
-    assert established.wait_end(3) == "close_notify"
+    with Stalls() as stalls:
+        began = time.monotonic()
+        assert lab.server.stop() == 0
+        took = time.monotonic() - began
+    assert took < 3 + stalls.added_s(), (took, stalls.worst_s)
+    assert established.wait_end() == "close_notify"
     for conn in conns:
-        assert conn.drain(3) == "close_notify" and conn.tcp_end() == "eof"
+        assert conn.drain() == "close_notify" and conn.tcp_end() == "eof"
     lab.server.start()
     assert refused(lambda: established.rejoin(dial())) == 13

@@ -70,7 +70,7 @@ def test_udp_of_both_sizes(a, b):
             while not ends or ends[-1]["lost_percent"] >= 1:
                 assert len(ends) < TURNS, f"length {length}: {ends}"
                 ends.append(iperf(a, b, 1, "-u", "-l", length, "-b", rate, *options)["sum"])
-                assert ends[-1]["packets"] > 300
+            assert ends[-1]["packets"] > 300
 
 
 def test_loopback(lab, a):
@@ -93,7 +93,7 @@ def test_what_a_refused_client_shows(a, hub, user, password, code):
     a.create("refused", SERVER4, 8888, hub, user, password)
     a.connect("refused", wait=False)
     try:
-        wait_for("the client's error", lambda: a.errors()[before:], 10)
+        wait_for("the client's error", lambda: a.errors()[before:], 60)
         assert set(a.errors()[before:]) == {code}
     finally:
         a.leave()

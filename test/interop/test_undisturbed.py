@@ -15,6 +15,7 @@ import pytest
 
 from lab import SERVER4, bridges, wait_for
 from lab.bridges import TapHost
+from lab.stalls import Stalls
 from lab.wireclient import Session, connect
 
 pytestmark = pytest.mark.patchbay
@@ -53,10 +54,12 @@ def undisturbed(lab):
     """Inside: pings every 2 ms, none of which may be lost; and no worker may be late."""
     before, ping = late(lab), lab.one.node.pings(lab.two.address, 0.002)
     wait_for("answers", ping.answered)
-    yield
+    with Stalls() as stalls:
+        yield
     answered, missing = ping.stop()
     assert not missing, f"{len(missing)} lost, {answered} answered"
-    assert late(lab) == before
+    # A machine that gives nobody a CPU for so long is none of the worker's doing.
+    assert late(lab) == before or stalls.worst_s > 0.5
 
 
 def test_a_probe_that_blocks(lab, balanced):  # pylint: disable=unused-argument
@@ -94,7 +97,7 @@ def test_a_probe_that_never_ends(make_lab):
     os.mkfifo(fifo)
     bridges.create_device(lab.server, "DEFAULT", f"net_pcap_fifo,rx_pcap={fifo}", "stuck", wait=False)
     wait_for("opening", lambda: bridges.rows(lab.server)["stuck"]["State"] == "opening")
-    lab.server.stop(30)
+    lab.server.stop(60)
     assert not list(lab.folder.glob("**/core*"))
     lab.close()
 
