@@ -117,6 +117,7 @@ static void replies(const struct pack *p)
 		REQUIRE_TEXT(welcome.session_name);
 		REQUIRE_TEXT(welcome.connection_name);
 		touch(welcome.msg);
+		REQUIRE(welcome.timeout_ms >= 5000 && welcome.timeout_ms <= 60000);
 		welcome_limit(&welcome, 32);
 		REQUIRE(welcome.max_connection >= 1 && welcome.max_connection <= 32);
 		break;

@@ -309,6 +309,27 @@ static void test_grant_timeout(void **)
 	}
 }
 
+/* What a server says of the time-out is held to what one may grant, and none is the document's fallback. */
+static void test_client_timeout(void **)
+{
+	static const struct {
+		uint32_t said, ms;
+	} cases[] = {{0, 30000}, {1, 5000}, {4999, 5000}, {5000, 5000}, {20000, 20000},
+		{60000, 60000}, {60001, 60000}, {0x80000000, 60000}, {UINT32_MAX, 60000}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct welcome in,
+			out = {.session_name = "s",
+				.connection_name = "c",
+				.timeout_ms = cases[i].said};
+		uint32_t error;
+
+		welcome_pack(&out, begin());
+		assert_int_equal(login_reply_unpack(end(), &in, NULL, &error), LOGIN_REPLY_WELCOME);
+		assert_int_equal(in.timeout_ms, cases[i].ms);
+	}
+}
+
 static void test_client_limit(void **)
 {
 	static const struct {
@@ -348,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_grant_connections),
 		cmocka_unit_test(test_grant_modes),
 		cmocka_unit_test(test_grant_timeout),
+		cmocka_unit_test(test_client_timeout),
 		cmocka_unit_test(test_client_limit),
 	};
 

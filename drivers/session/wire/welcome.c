@@ -124,6 +124,19 @@ void redirect_pack(const struct redirect *r, struct pack_writer *pw)
 	pack_add_data(pw, "Msg", r->msg.data, r->msg.len);
 }
 
+/*
+ * No server may grant anything beyond these bounds (4.2). Taken as it comes, a short one would have us send keep-alives
+ * without pause and cut connections that are well; a long one would keep a dead session for weeks, and does not fit the
+ * int in which the kernel is told of it.
+ */
+static uint32_t timeout_get(const struct pack *p)
+{
+	uint32_t ms = pack_get_int(p, "timeout");
+
+	return ms == 0 ? WELCOME_TIMEOUT_NONE_MS
+		       : clamp(ms, WELCOME_TIMEOUT_MIN_MS, WELCOME_TIMEOUT_MAX_MS);
+}
+
 static bool welcome_unpack(struct welcome *w, const struct pack *p)
 {
 	if (pack_copy_str(p, "session_name", w->session_name, sizeof(w->session_name)) ||
@@ -138,7 +151,7 @@ static bool welcome_unpack(struct welcome *w, const struct pack *p)
 	w->use_compress = pack_get_bool(p, "use_compress");
 	w->half_connection = pack_get_bool(p, "half_connection");
 	w->qos = pack_get_bool(p, "qos");
-	w->timeout_ms = pack_get_int(p, "timeout");
+	w->timeout_ms = timeout_get(p);
 	w->session_key_32 = pack_get_int(p, "session_key_32");
 	policy_wire_unpack(&w->policy, p);
 	w->no_save_password_hint = w->policy.no_save_password;

@@ -18,7 +18,8 @@
 #define WELCOME_TIMEOUT_MIN_MS	5000
 #define WELCOME_TIMEOUT_MAX_MS	60000
 #define WELCOME_TIMEOUT_STD_MS	20000
-#define REDIRECT_PORTS_MAX	128 /* wire.md 4.5 */
+#define WELCOME_TIMEOUT_NONE_MS 30000 /* a server that says none (wire.md 12: fallback) */
+#define REDIRECT_PORTS_MAX	128   /* wire.md 4.5 */
 
 /* The server's answer to an offer of UDP acceleration (wire.md 7.2); use false: refused, the rest is zero. */
 struct welcome_udp {
@@ -39,7 +40,7 @@ struct welcome {
 	char connection_name[LOGIN_NAME_LEN + 1];
 	uint32_t max_connection; /* granted */
 	bool use_encrypt, use_compress, half_connection, qos;
-	uint32_t timeout_ms;
+	uint32_t timeout_ms; /* WELCOME_TIMEOUT_MIN_MS .. _MAX_MS, whatever the server said */
 	uint8_t session_key[LOGIN_SECRET_BYTES];
 	uint32_t session_key_32; /* unused over TCP */
 	struct policy_wire policy;
