@@ -149,7 +149,9 @@ static void lcore_turn(struct lcore *lc)
 	work += lcore_relay_run(lc, sockets);
 	work += lcore_flush_run(lc);
 	lcore_relay_flush(lc);
-	work += wheel_run(&lc->wheel, lc, lc->now_ms);
+	/* Timers of sessions read sockets before they judge: not by the clock of before the stall, either. */
+	if (likely(!lc->held_up))
+		work += wheel_run(&lc->wheel, lc, lc->now_ms);
 	/* What timers sent goes before the report: behind it, nothing of this turn names a hub any more. */
 	lcore_relay_flush(lc);
 	lcore_event_flush(lc);

@@ -14,7 +14,7 @@
  *   6 flushes    everything that collected output in this turn (struct lcore_flush), once each
  *   7 handover   frames collected for other workers: one enqueue and at most one doorbell per worker
  *   8 timers     after the sockets, so that a worker which was off the CPU reads before it judges
- *                (architecture.md 6.7)
+ *                (architecture.md 6.7); a turn that was held up leaves both to the next one
  *   9 report     quiescent state; idle decision
  *
  * Idle: with `adaptive` a worker that found nothing looks again for spin_us, then lets step 3 of its next

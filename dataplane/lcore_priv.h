@@ -26,8 +26,9 @@
  */
 #define LCORE_SOCKETS_US 500u
 /*
- * A turn that was held up for so long before its sockets leaves them to the next one: its clock stands where it began,
- * and what is read would count as heard then. Less than what any peer may be silent for beyond its keep-alives.
+ * A turn that was held up for so long before its sockets leaves them, and its timers, to the next one: its clock stands
+ * where it began, and what is read would count as heard then. Less than what any peer may be silent for beyond its
+ * keep-alives.
  */
 #define LCORE_HELD_UP_US   500000u
 #define LCORE_EPOLL_GAP_US 20u /* while polled ports are busy, sockets are asked this often */
@@ -88,7 +89,7 @@ struct lcore {
 	unsigned epoll_at, epoll_cnt;
 	uint64_t sockets_tsc; /* share of a turn */
 	uint64_t held_up_tsc; /* LCORE_HELD_UP_US */
-	bool held_up;	      /* the last turn left its sockets: this one does not */
+	bool held_up;	      /* this turn leaves its sockets and timers: the next one does not */
 	struct rte_mempool *pool;
 	struct hub_scratch *scratch; /* for the burst under way (hub_priv.h) */
 	uint64_t looks_ms;	     /* hub_ip.c: up to here the budget has been given out ... */

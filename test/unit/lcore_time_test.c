@@ -317,6 +317,67 @@ static void an_idle_stall_counts_if_something_came(void **)
 	worker_call(0, stall_poll_del, NULL);
 }
 
+/* ---- a turn that was held up ------------------------------------------------------------------- */
+
+static struct {
+	struct lcore_task task;
+	struct lcore_timer timer;
+	unsigned step;
+	bool useless;	  /* the machine was so busy that the first turn was held up already */
+	uint64_t over_ms; /* when the second turn had its CPU again, by the clock as it is */
+	_Atomic uint64_t fired_ms; /* the turn's clock when the timer fired */
+} late;
+
+static void late_expire(struct lcore *lc, struct lcore_timer *)
+{
+	atomic_store(&late.fired_ms, lcore_now_ms(lc));
+}
+
+/* A first turn long enough for a tick to begin, and a second one that loses its CPU, with a timer due by its own clock. */
+static void late_run(struct lcore *lc, struct lcore_task *task)
+{
+	if (late.step++ == 0) {
+		lcore_timer_arm(lc, &late.timer, lcore_now_ms(lc) + 1);
+		worker_nap_ms(3 * LCORE_TICK_MS);
+		lcore_task_add(lc, task);
+		return;
+	}
+	late.useless = lc->held_up;
+	worker_nap_ms(LCORE_HELD_UP_US / 1000 + 100);
+	late.over_ms = lcore_clock_ms();
+}
+
+static void late_begin(struct lcore *lc, void *)
+{
+	late.task.run = late_run;
+	late.timer.expire = late_expire;
+	lcore_task_add(lc, &late.task);
+}
+
+static bool late_fired(void *)
+{
+	return atomic_load(&late.fired_ms) != 0;
+}
+
+/*
+ * What timers read out of sockets came while the worker stood still: they have to know that it did (udp.c and
+ * connection_timer.c judge silence).
+ */
+static void timers_know_of_the_stall_before_them(void **)
+{
+	unsigned tries = 0;
+
+	do {
+		assert_true(++tries < 20);
+		late.step = 0;
+		atomic_store(&late.fired_ms, 0);
+		worker_call(0, late_begin, NULL);
+		assert_true(worker_until(late_fired, NULL));
+	} while (late.useless);
+	assert_int_equal(late.step, 2);
+	assert_true(atomic_load(&late.fired_ms) >= late.over_ms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +388,7 @@ int main(void)
 		cmocka_unit_test(the_clock_runs_in_ms),
 		cmocka_unit_test(a_stall_makes_nothing_old),
 		cmocka_unit_test(an_idle_stall_counts_if_something_came),
+		cmocka_unit_test(timers_know_of_the_stall_before_them),
 	};
 
 	return cmocka_run_group_tests(tests, worker_start_two, worker_stop);
