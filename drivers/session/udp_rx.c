@@ -2,8 +2,8 @@
 /*
  * Datagrams -> frames. A burst is received in one call, some of it as groups that are taken apart here; datagrams
  * that follow each other from one address are opened in a row with their session's key and reach the hub as one
- * burst. In a turn a socket makes no further call behind UDP_TURN datagrams; epoll is level-triggered and brings
- * it back behind everybody else.
+ * burst. In a turn a socket makes no further call behind UDP_TURN datagrams, or when what they hold has used up the
+ * turn's share of compression (session_zip.c); epoll is level-triggered and brings it back behind everybody else.
  *
  * Whoever cannot open what comes from an address where a session is alive is a forger: one decryption, one
  * counter. Only datagrams from other addresses are tried with other keys, within the budgets of udp_table.h.
@@ -107,6 +107,14 @@ static void count_drops(struct lcore *lc, struct session *s, const struct delive
 		hub_count_drop_in(lc, &s->port, STATS_DROP_IN_INFLATES, dl->inflates);
 }
 
+/* What has been inflated since `begin` comes off the turn's share, whoever sent it and from wherever. */
+static void inflated_spend(
+	struct lcore *lc, struct session_udp *u, const struct delivery *dl, uint64_t begin)
+{
+	if (dl->inflated + dl->inflates + dl->malformed != 0)
+		zip_spend(lc, u->session->worker, ZIP_IN, begin);
+}
+
 /* Counts what came, and gives the frames to the hub. */
 static void deliver(struct lcore *lc, struct session_udp *u, struct delivery *dl)
 {
@@ -141,8 +149,7 @@ static void take_run(struct lcore *lc, struct session_udp *u, struct udp_datagra
 		else
 			forged++;
 	}
-	if (dl.inflated + dl.inflates + dl.malformed != 0)
-		zip_spend(lc, u->session->worker, ZIP_IN, begin);
+	inflated_spend(lc, u, &dl, begin);
 	live_add(&u->live.forged, forged);
 	deliver(lc, u, &dl);
 }
@@ -162,8 +169,10 @@ static void take_copy(struct lcore *lc, struct session_udp *u, const struct udp_
 	const struct udp_address *from)
 {
 	struct delivery dl = {.mss = session_mss(u->session)};
+	uint64_t begin = rte_rdtsc();
 
 	accept_one(lc, u, copy, from, &dl);
+	inflated_spend(lc, u, &dl, begin);
 	deliver(lc, u, &dl);
 }
 

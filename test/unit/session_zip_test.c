@@ -4,12 +4,15 @@
  * take turns: with a share of a cycle (session_zip.c) each turn has one piece of work, which can be counted.
  */
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,6 +20,7 @@
 #include <zlib.h>
 
 #include "drivers/session/session_priv.h"
+#include "drivers/session/udp_priv.h"
 #include "test/unit/session_two.h"
 
 /* In order and complete both ways, whatever the frames are made of; a wave that takes many turns' shares. */
@@ -284,6 +288,81 @@ static void inflating_takes_turns(void **)
 	end_two();
 }
 
+static struct sockaddr_storage loopback(uint16_t port)
+{
+	struct sockaddr_storage ss = {0};
+
+	*(struct sockaddr_in *)&ss = (struct sockaddr_in){.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	return ss;
+}
+
+/* So many datagrams to worker 0, each a full frame in a few bytes, from one who never says that he has heard us. */
+static void send_dense_datagrams(int fd, uint32_t cookie, unsigned cnt)
+{
+	struct sockaddr_storage to = loopback(session_udp_port(0, AF_INET));
+	uint8_t frame[1600], block[100], datagram[sizeof(block) + UDP_PACKET_HEADER];
+	uLongf bytes = sizeof(block);
+
+	bed_frame(frame, 1, 1, 5, sizeof(frame));
+	assert_int_equal(compress(block, &bytes, frame, sizeof(frame)), Z_OK);
+	for (unsigned i = 0; i < cnt; i++) {
+		struct udp_packet p = {.cookie = cookie,
+			.tick = i + 1,
+			.data = block,
+			.size = (uint16_t)bytes,
+			.compressed = true};
+		size_t n = udp_packet_put(UDP_PACKET_PLAIN, &p, 0, datagram);
+
+		assert_int_equal(sendto(fd, datagram, n, 0, (const struct sockaddr *)&to,
+					 sizeof(struct sockaddr_in)),
+			n);
+	}
+}
+
+static bool datagrams_came(void *)
+{
+	struct session_udp_view v;
+
+	return session_udp_view(a.s, &v) && v.frames_in == UDP_TURN;
+}
+
+/*
+ * The same over UDP, also from where nobody is known to be alive: behind the first call of a turn, which brings
+ * UDP_BURST, the share is asked.
+ */
+static void inflating_datagrams_takes_turns(void **)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct session_udp_conf udp = {.version = 2,
+		.fast = true,
+		.send_cookie = 1,
+		.receive_cookie = 2,
+		.local = loopback(0),
+		.tcp_peer = loopback(0),
+		.offered = loopback(1)};
+	const struct session_conf conf = {
+		.worker = 0, .timeout_ms = 20000, .max_connections = 1, .udp = &udp};
+
+	bed_modes.compress = true;
+	bed_open_conf(&a, &pa, &conf);
+	bed_modes.compress = false;
+	bed_open(&b, &pb, 0, 20000);
+	wait_ready(&pa);
+	wait_ready(&pb);
+	sampler_start(a.s, b.s, 1, 0);
+	send_dense_datagrams(fd, udp.receive_cookie, UDP_TURN);
+	atomic_store(&gate, true);
+	assert_true(bed_wait(datagrams_came, NULL));
+	sampler_end(true);
+	assert_in_range(sampler.in_most, 1, UDP_BURST);
+	assert_true(sampler.turns >= UDP_TURN / UDP_BURST);
+	end_two();
+	close(fd);
+	assert_int_equal(a.final.port.drop_in[STATS_DROP_IN_BAD_SOURCE], UDP_TURN);
+}
+
 /* Whoever is sent to by a compressing session has one record a turn, and nothing is lost by it. */
 static void deflating_takes_turns(void **)
 {
@@ -347,9 +426,14 @@ int main(void)
 		TWO_TEST(odd_compressed_blocks),
 		TWO_TEST(dense_compressed_blocks),
 		TWO_TEST(inflating_takes_turns),
+		TWO_TEST(inflating_datagrams_takes_turns),
 		TWO_TEST(deflating_takes_turns),
 		TWO_TEST(a_stall_makes_no_frame_old),
 	};
+	int ret;
 
-	return two_run(tests);
+	bed_start_udp();
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	bed_stop();
+	return ret;
 }
