@@ -94,7 +94,15 @@ const struct port_ops session_port_ops = {
 	.tx_burst = session_tx_burst,
 };
 
-/* What a lane holds, as long as a connection takes it. False when this turn's share is used up. */
+/*
+ * What a lane holds, as long as a connection takes it. False when this turn's share is used up.
+ *
+ * Up to two records are one send(); what is longer takes another for each two. One send for all of it would need all of
+ * it encrypted first, and whether the socket takes more than it just did only the next call tells: what it leaves could
+ * neither be dropped any more nor go over another connection (architecture.md 3: two records are committed at most). One
+ * send in this turn and the rest in the next would keep that, and have every session wait through a turn of all others
+ * for what its socket would have taken at once.
+ */
 static bool lane_flush(struct lcore *lc, struct session *s, enum connection_lane lane)
 {
 	struct connection_member *m;
