@@ -11,13 +11,14 @@ class Capture:
     """A capture in the background of TCP to and from a port, while the `with` block lasts; then its segments.
 
     segments: [{"port": the client's, "out": sent by the client, "types": TLS record types that end in it,
-    "lengths": of their bodies, "payload": bytes, "udp": a datagram and no segment, "address": of the sender}]
+    "lengths": of their bodies, "payload": bytes, "udp": a datagram and no segment, "address": of the sender, "from":
+    the sender's UDP port, "time": when it was seen, in seconds}]
 
     `ports`: libpcap's filter instead, also of UDP; then "out" says that the node itself sent it.
     """
 
     FIELDS = ("tcp.srcport", "tcp.dstport", "tls.record.content_type", "tls.record.opaque_type", "tls.record.length",
-              "tcp.payload", "udp.payload", "ip.src")
+              "tcp.payload", "udp.payload", "ip.src", "udp.srcport", "frame.time_epoch")
 
     def __init__(self, node, port, interface="eth0", ports=None):
         self.node, self.port, self.interface = node, port, interface
@@ -63,13 +64,13 @@ class Capture:
         out = self.node.run("tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tcp.len > 0 or udp",
                             "-T", "fields", *args, timeout_s=60).stdout
         for line in out.splitlines():
-            source, target, types, opaque, lengths, payload, datagram, address = line.split("\t")
+            source, target, types, opaque, lengths, payload, datagram, address, port, when = line.split("\t")
             outwards = address == self.own if self.own else int(target) == self.port
             numbers = [n for n in (types + "," + opaque).split(",") if n]
             self.segments.append({
                 "port": int((source if outwards else target) or 0), "out": outwards, "types": [int(n) for n in numbers],
                 "lengths": [int(n) for n in lengths.split(",") if n], "payload": bytes.fromhex(payload or datagram),
-                "udp": bool(datagram), "address": address})
+                "udp": bool(datagram), "address": address, "from": int(port or 0), "time": float(when)})
 
     def of(self, conn, outwards):
         """Segments of a wireclient connection in one direction."""

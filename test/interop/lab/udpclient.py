@@ -104,16 +104,22 @@ class UdpPath:
         iv = os.urandom(20)
         return iv + rc4(hashlib.sha1(self.key + iv).digest(), body + bytes(7) + bytes(20))
 
-    def read(self, datagram):
-        """Take one apart; False if it is none of ours."""
+    def open(self, datagram):
+        """(plain body, cookie, tick, echo, size, flag) of a datagram from the server; None if it is not from there."""
         body = datagram
         if self.encrypted:
             body = rc4(hashlib.sha1(self.peer_key + datagram[:20]).digest(), datagram[20:])
             if body[-20:] != bytes(20):
-                return False
-        cookie, tick, echo, size, flag = HEADER.unpack_from(body)
-        if cookie != self.cookie:
+                return None
+        head = HEADER.unpack_from(body)
+        return (body, *head) if head[0] == self.cookie else None
+
+    def read(self, datagram):
+        """Take one apart; False if it is none of ours."""
+        opened = self.open(datagram)
+        if not opened:
             return False
+        body, _, tick, echo, size, flag = opened
         data = body[HEADER.size:HEADER.size + size]
         self.peer_tick = max(self.peer_tick, tick)
         self.echoed = max(self.echoed, echo)
