@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 #include "test/unit/session_two.h"
 
@@ -106,6 +108,27 @@ void end_two(void)
 	bed_end(&b, SESSION_END_ADMIN);
 	bed_peer_close(&pa);
 	bed_peer_close(&pb);
+}
+
+unsigned dense_record(uint8_t record[STREAM_RECORD_BYTES], size_t *record_bytes)
+{
+	uint8_t *at = record + BLOCK_GROUP_HEADER, frame[1600], block[100];
+	uLongf bytes = sizeof(block);
+	unsigned n = 0;
+
+	/* From and to itself: all that it costs is to inflate it. */
+	bed_frame(frame, 1, 1, 5, 1600);
+	assert_int_equal(compress(block, &bytes, frame, sizeof(frame)), Z_OK);
+	while (at + BLOCK_HEADER + bytes <= record + STREAM_RECORD_BYTES) {
+		at = block_put_size(at, (uint32_t)bytes);
+		memcpy(at, block, bytes);
+		at += bytes;
+		n++;
+	}
+	assert_true(n > 200);
+	block_put_group(record, n);
+	*record_bytes = (size_t)(at - record);
+	return n;
 }
 
 bool peer_saw_close_notify(void *arg)

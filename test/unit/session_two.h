@@ -36,6 +36,9 @@ void wait_frames(struct bed_peer *p, unsigned n);
 void send_copies(struct bed_peer *p, unsigned dst, unsigned src, unsigned cnt, size_t len,
 	const struct bed_session *to, struct session_counters *now);
 
+/* A full record of compressed blocks of a few bytes that each are a full frame; returns how many. */
+unsigned dense_record(uint8_t record[STREAM_RECORD_BYTES], size_t *record_bytes);
+
 /* For bed_wait(): of a session, of a peer. */
 bool connections_ended(void *arg);
 bool peer_saw_close_notify(void *arg);

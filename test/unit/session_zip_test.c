@@ -108,28 +108,6 @@ static void odd_compressed_blocks(void **)
 	assert_int_equal(stats_in_frames(&a.final.port), 6);
 }
 
-/* A full record of blocks of a few bytes that each are a full frame; returns how many. */
-static unsigned dense_record(uint8_t record[STREAM_RECORD_BYTES], size_t *record_bytes)
-{
-	uint8_t *at = record + BLOCK_GROUP_HEADER, frame[1600], block[100];
-	uLongf bytes = sizeof(block);
-	unsigned n = 0;
-
-	/* From and to itself: all that it costs is to inflate it. */
-	bed_frame(frame, 1, 1, 5, 1600);
-	assert_int_equal(compress(block, &bytes, frame, sizeof(frame)), Z_OK);
-	while (at + BLOCK_HEADER + bytes <= record + STREAM_RECORD_BYTES) {
-		at = block_put_size(at, (uint32_t)bytes);
-		memcpy(at, block, bytes);
-		at += bytes;
-		n++;
-	}
-	assert_true(n > 200);
-	block_put_group(record, n);
-	*record_bytes = (size_t)(at - record);
-	return n;
-}
-
 /* Hundreds of them in a record, gone through in several turns. */
 static void dense_compressed_blocks(void **)
 {
