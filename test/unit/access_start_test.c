@@ -10,11 +10,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -24,6 +21,7 @@
 #include "controlplane/directory_rule.h"
 #include "controlplane/hubs.h"
 #include "controlplane/slow.h"
+#include "dataplane/access.h"
 #include "dataplane/grace.h"
 #include "dataplane/hub_priv.h"
 #include "test/unit/worker.h"
@@ -33,6 +31,17 @@ static struct slow_job *given;
 static unsigned compiled, ready;
 static struct hub data_path;
 static struct event_base *base;
+static bool
+	no_hits; /* no memory for the counters that a hub's first list needs (hub_set_access()) */
+
+/* By the linker (--wrap): limits of the process are no way, since a sanitizer ends a program that meets them. */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_hits && n == ACCESS_SLOTS ? NULL : __real_calloc(n, size);
+}
 
 void slow_submit(struct slow_job *job)
 {
@@ -202,43 +211,18 @@ static void many_rules_of_a_hub_that_is_offline(void **)
 	assert_int_equal(ready, 1);
 }
 
-/* No room for anything large, from now on. */
-static struct rlimit memory_ends(void)
-{
-	FILE *f = fopen("/proc/self/statm", "r");
-	struct rlimit before, now;
-	unsigned long pages;
-
-	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%lu", &pages), 1);
-	fclose(f);
-	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
-	now = before;
-	now.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1u << 30);
-	assert_int_equal(setrlimit(RLIMIT_AS, &now), 0);
-	return before;
-}
-
 /* A list that is compiled, and finds no memory on its way into force: tried again, or the hub would stay dark. */
 static void no_memory_is_not_for_ever(void **)
 {
-	struct directory_hub *hub;
-	struct rlimit memory;
+	struct directory_hub *hub = hub_of(5000);
 
-#ifdef __SANITIZE_ADDRESS__
-	hub_of(0);
-	return; /* the sanitizer ends a program that asks for so much */
-#endif
-	hub = hub_of(5000);
 	base = event_base_new();
 	assert_non_null(base);
 	assert_int_equal(access_list_init(), 0);
 	assert_int_equal(access_list_start(hub), -EAGAIN);
-	memory = memory_ends();
-	data_path.locals = UINT32_MAX;
+	no_hits = true;
 	helper_runs();
-	assert_int_equal(setrlimit(RLIMIT_AS, &memory), 0);
-	data_path.locals = 1;
+	no_hits = false;
 	assert_false(access_list_ready(hub));
 	assert_null(given);
 	/* The next look. */
