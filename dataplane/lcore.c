@@ -212,17 +212,14 @@ int lcore_near(int socket)
 	return rte_eal_has_hugepages() && socket >= 0 ? socket : SOCKET_ID_ANY;
 }
 
-bool lcore_go_far(int near)
+void lcore_went_far(int near)
 {
-	if (near == SOCKET_ID_ANY)
-		return false;
 	if (!bare[near])
 		LCORE_LOG(WARNING,
 			"NUMA node %d has too little memory for its workers: some of theirs is on another node, "
 			"which is slower (more huge pages there, or lcores.cpus of another node)\n",
 			near);
 	bare[near] = true;
-	return true;
 }
 
 void *lcore_zalloc(const char *type, size_t bytes, int socket)
@@ -230,8 +227,11 @@ void *lcore_zalloc(const char *type, size_t bytes, int socket)
 	int near = lcore_near(socket);
 	void *p = rte_zmalloc_socket(type, bytes, 64, near);
 
-	if (p == NULL && lcore_go_far(near))
-		p = rte_zmalloc_socket(type, bytes, 64, SOCKET_ID_ANY);
+	if (p != NULL || near == SOCKET_ID_ANY)
+		return p;
+	p = rte_zmalloc_socket(type, bytes, 64, SOCKET_ID_ANY);
+	if (p != NULL)
+		lcore_went_far(near);
 	return p;
 }
 
@@ -257,7 +257,12 @@ static struct rte_mempool *pool_get(int socket, unsigned mbufs)
 	int near = lcore_near(socket);
 	struct rte_mempool *pool = pool_at(near, mbufs);
 
-	return pool == NULL && lcore_go_far(near) ? pool_at(SOCKET_ID_ANY, mbufs) : pool;
+	if (pool != NULL || near == SOCKET_ID_ANY)
+		return pool;
+	pool = pool_at(SOCKET_ID_ANY, mbufs);
+	if (pool != NULL)
+		lcore_went_far(near);
+	return pool;
 }
 
 static int lcore_create(const struct lcore_conf *conf, unsigned lcore_id, unsigned mbufs)

@@ -160,8 +160,11 @@ void lcore_clock_update(struct lcore *lc, uint64_t tsc);
  * but a node without huge pages is no reason not to start. SOCKET_ID_ANY where all memory is one heap.
  */
 int lcore_near(int socket);
-/* There was none `near`: true to ask once more with SOCKET_ID_ANY, told once for each socket. False: that was asked. */
-bool lcore_go_far(int near);
+/*
+ * What there was not on the socket `near` was found elsewhere: told once for each. Found nowhere, it is no want of
+ * memory there alone, or none at all, and whoever asked fails.
+ */
+void lcore_went_far(int near);
 /* Zeroed, aligned to 64 bytes, for rte_free(). NULL: there is none anywhere. */
 void *lcore_zalloc(const char *type, size_t bytes, int socket);
 

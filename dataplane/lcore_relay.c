@@ -29,9 +29,11 @@ static struct rte_ring *ring_make(unsigned from, unsigned to, unsigned size)
 
 	snprintf(name, sizeof(name), "relay_%u_%u", from, to);
 	r = rte_ring_create_elem(name, sizeof(struct relay_item), size, near, flags);
-	if (r == NULL && lcore_go_far(near))
-		r = rte_ring_create_elem(
-			name, sizeof(struct relay_item), size, SOCKET_ID_ANY, flags);
+	if (r != NULL || near == SOCKET_ID_ANY)
+		return r;
+	r = rte_ring_create_elem(name, sizeof(struct relay_item), size, SOCKET_ID_ANY, flags);
+	if (r != NULL)
+		lcore_went_far(near);
 	return r;
 }
 

@@ -31,9 +31,10 @@
 #define MBUFS	4095u
 
 static struct {
-	bool on;		     /* two nodes */
-	bool memory, pools, rings;   /* node BARE has some for these */
-	bool nowhere;		     /* nor has any other node an mbuf */
+	bool on;		   /* two nodes */
+	bool memory, pools, rings; /* node BARE has some for these */
+	bool nowhere;		   /* nor has any other node an mbuf */
+	bool taken; /* every ring's name is, so that there is none wherever it is to be */
 	unsigned near, far, refused; /* asked for on a node, anywhere, in vain */
 } machine;
 
@@ -91,7 +92,7 @@ struct rte_ring *rte_ring_create_elem(
 	bool on = machine.on;
 	struct rte_ring *r;
 
-	if (strncmp(name, "relay_", 6) == 0 && !ask(socket, machine.rings))
+	if (strncmp(name, "relay_", 6) == 0 && (!ask(socket, machine.rings) || machine.taken))
 		return NULL;
 	machine.on = false;
 	r = REAL(rte_ring_create_elem)(name, size, count, SOCKET_ID_ANY, flags);
@@ -196,12 +197,18 @@ static void a_node_without_memory_is_told_once(void **)
 	}
 }
 
+/* And no node's fault: who reads that one has too little memory looks in the wrong place. */
 static void none_anywhere_is_an_error(void **)
 {
-	machine.memory = machine.rings = true;
-	machine.pools = false;
+	machine.memory = machine.pools = machine.rings = true;
+	machine.taken = true;
+	assert_int_equal(workers_make(), -ENOMEM);
+	assert_true(machine.far > 0);
+	assert_int_equal(warnings(), 0);
+	machine.taken = machine.pools = false;
 	machine.nowhere = true;
 	assert_int_equal(workers_make(), -ENOMEM);
+	assert_int_equal(warnings(), 0);
 	assert_int_equal(lcore_count(), 0);
 	/* What is left of the attempt is gone. */
 	machine.nowhere = false;
