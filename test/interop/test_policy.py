@@ -197,7 +197,7 @@ def test_vlan(join, mac):
     one.send(plain)
     assert two.wait_frame(lambda f: f == plain)
     assert trunk.wait_frame(lambda f: f == plain[:12] + b"\x81\0\0\7" + plain[12:])
-    untagged = make("other", frames.BROADCAST, mac(2))
+    untagged = make("other", frames.BROADCAST, mac(4))
     wrong = untagged[:12] + b"\x81\0\0\x08" + untagged[12:]
     right = untagged[:12] + b"\x81\0\0\7" + untagged[12:]
     trunk.send(untagged, wrong, right)
