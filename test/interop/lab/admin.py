@@ -15,7 +15,7 @@ import struct
 
 from . import pack
 from .netns import PATIENCE_S
-from .server import ADMIN_PASSWORD
+from .server import ADMIN_PASSWORD, persistent
 from .wireclient import Ended, connect
 
 USAGE = re.compile(r"/HELP\" to see|Cannot find specified file|first select the Virtual Hub")  # then it asks the server nothing
@@ -47,7 +47,7 @@ def vpncmd(node, commands, port=8888, hub=None, password=ADMIN_PASSWORD, host="l
     script.write_text("\n".join(commands) + "\n", encoding="utf-8")
     target = [f"{host}:{port}", "/SERVER", *([f"/HUB:{hub}"] if hub else []),
               *([f"/PASSWORD:{password}"] if password else []), "/CSV", f"/IN:{script}"]
-    run = node.run("env", "LANG=C.UTF-8", "vpncmd", *target, timeout_s=timeout_s, check=False)
+    run = persistent(lambda: node.run("env", "LANG=C.UTF-8", "vpncmd", *target, timeout_s=timeout_s, check=False))
     # Prompts end in the command that was read, so that each is the head of what it printed.
     pieces = re.split(r"^VPN Server(?:/[^>\n]*)?>(.*)\n", run.stdout, flags=re.M)
     out = []

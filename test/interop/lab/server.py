@@ -72,14 +72,42 @@ def stock_binds(folder):
             for d in STOCK_FOLDERS]
 
 
+PROMPT = re.compile(r"^VPN (?:Client|Server)(?:/[^>\n]*)?>(.*)\n", re.M)  # what vpncmd writes before a command, which it repeats
+TRIES = 5
+
+
+def persistent(run):
+    """What comes of a run of vpncmd, as of one that could connect: it has little patience with who gets no CPU for two seconds."""
+    for _ in range(TRIES):
+        done = run()
+        # With a prompt it got as far as the first command.
+        if not done.returncode or "(Error code: 1)" not in done.stdout or PROMPT.search(done.stdout):
+            break
+    return done
+
+
+def cut_off(stdout):
+    """Where the connection was lost under a script, for the same reason: the number of commands that succeeded before; else None."""
+    for number, text in enumerate(PROMPT.split(stdout)[2::2]):
+        if "Error code: " in text:
+            return number if "(Error code: 3)" in text else None
+    return None
+
+
 def vpncmd(node, *target_and_commands, commands=(), timeout_s=180.0):
     """Run vpncmd with a script of commands; its output, LabError if any command failed."""
-    script = node.folder / "vpncmd.in"
-    script.write_text("\n".join(commands) + "\n", encoding="utf-8")
-    done = node.run("vpncmd", *target_and_commands, f"/IN:{script}", timeout_s=timeout_s, check=False)
-    if done.returncode:
-        raise LabError(f"vpncmd {'; '.join(commands)}: {done.stdout[-1500:]}{done.stderr}")
-    return done.stdout
+    script, left, out = node.folder / "vpncmd.in", list(commands), ""
+    for _ in range(TRIES):
+        script.write_text("\n".join(left) + "\n", encoding="utf-8")
+        done = persistent(lambda: node.run("vpncmd", *target_and_commands, f"/IN:{script}", timeout_s=timeout_s, check=False))
+        out += done.stdout
+        if not done.returncode:
+            return out
+        number = cut_off(done.stdout)
+        if number is None:
+            break
+        left = left[number:]
+    raise LabError(f"vpncmd {'; '.join(commands)}: {done.stdout[-1500:]}{done.stderr}")
 
 
 class StockServer:
