@@ -110,6 +110,16 @@ def wait_active(lab, *clients, timeout_s=60):
     return time.monotonic() - began
 
 
+def moved(lab, client, port, address=None):
+    """The client's UDP comes from elsewhere from now on: followed at once, without ten seconds on TCP, if the machine does not stand still."""
+    before = status(lab, client.session_name())["PatchbayUdpMoves_u64"]
+    with Stalls() as stalls:
+        renumber(lab.mid, port, address)
+        wait_for("the move", lambda: status(lab, client.session_name())["PatchbayUdpMoves_u64"] > before)
+        took = wait_active(lab, client)
+    assert took < 8 + stalls.added_s(), (took, stalls.worst_s)
+
+
 def over_udp(lab, one, other):
     """Frames between the two, and where they went: over UDP both, TCP hardly used.
 
@@ -239,10 +249,7 @@ def test_on_the_wire(lab, pair, balanced):  # pylint: disable=unused-argument
 def test_port_changes(lab, pair, balanced):  # pylint: disable=unused-argument
     """A NAT that gives b another port: followed at once, without ten seconds on TCP, and no ping is lost for long."""
     a, b = pair
-    before = status(lab, b.session_name())
-    renumber(lab.mid, 50002)
-    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"])
-    assert wait_active(lab, b) < 8
+    moved(lab, b, 50002)
     wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3)
     over_udp(lab, a, b)
 
@@ -250,11 +257,8 @@ def test_port_changes(lab, pair, balanced):  # pylint: disable=unused-argument
 def test_address_changes(lab, pair, balanced):  # pylint: disable=unused-argument
     """A NAT that gives b another address: found by its key among all sessions, and followed as a port is."""
     a, b = pair
-    before = status(lab, b.session_name())
     lab.mid.ip("addr add 10.77.0.250/24 dev eth0")
-    renumber(lab.mid, 50002, "10.77.0.250")
-    wait_for("the move", lambda: status(lab, b.session_name())["PatchbayUdpMoves_u64"] > before["PatchbayUdpMoves_u64"])
-    assert wait_active(lab, b) < 8
+    moved(lab, b, 50002, "10.77.0.250")
     wait_for("frames both ways", lambda: a.ping(b.address, 3)[1] == 3)
     with Capture(lab.mid, 8888, ports=f"udp port {PORT}") as seen:
         over_udp(lab, a, b)
@@ -313,7 +317,8 @@ def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
     ping.wait()
     gaps = [w.gap() for w in watchers]
     assert all(1.5 < gap < 2.5 + stalls.added_s() for gap in gaps), (gaps, stalls.worst_s)
-    assert active(lab, a) and not active(lab, b)
+    # Where everything stood still for longer than the path may be silent, a is back on TCP as well, as it should be.
+    assert (active(lab, a) or stalls.worst_s > 1) and not active(lab, b)
     all_sizes(a, b)
     nft(lab.mid, "flush chain ip mid block")
     lab.again = []
