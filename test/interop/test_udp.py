@@ -110,6 +110,13 @@ def wait_active(lab, *clients, timeout_s=60):
     return time.monotonic() - began
 
 
+def in_use(lab, pair):
+    """Both clients with UDP in use both ways: after a moment in which the whole machine stood still that takes ten seconds."""
+    wait_active(lab, *pair)
+    wait_for("the clients to say so", lambda: all(c.status().get("UDP Acceleration is Active") == "Yes" for c in pair))
+    return pair
+
+
 def moved(lab, client, port, address=None):
     """The client's UDP comes from elsewhere from now on: followed at once, without ten seconds on TCP, if the machine does not stand still."""
     wait_active(lab, client)
@@ -218,9 +225,9 @@ def test_in_use(lab, pair, balanced):  # pylint: disable=unused-argument
     assert rows[0].split()[:4] == ["LCORE", "IP", "PORT", "SESSIONS"] and rows[1].split()[:4] == ["0", "4", str(PORT), "4"]
 
 
-def test_segment_size(pair):
+def test_segment_size(lab, pair):
     """TCP inside is told how much fits: 1309 bytes, 12 of them for time stamps (7.6)."""
-    a, b = pair
+    a, b = in_use(lab, pair)
     daemon = b.node.spawn("iperf3", "-s", "-1", "-B", b.address, log="iperf3.log")
     wait_for("iperf3 server", lambda: b.node.run("ss", "-Hltn", "sport = :5201").stdout)
     got = json.loads(a.node.run("iperf3", "-c", b.address, "-J", "-n", "20M").stdout)
@@ -230,7 +237,7 @@ def test_segment_size(pair):
 
 def test_on_the_wire(lab, pair, balanced):  # pylint: disable=unused-argument
     """tshark sees datagrams of the lengths that the document allows, in which nothing can be read, and hardly any TCP."""
-    a, b = pair
+    a, b = in_use(lab, pair)
     mark = b"PATCHBAY"
     # Some at once leave the server as one message; here each is to be seen as a cable has it, not as two kernels hand it on.
     lab.server.node.run("ethtool", "-K", "to-a", "tx-udp-segmentation", "off")
@@ -299,7 +306,7 @@ def test_blocked(lab, pair, balanced):  # pylint: disable=unused-argument
     adds by itself is measured beside it: a path is given up by a timer and the first frame over TCP passes four
     processes, of which each may have to wait for a CPU as long as the thread that does nothing but look at the clock.
     """
-    a, b = pair
+    a, b = in_use(lab, pair)
     watchers = [Arrivals(a), Arrivals(b)]
     stalls = Stalls()
     for thread in (*watchers, stalls):
