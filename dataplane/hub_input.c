@@ -454,6 +454,7 @@ static void run(struct lcore *lc, struct port *port, struct frame *frames, unsig
 	in.stale = 0;
 	in.again = 0;
 	in.answers = 0;
+	in.unlogged = 0;
 	in.dropped = 0;
 	in.parked = 0;
 	memset(in.drop, 0, sizeof(in.drop));

@@ -19,10 +19,11 @@ struct input {
 	uint64_t values[2 * FRAME_BURST] __attribute__((aligned(16)));
 	struct burst_groups groups;
 	struct stats_traffic in;
-	uint64_t stale;	  /* mask: the source is new, or was elsewhere */
-	uint64_t again;	  /* mask: the source's first frame in this quantum of the MAC table */
-	uint64_t answers; /* mask: to the hub itself, dropped already */
-	uint64_t recent;  /* the port's and this second's part of what input_ip() remembers */
+	uint64_t stale;	   /* mask: the source is new, or was elsewhere */
+	uint64_t again;	   /* mask: the source's first frame in this quantum of the MAC table */
+	uint64_t answers;  /* mask: to the hub itself, dropped already */
+	uint64_t unlogged; /* mask: dropped by the log, their bytes still there */
+	uint64_t recent;   /* the port's and this second's part of what input_ip() remembers */
 	unsigned dropped;
 	unsigned parked; /* not counted as received yet: they come again */
 	bool resumed;	 /* they were parked */
@@ -132,7 +133,10 @@ uint64_t input_log(struct input *in, uint64_t flood);
 
 /* ---- hub_mirror.c ---- */
 
-/* Copies of the frames in `flood` and in the groups for every mirror of the hub. Consumes nothing. */
+/*
+ * Copies of the frames in `flood`, in the groups and in in->unlogged for every mirror of the hub: mirrors are fed before
+ * the log has its say. Consumes nothing.
+ */
 void input_mirror(struct input *in, uint64_t flood);
 
 #endif

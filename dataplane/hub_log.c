@@ -128,6 +128,7 @@ static uint64_t drop_excess(struct input *in, uint64_t excess)
 		input_drop(in, in->b.frame[__builtin_ctzll(left)], STATS_DROP_IN_LOG_LIMIT);
 	for (unsigned i = 0; i < in->groups.n; i++)
 		in->groups.group[i].mask &= ~excess;
+	in->unlogged = excess;
 	return excess;
 }
 

@@ -106,7 +106,8 @@ static void mirror_relay(struct input *in, uint64_t mask, uint64_t workers)
 void input_mirror(struct input *in, uint64_t flood)
 {
 	struct burst *b = &in->b;
-	uint64_t self = UINT64_C(1) << b->lc->index, mask = flood | input_grouped(in), open = 0;
+	uint64_t self = UINT64_C(1) << b->lc->index, open = 0;
+	uint64_t mask = flood | input_grouped(in) | in->unlogged;
 	uint64_t workers = atomic_load_explicit(&b->hub->mirror_workers, memory_order_relaxed);
 
 	if (mask == 0)

@@ -203,7 +203,8 @@ def fixture_lab(request, make_lab, kind):
     """Hubs that log all of their frames, each with an option."""
     if kind != "patchbay" and request.param > 1:
         pytest.skip("only Patchbay has workers")
-    users = [User("guest", "pw"), User("picky", "pw", policy={"FilterIPv4": True})]
+    users = [User("guest", "pw"), User("picky", "pw", policy={"FilterIPv4": True}),
+             User("watcher", "pw", policy={"MonitorPort": True})]
     hubs = [Hub("DEFAULT", users), Hub("LIMIT", users, options={"MaxLoggedPacketsPerMinute": 5}),
             Hub("PHYS", users, options={"NoPhysicalIPOnPacketLog": True}),
             *(Hub(option, users, options={option: True}) for option in OPTIONS)]
@@ -284,8 +285,10 @@ def test_option(lab, option):
 
 
 def test_limit(lab):
-    """MaxLoggedPacketsPerMinute: of each sender; what would be a line more is dropped, not only unlogged."""
+    """MaxLoggedPacketsPerMinute: of each sender; what would be a line more is dropped, not only unlogged, but monitored."""
     pair = Pair(lab, "LIMIT")
+    monitor = Session(connect(lab.nodes["wire"], SERVER4, 8888))
+    monitor.login("LIMIT", "watcher", "pw", require_monitor_mode=1).wait_ready()
     log_set(lab, "LIMIT", udp="header")
     if lab.kind != "patchbay":
         time.sleep(0.3)
@@ -294,6 +297,10 @@ def test_limit(lab):
     got = []
     assert pair.two.wait_frame(lambda f: got.append(f) or f == arp)
     assert got.count(udp) == 5
+    seen = []
+    assert monitor.wait_frame(lambda f: seen.append(f) or f == arp)
+    assert seen.count(udp) == 9
+    monitor.close()
     back = frames.mac(50, 9) + TWO + udp[12:]
     pair.two.send(*[back] * 3)
     assert len(pair.one.wait_frames(3, lambda f: f == back)) == 3

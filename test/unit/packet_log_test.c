@@ -328,6 +328,31 @@ static void test_limit(void **)
 	assert_abc_books();
 }
 
+/* Who monitors the hub is fed before the log counts: what is over the limit goes to monitors, and to them alone. */
+static void test_limit_is_not_for_mirrors(void **)
+{
+	static struct taken t;
+	static struct fake_port near, far;
+	struct packet_log_conf conf = {.how[PACKET_LOG_UDP] = PACKET_LOG_HEADER, .per_minute = 3};
+
+	join_and_learn();
+	fake_port_init(&near, hub, 0, PORT_F_MIRROR | PORT_F_RECEIVE_ONLY | PORT_F_MBUF);
+	fake_port_init(&far, hub, 1, PORT_F_MIRROR | PORT_F_RECEIVE_ONLY);
+	join(&near);
+	join(&far);
+	log_set(&conf);
+	shoot((struct shot){.from = &a, .dst = MAC_B, .src = MAC_A, .kind = RF_UDP4, .n = 5});
+	pass(&a, FAKE_BROADCAST, MAC_A, RF_UDP4);
+	pass(&a, MAC_C, MAC_A, RF_UDP4);
+	take(&t);
+	assert_int_equal(t.n, 3);
+	ASSERT_CNT(0, 3, 0);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_LOG_LIMIT), 4);
+	assert_int_equal(atomic_load(&near.cnt), 7);
+	assert_int_equal(atomic_load(&far.cnt), 7);
+	assert_books_and_leave(&near, &far);
+}
+
 /* ---- the ring --------------------------------------------------------------------------------- */
 
 /* Nobody reads: frames pass, records do not, and every one of them is counted; then it goes on. */
@@ -432,6 +457,7 @@ int main(void)
 		HUB_TEST(test_refused),
 		HUB_TEST(test_full_frames_and_families),
 		HUB_TEST(test_limit),
+		HUB_TEST(test_limit_is_not_for_mirrors),
 		HUB_TEST(test_full),
 		HUB_TEST(test_wrap),
 	};
