@@ -25,8 +25,10 @@ void burst_tx(struct burst *b, struct port *port, struct frame **frames, uint8_t
 		if (no_mbuf > 0)
 			hub_count_drop_out(b->lc, port, STATS_DROP_OUT_NO_MBUF, no_mbuf);
 	}
-	if (unlikely(b->access_out != NULL) && n > 0)
+	if (unlikely(b->access_out != NULL) && n > 0) {
+		n = burst_refuse(b, port, frames, at, n);
 		n = burst_access(b, port, frames, at, n);
+	}
 	if (burst_has_egress(port))
 		n = burst_egress(b, port, frames, at, n, edited);
 	if (n > 0)

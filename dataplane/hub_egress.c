@@ -2,7 +2,8 @@
 /*
  * What is tested about a copy for one port, and changed in it, on the worker that transmits (reference/
  * policy.md 4): classes its policy does not want, the privacy filter, its VLAN, its bandwidth; then router
- * advertisements, DHCP answers and tags are edited in a private copy.
+ * advertisements, DHCP answers and tags are edited in a private copy. Where rules of the access list name receivers,
+ * they come behind the privacy filter (burst_refuse()).
  */
 
 #include <rte_branch_prediction.h>
@@ -164,16 +165,28 @@ static void questions_of(const struct burst *b, const struct port *port, struct 
 	}
 }
 
-/* STATS_DROP_OUT_CNT: deliver. */
-static unsigned judge(struct burst *b, const struct questions *q, unsigned j, const struct frame *f)
+/* What stands before the access list; STATS_DROP_OUT_CNT: nothing against it. */
+static inline unsigned refusal(
+	struct burst *b, const struct questions *q, unsigned j, uint64_t classes)
 {
-	uint64_t classes = burst_class(b, j)->classes, hit = classes & q->classes;
+	uint64_t hit = classes & q->classes;
 
 	if (unlikely(hit != 0))
 		return class_reason(hit);
 	if (unlikely(q->private || (q->ask_source && are_private(b, q->policy, source_of(b, j)))) &&
 		!privacy_lets_pass(&b->options->options, classes))
 		return STATS_DROP_OUT_PRIVACY;
+	return STATS_DROP_OUT_CNT;
+}
+
+/* STATS_DROP_OUT_CNT: deliver. */
+static unsigned judge(struct burst *b, const struct questions *q, unsigned j, const struct frame *f)
+{
+	uint64_t classes = burst_class(b, j)->classes;
+	unsigned reason = refusal(b, q, j, classes);
+
+	if (unlikely(reason != STATS_DROP_OUT_CNT))
+		return reason;
 	if (q->vlan && !has_tag(b, j, f, q->policy->vlan))
 		return STATS_DROP_OUT_VLAN;
 	if (q->down != NULL && (classes & FRAME_UNMETERED) == 0 && !meter_take(q->down, f->len))
@@ -335,6 +348,35 @@ bool burst_passes(struct burst *b, const struct port *port)
 		return false;
 	questions_of(b, port, &q);
 	return all_pass(b, &q, burst_all(b), b->bytes);
+}
+
+unsigned burst_refuse(
+	struct burst *b, struct port *port, struct frame **vec, uint8_t *at, unsigned n)
+{
+	const struct port_rules *r = port->rules;
+	unsigned counts[STATS_DROP_OUT_CNT + 1] = {0};
+	struct questions q;
+	unsigned k = 0;
+
+	if (r == NULL || !r->looks_out)
+		return n;
+	questions_of(b, port, &q);
+	if (q.classes == 0 && !q.private && !q.ask_source)
+		return n;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned reason = refusal(b, &q, at[i], burst_class(b, at[i])->classes);
+
+		if (likely(reason == STATS_DROP_OUT_CNT)) {
+			at[k] = at[i];
+			vec[k++] = vec[i];
+			continue;
+		}
+		reference_drop(vec[i]);
+		counts[reason]++;
+	}
+	if (unlikely(k != n))
+		count_drops(b, port, counts);
+	return k;
 }
 
 unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, const uint8_t *at,

@@ -390,6 +390,13 @@ unsigned burst_egress(struct burst *b, struct port *port, struct frame **vec, co
 	unsigned n, struct frame *edited);
 
 /*
+ * Of the same tests those that come before the access list, of n copies to `port` (as burst_egress()), so that a rule has
+ * no hit for what the policy refuses. What is dropped is freed and counted. Returns how many are left in vec[] and at[].
+ */
+unsigned burst_refuse(
+	struct burst *b, struct port *port, struct frame **vec, uint8_t *at, unsigned n);
+
+/*
  * Whether all frames of the burst may go to `port` as they are; false: look at each. True counts them against its
  * bandwidth.
  */

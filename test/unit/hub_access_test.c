@@ -5,7 +5,7 @@
  */
 
 #include "dataplane/access.h"
-#include "test/unit/hub_bed.h"
+#include "test/unit/rules_bed.h"
 
 static struct access_rule rule(uint32_t flags, uint64_t src_mac)
 {
@@ -117,6 +117,52 @@ static void a_rule_for_each_station(void **)
 	assert_abc_books();
 }
 
+/*
+ * What the receiver's policy or the privacy filter refuses meets no rule about receivers (policy.md 4): it is counted as
+ * theirs, and the rules have no hit for it. Its bandwidth is for what the rules let pass.
+ */
+static void the_policy_comes_first(void **)
+{
+	struct access_rule list[] = {rule(ACCESS_F_DROP, MAC_A), rule(0, 0)};
+	struct shot s = {.from = &a, .dst = MAC_B, .src = MAC_A, .kind = RF_UDP4, .n = 8};
+	uint64_t private;
+
+	list[0].dst_who =
+		(struct access_who){.kind = ACCESS_WHO_NAME, .name = access_name_key("b")};
+	rules(&a, (struct policy_input){.privacy_filter = true});
+	rules(&b,
+		(struct policy_input){.filter_ipv4 = true,
+			.max_download_bps = 100000,
+			.user_name = access_name_key("b")});
+	rules(&c, (struct policy_input){.privacy_filter = true});
+	join_and_learn();
+	private = hub_drop_out(STATS_DROP_OUT_PRIVACY);
+	set_rules(list, 2);
+	shoot(s);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_FILTER_IPV4), 8);
+	s.dst = MAC_C;
+	shoot(s);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_PRIVACY) - private, 8);
+	assert_int_equal(hub_access_hits(hub, 1), 0);
+	assert_int_equal(hub_access_hits(hub, 2), 0);
+	/* What they let pass: far more than the bandwidth is dropped by the rule, and takes nothing of it. */
+	s.dst = MAC_B;
+	s.kind = RF_TCP6_DATA;
+	s.n = FRAME_BURST;
+	for (unsigned i = 0; i < 10; i++)
+		shoot(s);
+	assert_int_equal(hub_access_hits(hub, 1), 10 * FRAME_BURST);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_ACCESS), 10 * FRAME_BURST);
+	s.from = &c;
+	s.src = MAC_C;
+	s.n = 8;
+	shoot(s);
+	ASSERT_CNT(0, 8, 0);
+	assert_int_equal(hub_access_hits(hub, 2), 8);
+	assert_int_equal(hub_drop_out(STATS_DROP_OUT_DOWNLOAD), 0);
+	assert_abc_books();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +170,7 @@ int main(void)
 		HUB_TEST(receivers_one_by_one),
 		HUB_TEST(a_device_after_another),
 		HUB_TEST(a_rule_for_each_station),
+		RULES_TEST(the_policy_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, bed_setup, bed_teardown);
