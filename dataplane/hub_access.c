@@ -105,6 +105,7 @@ static int32_t jittered(const struct access_action *a)
 static bool special(struct input *in, unsigned j, const struct access_action *a)
 {
 	struct burst *b = &in->b;
+	enum stats_drop_in reason;
 
 	if (a->url != NULL && hub_redirects(b, j)) {
 		drop(in, j, hub_redirect(in, j, a->url));
@@ -116,10 +117,11 @@ static bool special(struct input *in, unsigned j, const struct access_action *a)
 	}
 	if (a->delay_ms == 0)
 		return false;
-	if (hub_park(in, j, a->slot, (uint32_t)jittered(a)))
+	reason = hub_park(in, j, a->slot, (uint32_t)jittered(a));
+	if (reason == STATS_DROP_IN_CNT)
 		input_unreceive(in, j);
 	else
-		drop(in, j, STATS_DROP_IN_ACCESS_DELAY);
+		drop(in, j, reason);
 	return true;
 }
 

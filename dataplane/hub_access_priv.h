@@ -15,7 +15,9 @@ struct lcore;
 
 /*
  * Frames that wait. Bounded for each rule and port (access-list.md 5 has no bound), and for the worker as a whole: a
- * rule must not take the buffers of everybody else.
+ * rule must not take the buffers of everybody else. Nor may a port, through however many rules, have more of the
+ * worker's places than are free at that moment: n ports that want more than there is come to a share of 1/(n+1) each,
+ * and as much stays for whoever comes next. One alone has half of them.
  */
 #define PARK_MAX	 2048u /* frames of a worker */
 #define PARK_RULE_FRAMES 1024u /* of one rule and port */
@@ -31,8 +33,11 @@ void hub_park_fini(struct lcore *lc);
 /* Sums over workers. Control thread. */
 void lcore_parked(uint64_t *waiting, uint64_t *refused);
 
-/* A copy of frame j comes back through hub_input_again() in delay_ms. False: there is no room. */
-bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms);
+/*
+ * A copy of frame j comes back through hub_input_again() in delay_ms: STATS_DROP_IN_CNT. Else there is no room for it, and
+ * as what it is to be dropped: STATS_DROP_IN_ACCESS_DELAY, or _DELAY_SHARE for want of the port's share.
+ */
+enum stats_drop_in hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms);
 
 /* How many pairs of a rule and a port have frames that wait: what is kept per pair is theirs alone. The worker, or tests. */
 unsigned hub_park_shares(const struct lcore *lc);

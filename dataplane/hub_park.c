@@ -43,7 +43,11 @@ struct park {
 	uint64_t waiting; /* n, for the control thread */
 	struct parked heap[PARK_MAX];
 	struct share share[SHARES];
+	uint16_t of_port
+		[PORT_MAX]; /* frames by index: of a port that has left they are its successor's, until they go */
 };
+
+static_assert(PARK_MAX <= UINT16_MAX);
 
 /* ---- shares ----------------------------------------------------------------------------------- */
 
@@ -67,8 +71,15 @@ static struct share *share_find(struct park *p, uint64_t who)
 	return &p->share[i];
 }
 
+/* How many frames of its port wait, whichever rules delay them. */
+static uint16_t *port_frames(struct park *p, uint64_t who)
+{
+	return &p->of_port[who >> 32 >> PORT_GEN_BITS];
+}
+
 static void share_take(struct park *p, struct share *s, uint64_t who, uint32_t bytes)
 {
+	(*port_frames(p, who))++;
 	if (s->frames == 0) {
 		*s = (struct share){.who = who};
 		p->shares++;
@@ -86,6 +97,7 @@ static void share_give(struct park *p, uint64_t who, uint32_t bytes)
 	struct share *s = share_find(p, who);
 	uint32_t hole = (uint32_t)(s - p->share);
 
+	(*port_frames(p, who))--;
 	s->bytes -= bytes;
 	if (--s->frames > 0)
 		return;
@@ -206,13 +218,13 @@ static unsigned park_poll(struct lcore *lc, struct lcore_poll *poll)
 
 /* ---- in --------------------------------------------------------------------------------------- */
 
-static bool refused(struct park *p)
+static enum stats_drop_in refused(struct park *p, enum stats_drop_in reason)
 {
 	__atomic_store_n(&p->refused, p->refused + 1, __ATOMIC_RELAXED);
-	return false;
+	return reason;
 }
 
-bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms)
+enum stats_drop_in hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms)
 {
 	struct lcore *lc = in->b.lc;
 	struct park *p = lc->park;
@@ -223,14 +235,16 @@ bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms)
 	struct parked e;
 
 	if (p->n == PARK_MAX)
-		return refused(p);
+		return refused(p, STATS_DROP_IN_ACCESS_DELAY);
 	s = share_find(p, who);
 	if (s->frames > 0 && (s->frames >= PARK_RULE_FRAMES || s->bytes + f->len > PARK_RULE_BYTES))
-		return refused(p);
+		return refused(p, STATS_DROP_IN_ACCESS_DELAY);
+	if (*port_frames(p, who) >= PARK_MAX - p->n)
+		return refused(p, STATS_DROP_IN_ACCESS_DELAY_SHARE);
 	/* Always a copy: a device's own buffers are not to wait here. */
 	e.m = lcore_mbuf_copy(lc, f);
 	if (e.m == NULL)
-		return refused(p);
+		return refused(p, STATS_DROP_IN_ACCESS_DELAY);
 	share_take(p, s, who, f->len);
 	e.due_ms = lc->now_ms + delay_ms;
 	e.serial = p->serial++;
@@ -244,7 +258,7 @@ bool hub_park(struct input *in, unsigned j, uint32_t slot, uint32_t delay_ms)
 		lcore_poll_add(lc, &p->poll);
 	}
 	told(p);
-	return true;
+	return STATS_DROP_IN_CNT;
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */

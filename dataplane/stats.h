@@ -65,6 +65,8 @@
 	X(ACCESS, "access_list", "access list: a rule that drops")                                \
 	X(ACCESS_LOSS, "access_loss", "access list: lost by a rule's Loss")                       \
 	X(ACCESS_DELAY, "access_delay", "access list: too many frames wait for a rule's Delay")   \
+	X(ACCESS_DELAY_SHARE, "access_delay_share",                                               \
+		"access list: of the frames that wait for a Delay the port has its share")        \
 	X(REDIRECT, "access_redirect", "access list: a request that a rule redirects")            \
 	X(REDIRECT_LIMIT, "access_redirect_limit",                                                \
 		"access list: a request to redirect, more than are answered at a time")           \

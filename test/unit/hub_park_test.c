@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What access rules that pass do besides, as a hub's frames meet it: delays keep the order of a flow whichever rules its
- * frames meet, are bounded for each rule and port, and leave nothing behind; redirections have a ration.
+ * frames meet, are bounded for each rule and port, and for each port, and leave nothing behind; redirections have a ration.
  *
  * Where time matters it is the test's: what happens within one turn of a worker sees the clock that the test sets.
  */
@@ -79,7 +79,7 @@ static void two_rules_keep_a_flow_in_order(void **)
 /* ---- within a turn ---------------------------------------------------------------------------- */
 
 static struct {
-	unsigned parked, refused, most_shares, left, end;
+	unsigned parked, refused, over_share, most_shares, left, end;
 	uint64_t waiting;
 } seen;
 
@@ -89,7 +89,7 @@ static bool park(struct lcore *lc, struct fake_port *port, uint32_t slot, uint16
 	static _Thread_local uint8_t bytes[FRAME_MAX_BYTES];
 	struct frame f = {.data = bytes, .len = len};
 	struct input in;
-	bool done;
+	enum stats_drop_in why;
 
 	memset(&in, 0, sizeof(in));
 	burst_begin(&in.b, lc, hub);
@@ -97,13 +97,14 @@ static bool park(struct lcore *lc, struct fake_port *port, uint32_t slot, uint16
 	in.b.frame[0] = &f;
 	in.b.n = 1;
 	fake_frame_write(bytes, MAC_C, MAC_A, 0, slot, len);
-	done = hub_park(&in, 0, slot, ms);
+	why = hub_park(&in, 0, slot, ms);
 	burst_end(&in.b);
-	seen.parked += done;
-	seen.refused += !done;
+	seen.parked += why == STATS_DROP_IN_CNT;
+	seen.refused += why == STATS_DROP_IN_ACCESS_DELAY;
+	seen.over_share += why == STATS_DROP_IN_ACCESS_DELAY_SHARE;
 	if (hub_park_shares(lc) > seen.most_shares)
 		seen.most_shares = hub_park_shares(lc);
-	return done;
+	return why == STATS_DROP_IN_CNT;
 }
 
 static void run(struct lcore *lc, uint64_t ms)
@@ -148,15 +149,16 @@ static void in_each_others_way(struct lcore *lc, void *)
 {
 	uint64_t now = lc->now_ms;
 
-	/* 2 000 shares of a frame, of which every other one goes within a second, at its own time. */
-	for (uint32_t slot = 1; slot <= 2000; slot++)
-		park(lc, &a, slot, 60, slot % 2 != 0 ? 1 + slot * 7919 % 1000 : 2000);
+	/* 1 200 shares of a frame, of which every other one goes within a second, at its own time. */
+	for (uint32_t slot = 1; slot <= 1200; slot++)
+		park(lc, slot % 4 < 2 ? &a : &b, slot, 60,
+			slot % 2 != 0 ? 1 + slot * 7919 % 1000 : 2000);
 	for (unsigned ms = 0; ms < 1000; ms++)
 		run(lc, 1);
 	seen.left = hub_park_shares(lc);
-	/* Those that stayed have one frame: as many as a rule may have but one find room. */
-	for (unsigned i = 0; i < PARK_RULE_FRAMES; i++)
-		park(lc, &a, 500, 60, 1000);
+	/* Those that stayed have 60 bytes: as many as a rule may have but one find room. */
+	for (unsigned i = 0; i < PARK_RULE_BYTES / 1024; i++)
+		park(lc, &a, 500, 1024, 1000);
 	run(lc, 5000);
 	seen.end = hub_park_shares(lc);
 	lc->now_ms = now;
@@ -167,14 +169,15 @@ static void shares_survive_others(void **)
 	memset(&seen, 0, sizeof(seen));
 	join_and_learn();
 	worker_call(0, in_each_others_way, NULL);
-	assert_int_equal(seen.most_shares, 2000);
-	assert_int_equal(seen.left, 1000);
+	assert_int_equal(seen.most_shares, 1200);
+	assert_int_equal(seen.left, 600);
 	assert_int_equal(seen.refused, 1);
+	assert_int_equal(seen.over_share, 0);
 	assert_int_equal(seen.end, 0);
 	assert_true(worker_settle());
 }
 
-/* More than a rule may have of a port, of either port, in frames and in bytes; and more than a worker may have. */
+/* More than a rule may have of a port, of either port, in frames and in bytes; and more than a port may have. */
 static void too_many(struct lcore *lc, void *arg)
 {
 	const struct {
@@ -204,16 +207,17 @@ static void delays_are_bounded(void **)
 	};
 	struct part frames[] = {{&a, 1, 60, PARK_RULE_FRAMES + 76}, {0}};
 	struct part bytes[] = {{&a, 1, 1500, PARK_RULE_BYTES / 1500 + 51}, {0}};
-	struct part each[] = {{&a, 1, 60, PARK_RULE_FRAMES - 24}, {&b, 1, 60, 500},
-		{&a, 2, 60, 500}, {&a, 1, 60, 30}, {0}};
-	struct part worker[] = {
-		{&a, 1, 60, PARK_RULE_FRAMES}, {&b, 1, 60, PARK_RULE_FRAMES}, {&a, 2, 60, 33}, {0}};
+	struct part each[] = {{&a, 1, 60, 400}, {&b, 1, 60, 300}, {&b, 2, 1500, 10},
+		{&a, 2, 1500, PARK_RULE_BYTES / 1500 + 6}, {0}};
+	/* One port has half of the worker's places, a second one then as much of the rest. */
+	struct part port[] = {{&a, 1, 60, PARK_MAX / 4}, {&a, 2, 60, PARK_MAX / 4}, {&a, 3, 60, 33},
+		{&b, 1, 60, PARK_MAX / 4 + 7}, {&a, 1, 60, 2}, {0}};
 	const struct {
 		struct part *parts;
-		unsigned refused, parked;
-	} row[] = {{frames, 76, PARK_RULE_FRAMES}, {bytes, 51, PARK_RULE_BYTES / 1500},
-		/* The last six are more than the first 1 000 leave room for. */
-		{each, 6, PARK_RULE_FRAMES + 1000}, {worker, 33, PARK_MAX}};
+		unsigned refused, over_share, parked;
+	} row[] = {{frames, 76, 0, PARK_RULE_FRAMES}, {bytes, 51, 0, PARK_RULE_BYTES / 1500},
+		{each, 6, 0, 710 + PARK_RULE_BYTES / 1500},
+		{port, 0, 33 + 7 + 2, PARK_MAX / 2 + PARK_MAX / 4}};
 	uint64_t refused_before = 0, refused = 0, waiting;
 
 	join_and_learn();
@@ -224,11 +228,72 @@ static void delays_are_bounded(void **)
 		worker_call(0, too_many, row[i].parts);
 		lcore_parked(&waiting, &refused);
 		assert_int_equal(seen.refused, row[i].refused);
+		assert_int_equal(seen.over_share, row[i].over_share);
 		assert_int_equal(seen.parked, row[i].parked);
 		assert_int_equal(seen.waiting, row[i].parked);
-		assert_int_equal(refused - refused_before, row[i].refused);
+		assert_int_equal(refused - refused_before, row[i].refused + row[i].over_share);
 		assert_true(worker_settle());
 	}
+}
+
+/* Two ports that want all places, each through rules enough for that; then a third. */
+static void two_want_all(struct lcore *lc, void *third)
+{
+	uint64_t now = lc->now_ms;
+
+	for (uint32_t i = 0; i < 2 * PARK_MAX; i++) {
+		park(lc, &a, 1 + i % 4, 60, 10);
+		park(lc, &b, 1 + i % 4, 60, 10);
+	}
+	seen.left = seen.parked;
+	for (uint32_t i = 0; i < PARK_MAX; i++)
+		park(lc, third, 1, 60, 10);
+	run(lc, 10);
+	lc->now_ms = now;
+}
+
+/* A third of the places stays free, of which the third one has its half at once. */
+static void two_leave_room_for_a_third(void **)
+{
+	static struct fake_port d;
+
+	memset(&seen, 0, sizeof(seen));
+	fake_port_init(&d, hub, 0, 0);
+	join_and_learn();
+	join(&d);
+	worker_call(0, two_want_all, &d);
+	assert_in_range(seen.left, PARK_MAX * 2 / 3, PARK_MAX * 2 / 3 + 2);
+	assert_int_equal(seen.parked - seen.left, (PARK_MAX - seen.left) / 2);
+	assert_int_equal(seen.refused, 0);
+	assert_int_equal(seen.parked + seen.over_share, 5 * PARK_MAX);
+	assert_true(worker_settle());
+	assert_books_and_leave(&d, NULL);
+}
+
+/* The same by a hub's rules, in one turn. */
+static void send_half_and_a_burst(struct lcore *lc, void *s)
+{
+	for (unsigned i = 0; i <= PARK_MAX / 2 / FRAME_BURST; i++)
+		send_here(lc, s);
+}
+
+static void what_is_over_the_share_is_counted(void **)
+{
+	struct access_rule two[] = {delay(STATION(0), 100), delay(0, 100)};
+	struct send s = {.from = &a};
+	unsigned all = PARK_MAX / 2;
+
+	join_and_learn();
+	set_rules(two, 2);
+	for (uint32_t i = 0; i < FRAME_BURST; i++)
+		add(&s, MAC_B, STATION(i % 2), i);
+	worker_call(0, send_half_and_a_burst, &s);
+	assert_true(worker_until(all_there, &all));
+	assert_true(worker_settle());
+	ASSERT_CNT(0, PARK_MAX / 2, 0);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_ACCESS_DELAY_SHARE), FRAME_BURST);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_ACCESS_DELAY), 0);
+	assert_abc_books();
 }
 
 /* Frames that wait, and their port leaves: where they end is known. */
@@ -292,6 +357,8 @@ int main(void)
 		HUB_TEST(nothing_is_kept_of_who_has_no_frames),
 		HUB_TEST(shares_survive_others),
 		HUB_TEST(delays_are_bounded),
+		HUB_TEST(two_leave_room_for_a_third),
+		HUB_TEST(what_is_over_the_share_is_counted),
 		HUB_TEST(of_a_port_that_left),
 		HUB_TEST(requests_have_a_ration),
 	};
