@@ -66,6 +66,15 @@ static uint16_t key_vlan(const struct input *in, unsigned j)
 	return (uint16_t)(in->keys[2 * j] >> FDB_VLAN_SHIFT & 0xfff);
 }
 
+/*
+ * Where the frame's addresses belong: the VLAN that a host finds it in. The MAC table goes by the first tag (hub.md 4),
+ * which is another one where a tag of VLAN 0 stands before the VLAN's.
+ */
+static uint16_t vlan_of(const struct input *in, const struct frame_class *c)
+{
+	return in->b.options->options.no_manage_vlan_id ? 0 : c->vlan;
+}
+
 static unsigned verdict(enum iptable_result r)
 {
 	switch (r) {
@@ -81,12 +90,12 @@ static unsigned verdict(enum iptable_result r)
 }
 
 /* One address of frame j under the rules of its port; STATS_DROP_IN_CNT: allowed. */
-static unsigned see(struct input *in, unsigned j, const uint8_t *addr, uint64_t classes)
+static unsigned see(struct input *in, unsigned j, const uint8_t *addr, const struct frame_class *c)
 {
 	const struct policy *p = in->b.rules != NULL ? &in->b.rules->policy : NULL;
 	struct iptable_seen seen = {
 		.addr = addr,
-		.vlan = key_vlan(in, j),
+		.vlan = vlan_of(in, c),
 		.mac = in->keys[2 * j] & FDB_MAC_MASK,
 		.managed = is_managed(&in->b.options->options, addr),
 	};
@@ -97,17 +106,17 @@ static unsigned see(struct input *in, unsigned j, const uint8_t *addr, uint64_t 
 		seen.limit = p->max_ip4s;
 	} else if (p != NULL) {
 		seen.exclusive = (p->flags & POLICY_F_CHECK_IP6) != 0;
-		if ((classes & (FRAME_RS | FRAME_RA | FRAME_DHCP6)) == 0)
+		if ((c->classes & (FRAME_RS | FRAME_RA | FRAME_DHCP6)) == 0)
 			seen.limit = p->max_ip6s;
 	}
 	return verdict(iptable_learn(in->b.hub->ips, &seen, in->port, in->b.lc->now_s));
 }
 
 /* A server assigned c->lease to the host c->client: the port is where that MAC is known. */
-static void lease(struct input *in, unsigned j, const struct frame_class *c)
+static void lease(struct input *in, const struct frame_class *c)
 {
-	uint64_t key = fdb_key(c->client, key_vlan(in, j)), value;
-	struct iptable_seen seen = {.addr = c->lease, .vlan = key_vlan(in, j), .mac = c->client};
+	uint64_t key = fdb_key(c->client, vlan_of(in, c)), value;
+	struct iptable_seen seen = {.addr = c->lease, .vlan = vlan_of(in, c), .mac = c->client};
 	struct port *port;
 
 	fdb_lookup_bulk(in->b.hub->fdb, &key, 1, &value);
@@ -151,8 +160,8 @@ static void recent_begin(struct input *in)
  * was in this second: the usual frame needs no more. A keyed fingerprint does; who cannot guess it cannot be taken
  * for somebody else.
  */
-static inline uint64_t *recent_of(
-	const struct input *in, unsigned j, uint64_t first, uint64_t second, uint64_t *mark)
+static inline uint64_t *recent_of(const struct input *in, unsigned j, uint64_t first,
+	uint64_t second, uint64_t vlan, uint64_t *mark)
 {
 	struct hub_scratch *scratch = in->b.lc->scratch;
 	uint64_t h = fold(second ^ scratch->secret[0], in->keys[2 * j] ^ in->recent);
@@ -160,6 +169,9 @@ static inline uint64_t *recent_of(
 	/* IPv4's is always the same. */
 	if (unlikely(first != 0))
 		h = fold(h ^ first, scratch->secret[1]);
+	/* Nearly always the key's, which is in there. */
+	if (unlikely(vlan != key_vlan(in, j)))
+		h = fold(h ^ vlan, scratch->secret[2]);
 	*mark = h | 1;
 	return &scratch->recent[h >> 32 & (HUB_RECENT - 1)];
 }
@@ -170,7 +182,7 @@ static inline uint64_t *recent_of_class(
 	uint64_t half[2];
 
 	memcpy(half, c->src, sizeof(half));
-	return recent_of(in, j, half[0], half[1], mark);
+	return recent_of(in, j, half[0], half[1], vlan_of(in, c), mark);
 }
 
 /* The second half of a usual frame's source address. */
@@ -189,7 +201,9 @@ static uint64_t unknown_usual(const struct input *in, uint64_t mask)
 
 	for (; mask != 0; mask &= mask - 1) {
 		unsigned j = (unsigned)__builtin_ctzll(mask);
-		uint64_t mark, *recent = recent_of(in, j, 0, usual_source(in->b.frame[j]), &mark);
+		uint64_t mark,
+			*recent = recent_of(
+				in, j, 0, usual_source(in->b.frame[j]), key_vlan(in, j), &mark);
 
 		found |= (uint64_t)(*recent != mark) << j;
 	}
@@ -223,20 +237,20 @@ static unsigned look(struct input *in, unsigned j)
 		if ((c->classes & (FRAME_DHCP4_SERVER | FRAME_DHCP6_SERVER)) == 0)
 			client_asks(in);
 		else if ((c->classes & (FRAME_DHCP4_ACK | FRAME_DHCP6_LEASE)) != 0)
-			lease(in, j, c);
+			lease(in, c);
 	}
 	if ((c->classes & (FRAME_SOURCE4 | FRAME_SOURCE6)) != 0) {
 		uint64_t mark, *recent = recent_of_class(in, j, c, &mark);
 
 		if (unlikely(*recent != mark)) {
-			reason = see(in, j, c->src, c->classes);
+			reason = see(in, j, c->src, c);
 			if (reason == STATS_DROP_IN_CNT)
 				*recent = mark;
 		}
 	}
 	if (reason == STATS_DROP_IN_CNT && (c->classes & FRAME_ADVERTISED) != 0 &&
 		memcmp(c->src, c->lease, sizeof(c->src)) != 0)
-		reason = see(in, j, c->lease, c->classes);
+		reason = see(in, j, c->lease, c);
 	return reason;
 }
 

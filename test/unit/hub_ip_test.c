@@ -320,6 +320,54 @@ static void test_arp_of_ieee802(void **)
 	assert_abc_books();
 }
 
+/*
+ * Behind a tag of VLAN 0 hosts look for their VLAN's: an address there is one of that VLAN, and no way past CheckIP, neither
+ * by the tag nor by what was allowed a moment ago; in VLAN 0 it is somebody else's.
+ */
+static void test_second_tag(void **)
+{
+	static const uint8_t tagged_arp[] = {0x81, 0, 0, 7, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1, 2,
+		0, 0, 0, 0, 10, 10, 0, 0, 5, 0, 0, 0, 0, 0, 0, 10, 0, 0, 99};
+	struct shot two = {.from = &a,
+		.dst = FAKE_BROADCAST,
+		.src = MAC_A,
+		.kind = RF_DHCP4_DISCOVER, /* long enough; its first tag becomes one of VLAN 0 */
+		.vlan = 0xfff,
+		.over_at = 14,
+		.over_bytes = 2 + sizeof(tagged_arp)};
+	uint8_t over[2 + sizeof(tagged_arp)] = {0, 0};
+	struct shot one = {.from = &b,
+		.dst = FAKE_BROADCAST,
+		.src = MAC_B,
+		.kind = RF_ARP,
+		.vlan = 7,
+		.host = 5};
+	struct iptable_entry e;
+
+	memcpy(over + 2, tagged_arp, sizeof(tagged_arp));
+	two.over = over;
+	rules(&a, (struct policy_input){.check_ip = true});
+	join_and_learn();
+	/* Its own in VLAN 0. */
+	host_says(&a, FAKE_BROADCAST, MAC_A, 5, RF_ARP);
+	assert_true(entry4(5, &e));
+	assert_int_equal(e.vlan, 0);
+	shoot(one);
+	clear_ports();
+	shoot(two);
+	ASSERT_CNT(0, 0, 0);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_IP_CONFLICT), 1);
+	/* Of a port that nobody's rule is about it is learned where it belongs. */
+	two.from = &c;
+	two.src = MAC_C;
+	over[2 + sizeof(tagged_arp) - 11] = 6;
+	shoot(two);
+	assert_true(entry4(6, &e));
+	assert_int_equal(e.vlan, 7);
+	assert_int_equal(e.port_idx, c.port.idx);
+	assert_abc_books();
+}
+
 static void test_managed(void **)
 {
 	struct iptable_entry e;
@@ -399,6 +447,7 @@ int main(void)
 		RULES_TEST(test_dhcp6),
 		RULES_TEST(test_mapped),
 		RULES_TEST(test_arp_of_ieee802),
+		RULES_TEST(test_second_tag),
 		RULES_TEST(test_managed),
 		RULES_TEST(test_probes),
 		cmocka_unit_test(test_probe_addresses),
