@@ -123,6 +123,7 @@ static void base_fill(struct access_base *base, const struct access_conf *conf)
 			base->split = i;
 		if (base->end == base->cnt && access_test_all(t))
 			base->end = i;
+		base->tcp_state_cnt += access_test_tcp_state(t);
 	}
 }
 
@@ -224,6 +225,17 @@ static uint32_t split_of(const struct access_set *set)
 	return split;
 }
 
+static bool asks_tcp_state(const struct access_set *set, const struct access_set_conf *conf)
+{
+	uint32_t cnt = set->base->tcp_state_cnt;
+
+	for (uint32_t i = 0; i < set->fresh_cnt; i++)
+		cnt += access_test_tcp_state(&set->fresh_test[i]);
+	for (uint32_t i = 0; i < conf->dead_cnt; i++)
+		cnt -= access_test_tcp_state(&set->base->test[conf->dead[i]]);
+	return cnt != 0;
+}
+
 static void fresh_fill(struct access_set *set, const struct access_set_conf *conf)
 {
 	uint32_t before = UINT32_MAX, k = 0;
@@ -264,6 +276,7 @@ struct access_set *access_set_create(const struct access_set_conf *conf)
 	for (uint32_t i = 0; i < conf->dead_cnt; i++)
 		set->dead[conf->dead[i] / 64] |= UINT64_C(1) << conf->dead[i] % 64;
 	set->split = split_of(set);
+	set->asks_tcp_state = asks_tcp_state(set, conf);
 	set->quick = set->fresh_cnt == 0 && set->dead == NULL && set->base->quick.usable;
 	return set;
 

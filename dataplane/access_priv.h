@@ -25,6 +25,7 @@ enum access_kind {
 	ACCESS_KIND_CNT,
 	ACCESS_KIND_EXEMPT = ACCESS_KIND_CNT, /* ARP: no rule matches */
 	ACCESS_KIND_MALFORMED,
+	ACCESS_KIND_OVERLAP, /* FRAME_TCP4_OVERLAP, where rules ask for TCP's flags */
 };
 
 /* What is visible of the layer above: one byte, the first that rte_acl looks at. */
@@ -201,6 +202,7 @@ struct access_base {
 	struct access_quick quick;
 	uint32_t *brief; /* of each action: slot | flags << 16 */
 	uint32_t compile_ms;
+	uint32_t tcp_state_cnt; /* rules that ask for the state of a connection */
 };
 
 struct access_set {
@@ -214,6 +216,7 @@ struct access_set {
 	struct access_action *fresh_action;
 	char *urls;
 	bool quick; /* the base's `quick` is all there is: no fresh, dead, nor receiver's rules */
+	bool asks_tcp_state;
 	struct access_hits *hits; /* the hub's; set when published */
 	struct grace_node grace;
 };
@@ -318,6 +321,8 @@ bool access_test_holds(const struct access_test *t, const struct access_key *key
 	const struct access_names *lists);
 /* It asks for nothing. */
 bool access_test_all(const struct access_test *t);
+/* It asks whether a TCP segment opens a connection. */
+bool access_test_tcp_state(const struct access_test *t);
 void access_action_make(const struct access_rule *rule, struct access_action *out);
 
 /* ---- access_table.c ---- */

@@ -186,6 +186,13 @@ bool access_test_holds(const struct access_test *t, const struct access_key *key
 		access_who_holds(&t->dst_who, to, lists);
 }
 
+bool access_test_tcp_state(const struct access_test *t)
+{
+	const uint8_t *mask = (const uint8_t *)t->mask;
+
+	return (mask[offsetof(struct access_key, l4)] & ACCESS_L4_ESTABLISHED) != 0;
+}
+
 bool access_test_all(const struct access_test *t)
 {
 	uint64_t any = 0;

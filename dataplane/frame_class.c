@@ -35,6 +35,7 @@
 #define PROTO_DESTINATION  60u
 #define PROTO_OSPF	   89u
 #define PROTO_MOBILITY	   135u
+#define TCP_FLAGS_AT	   13u
 #define TCP_FIN		   0x01u
 #define TCP_SYN		   0x02u
 #define TCP_RST		   0x04u
@@ -184,7 +185,7 @@ static void tcp(struct view *v, uint32_t at, uint64_t answer)
 		return;
 	}
 	v->c->l4_at = (uint16_t)at;
-	flags = v->p[at + 13];
+	flags = v->p[at + TCP_FLAGS_AT];
 	v->c->tcp_flags = (uint8_t)flags;
 	if ((flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0)
 		v->c->classes |= FRAME_UNMETERED;
@@ -308,6 +309,8 @@ static void ipv4(struct view *v, uint32_t at)
 			icmp(v, at + header);
 	} else {
 		v->c->classes |= FRAME_FRAGMENT;
+		if (p[9] == PROTO_TCP && (be16(p + 6) & 0x1fff) == TCP_FLAGS_AT / 8)
+			v->c->classes |= FRAME_TCP4_OVERLAP;
 	}
 	if ((v->c->classes & FRAME_DHCP4) == 0 && is_host4(p + 12))
 		v->c->classes |= FRAME_SOURCE4;

@@ -60,6 +60,11 @@
 #define FRAME_PACKET \
 	(UINT64_C(1) << 28) /* IPv4 or IPv6 with a header that makes sense: proto is set */
 #define FRAME_FRAGMENT (UINT64_C(1) << 29) /* of a packet, and not the first: there is no layer 4 */
+/*
+ * IPv4 TCP from its ninth byte on. Behind a first fragment with a whole header it can only be there to write over that
+ * one's flags, where a host puts the two together (RFC 1858, RFC 3128). Of IPv6 hosts discard what overlaps (RFC 5722).
+ */
+#define FRAME_TCP4_OVERLAP (UINT64_C(1) << 30)
 
 /* What stands behind Ethernet and tags, if it can be read; an IPv4 header that makes no sense is none. */
 enum frame_l3 {

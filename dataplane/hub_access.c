@@ -23,7 +23,7 @@
 /* ---- keys ------------------------------------------------------------------------------------- */
 
 /* kind of frame j, its key in scratch. */
-static enum access_kind key_make(struct burst *b, unsigned j)
+static enum access_kind key_make(struct burst *b, const struct access_set *set, unsigned j)
 {
 	struct access_key *key = &b->lc->scratch->key[j];
 	const struct frame *f = b->frame[j];
@@ -36,6 +36,8 @@ static enum access_kind key_make(struct burst *b, unsigned j)
 	/* What the hub asked for is no business of the list's. */
 	if (unlikely(c->l3 == FRAME_L3_ARP && frame_dst(f) == b->hub->probe_mac))
 		return ACCESS_KIND_EXEMPT;
+	if (unlikely((c->classes & FRAME_TCP4_OVERLAP) != 0) && set->asks_tcp_state)
+		return ACCESS_KIND_OVERLAP;
 	return access_key_of(f->data, c, o->access_on_arp, key);
 }
 
@@ -101,6 +103,13 @@ static int32_t jittered(const struct access_action *a)
 	return (int32_t)a->delay_ms + by;
 }
 
+/* Frame j, which is of a kind behind ACCESS_KIND_EXEMPT, goes nowhere. */
+static void drop_kind(struct input *in, unsigned j, enum access_kind kind)
+{
+	drop(in, j,
+		kind == ACCESS_KIND_OVERLAP ? STATS_DROP_IN_ACCESS_OVERLAP : STATS_DROP_IN_HEADER);
+}
+
 /* A rule that passes, with conditions. Returns whether the frame has left the burst. */
 static bool special(struct input *in, unsigned j, const struct access_action *a)
 {
@@ -163,10 +172,11 @@ static uint64_t act(struct input *in, const struct access_set *set, const uint8_
 	return removed;
 }
 
-/* The columns of the burst. Returns the frames that rules may match; *removed: those that are not well-formed. */
-static uint64_t columns_make(struct input *in, uint32_t used, uint64_t *removed)
+/* The columns of the burst. Returns the frames that rules may match; *removed: those that go nowhere. */
+static uint64_t columns_make(struct input *in, const struct access_set *set, uint64_t *removed)
 {
 	struct burst *b = &in->b;
+	const uint32_t used = set->base->quick.columns;
 	struct hub_scratch *s = b->lc->scratch;
 	uint64_t usual = 0, open;
 	unsigned j;
@@ -179,7 +189,7 @@ static uint64_t columns_make(struct input *in, uint32_t used, uint64_t *removed)
 	MASK_FOREACH(j, burst_all(b) & ~usual)
 	{
 		uint64_t bit = UINT64_C(1) << j;
-		enum access_kind kind = key_make(b, j);
+		enum access_kind kind = key_make(b, set, j);
 
 		if (likely(kind < ACCESS_KIND_EXEMPT)) {
 			access_columns_put(&s->columns, used, j, &s->key[j]);
@@ -187,7 +197,7 @@ static uint64_t columns_make(struct input *in, uint32_t used, uint64_t *removed)
 		} else if (kind == ACCESS_KIND_EXEMPT) {
 			b->judged |= bit;
 		} else {
-			drop(in, j, STATS_DROP_IN_HEADER);
+			drop_kind(in, j, kind);
 			*removed |= bit;
 		}
 	}
@@ -273,7 +283,7 @@ static void input_quick(struct input *in, const struct access_set *set)
 	struct access_found found;
 	uint64_t removed = 0, acting = 0, open;
 
-	open = columns_make(in, base->quick.columns, &removed);
+	open = columns_make(in, set, &removed);
 	access_quick_find(base, &b->lc->scratch->columns, b->n, open, &in->port->party, &found);
 	b->judged |= found.hashed;
 	for (uint32_t i = 0; i < found.few_cnt; i++)
@@ -303,7 +313,7 @@ void input_access(struct input *in, const struct access_set *set)
 		return;
 	}
 	for (unsigned j = 0; j < b->n; j++) {
-		enum access_kind kind = key_make(b, j);
+		enum access_kind kind = key_make(b, set, j);
 
 		if (likely(kind < ACCESS_KIND_EXEMPT)) {
 			key[n] = &b->lc->scratch->key[j];
@@ -311,7 +321,7 @@ void input_access(struct input *in, const struct access_set *set)
 		} else if (kind == ACCESS_KIND_EXEMPT) {
 			b->judged |= UINT64_C(1) << j;
 		} else {
-			drop(in, j, STATS_DROP_IN_HEADER);
+			drop_kind(in, j, kind);
 			removed |= UINT64_C(1) << j;
 		}
 	}
@@ -428,7 +438,8 @@ static uint64_t judge_all(struct burst *b, const struct port *port, const uint8_
 			dropped |= UINT64_C(1) << i;
 			continue;
 		}
-		if ((b->keyed >> j & 1) == 0 && key_make(b, j) >= ACCESS_KIND_EXEMPT) {
+		if ((b->keyed >> j & 1) == 0 &&
+			key_make(b, b->access_out, j) >= ACCESS_KIND_EXEMPT) {
 			b->judged |= UINT64_C(1) << j;
 			continue;
 		}

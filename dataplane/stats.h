@@ -63,6 +63,8 @@
 	X(HUB_NON_IP, "hub_filter_non_ip", "hub option FilterNonIP")                              \
 	X(HUB_BPDU, "hub_filter_bpdu", "hub option FilterBPDU")                                   \
 	X(ACCESS, "access_list", "access list: a rule that drops")                                \
+	X(ACCESS_OVERLAP, "access_overlap",                                                       \
+		"access list: TCP fragment that may write over flags which a rule asks for")      \
 	X(ACCESS_LOSS, "access_loss", "access list: lost by a rule's Loss")                       \
 	X(ACCESS_DELAY, "access_delay", "access list: too many frames wait for a rule's Delay")   \
 	X(ACCESS_DELAY_SHARE, "access_delay_share",                                               \

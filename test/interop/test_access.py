@@ -177,6 +177,21 @@ def test_field(rpc, join, mac, rule, blocked, passes):
     assert alice.wait_frame(lambda f: f == blocked)
 
 
+def test_fragment_over_flags(lab, rpc, join, mac):
+    """A fragment that writes over TCP's flags goes nowhere while a rule asks for those; in the original it passes."""
+    alice, bob = join("alice"), join("bob")
+    over, behind = (bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=mac(1).hex(":")) / IP(**IN4, proto=6, frag=frag)
+                          / (b"\0\0\0\1\x50\x02\xff\xff" * 3)) for frag in (1, 2))
+    alice.send(over)
+    assert bob.wait_frame(lambda f: f == over)
+    add(rpc, CheckTcpState=True, Established=False, **ports("Dest", 80, 80))
+    if lab.server.kind == "patchbay":
+        drops(alice, bob, over, behind)
+    else:
+        drops(alice, bob, make("syn", mac), over)
+    drops(alice, bob, make("syn", mac), behind)
+
+
 def test_receiver(rpc, join, mac):
     """A rule that names a receiver is asked for each: bob loses what the watcher and alice's friend see."""
     alice, bob = join("alice"), join("bob")

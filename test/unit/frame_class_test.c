@@ -164,7 +164,10 @@ static void test_nonsense(void **)
 	assert_true(changed(RF_TCP4_ANSWER, 17, 19) & FRAME_MALFORMED);
 	assert_true(changed(RF_TCP4_ANSWER, 17, 0) & FRAME_TCP4_ANSWER);
 	/* A later fragment has no ports; the source is looked at. */
-	assert_int_equal(changed(RF_TCP4_ANSWER, 21, 1), S4 | FRAME_PACKET | FRAME_FRAGMENT);
+	assert_int_equal(changed(RF_TCP4_ANSWER, 21, 1),
+		S4 | FRAME_PACKET | FRAME_FRAGMENT | FRAME_TCP4_OVERLAP);
+	assert_int_equal(changed(RF_TCP4_ANSWER, 21, 2), S4 | FRAME_PACKET | FRAME_FRAGMENT);
+	assert_int_equal(changed(RF_UDP4, 21, 1), S4 | FRAME_PACKET | FRAME_FRAGMENT);
 	/* IPv6 with another version. */
 	assert_true(changed(RF_UDP6, 14, 0x40) & FRAME_MALFORMED);
 	/* A chain of hop-by-hop headers that leads out of the packet. */

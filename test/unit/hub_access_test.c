@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Access lists as frames meet them in a hub: the first pass drops before anybody is asked, the second says no to some
- * receivers and not to others. References of flooded frames add up (the pool is whole at the end of each test).
+ * receivers and not to others; fragments that could make a verdict on TCP flags void go nowhere. References of flooded
+ * frames add up (the pool is whole at the end of each test).
  */
 
 #include "dataplane/access.h"
@@ -117,6 +118,73 @@ static void a_rule_for_each_station(void **)
 	assert_abc_books();
 }
 
+/* A base of two rules, of which `dead` have gone, and a fresh one before them. */
+static void set_changed(struct access_rule *two, bool dead, const struct access_rule *fresh)
+{
+	struct access_conf conf = {.rules = two, .rule_cnt = 2};
+	struct access_fresh added = {0};
+	struct access_set_conf set = {.dead = (const uint32_t[]){0}, .dead_cnt = dead};
+	struct access_set *made;
+
+	if (fresh != NULL) {
+		added.rule = *fresh;
+		set.fresh = &added;
+		set.fresh_cnt = 1;
+	}
+	set.base = access_base_create(&conf);
+	assert_non_null(set.base);
+	made = access_set_create(&set);
+	access_base_put(set.base);
+	assert_non_null(made);
+	assert_int_equal(hub_set_access(hub, made), 0);
+}
+
+/* b gets a fragment of this protocol from this byte on, or it is dropped. */
+static void assert_fragment(uint8_t protocol, uint8_t offset, bool passes)
+{
+	uint8_t ip[] = {0x08, 0x00, 0x45, 0, 0, 44, 0, 1, 0, (uint8_t)(offset / 8), 64, protocol, 0,
+		0, 10, 9, 0, 1, 10, 9, 0, 2, 0, 0, 0, 1, 0x50, 0x02, 0xff, 0xff};
+	struct send s = {.from = &a, .from_type = ip, .from_type_bytes = sizeof(ip)};
+	uint64_t dropped = hub_drop_in(STATS_DROP_IN_ACCESS_OVERLAP);
+
+	fake_port_clear(&b);
+	add(&s, MAC_B, MAC_A, 0);
+	send_all(&s);
+	assert_int_equal(atomic_load(&b.cnt), passes);
+	assert_int_equal(hub_drop_in(STATS_DROP_IN_ACCESS_OVERLAP) - dropped, !passes);
+}
+
+/* TCP's flags are in bytes 8 to 15. Nobody minds who writes over them unless a rule goes by them, old or new. */
+static void fragments_over_flags(void **)
+{
+	struct access_rule flags[] = {rule(ACCESS_F_TCP_STATE, 0), rule(0, 0)};
+	struct access_rule others[] = {rule(0, 0), rule(0, 0)};
+
+	flags[0].dst_port_first = flags[0].dst_port_last = 22;
+	others[0].protocol = 6;
+	others[0].dst_port_first = others[0].dst_port_last = 22;
+	join_and_learn();
+	assert_fragment(6, 8, true);
+	set_changed(others, false, NULL);
+	assert_fragment(6, 8, true);
+	set_changed(flags, false, NULL);
+	assert_fragment(6, 8, false);
+	assert_fragment(6, 16, true);
+	assert_fragment(17, 8, true);
+	set_changed(flags, true, NULL);
+	assert_fragment(6, 8, true);
+	set_changed(others, false, &flags[0]);
+	assert_fragment(6, 8, false);
+	assert_fragment(6, 16, true);
+	/* Rules for each receiver, too. */
+	flags[0].dst_who =
+		(struct access_who){.kind = ACCESS_WHO_NAME, .name = access_name_key("friend")};
+	set_changed(flags, false, NULL);
+	assert_fragment(6, 8, false);
+	assert_fragment(6, 16, true);
+	assert_abc_books();
+}
+
 /*
  * What the receiver's policy or the privacy filter refuses meets no rule about receivers (policy.md 4): it is counted as
  * theirs, and the rules have no hit for it. Its bandwidth is for what the rules let pass.
@@ -170,6 +238,7 @@ int main(void)
 		HUB_TEST(receivers_one_by_one),
 		HUB_TEST(a_device_after_another),
 		HUB_TEST(a_rule_for_each_station),
+		HUB_TEST(fragments_over_flags),
 		RULES_TEST(the_policy_comes_first),
 	};
 
