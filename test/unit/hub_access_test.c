@@ -121,22 +121,15 @@ static void a_rule_for_each_station(void **)
 /* A base of two rules, of which `dead` have gone, and a fresh one before them. */
 static void set_changed(struct access_rule *two, bool dead, const struct access_rule *fresh)
 {
-	struct access_conf conf = {.rules = two, .rule_cnt = 2};
 	struct access_fresh added = {0};
 	struct access_set_conf set = {.dead = (const uint32_t[]){0}, .dead_cnt = dead};
-	struct access_set *made;
 
 	if (fresh != NULL) {
 		added.rule = *fresh;
 		set.fresh = &added;
 		set.fresh_cnt = 1;
 	}
-	set.base = access_base_create(&conf);
-	assert_non_null(set.base);
-	made = access_set_create(&set);
-	access_base_put(set.base);
-	assert_non_null(made);
-	assert_int_equal(hub_set_access(hub, made), 0);
+	set_base(two, 2, &set);
 }
 
 /* b gets a fragment of this protocol from this byte on, or it is dropped. */

@@ -161,20 +161,24 @@ void join_and_learn(void)
 
 /* ---- access rules ----------------------------------------------------------------------------- */
 
-void set_rules(struct access_rule *rule, uint32_t cnt)
+void set_base(struct access_rule *rule, uint32_t cnt, struct access_set_conf *set)
 {
 	struct access_conf conf = {.rules = rule, .rule_cnt = cnt};
-	struct access_set_conf set = {0};
 	struct access_set *made;
 
-	for (uint32_t i = 0; i < cnt; i++)
-		rule[i].slot = i + 1;
-	set.base = access_base_create(&conf);
-	assert_non_null(set.base);
-	made = access_set_create(&set);
-	access_base_put(set.base);
+	set->base = access_base_create(&conf);
+	assert_non_null(set->base);
+	made = access_set_create(set);
+	access_base_put(set->base);
 	assert_non_null(made);
 	assert_int_equal(hub_set_access(hub, made), 0);
+}
+
+void set_rules(struct access_rule *rule, uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		rule[i].slot = i + 1;
+	set_base(rule, cnt, &(struct access_set_conf){0});
 }
 
 /* ---- books ------------------------------------------------------------------------------------ */

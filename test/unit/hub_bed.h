@@ -69,6 +69,8 @@ void send_one(struct fake_port *from, uint64_t dst, uint64_t src, bool backed);
 
 /* The hub's access list from now on; rule i gets slot i + 1. */
 void set_rules(struct access_rule *rule, uint32_t cnt);
+/* The same over these rules as the base, with what `set` says of changes; the slots are the caller's. */
+void set_base(struct access_rule *rule, uint32_t cnt, struct access_set_conf *set);
 
 /* Ports, hub and workers each for themselves; what ports saw is what the hub saw of them. */
 void assert_books(struct fake_port *const *ports, unsigned n);
