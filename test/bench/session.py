@@ -171,12 +171,21 @@ def floor_run(row, seconds):
     return run_json([RELAY, *cipher, *many, "--seconds", max(1, round(seconds)), "--cpu", SERVER_CPU])["cpu_s_per_gb"]
 
 
+def zlib_alone(row, kind):
+    """CPU seconds per GB of zlib's own work, for before and behind a run of ours: clocks change from second to second."""
+    if kind != "patchbay" or "--compress" not in row.options:
+        return None
+    sizes = row.options.replace("--no-encrypt", "")
+    return run_json([BENCH, "--zlib-alone", "--cpu", SERVER_CPU, "--seconds", 1, *sizes.split()])["cpu_s_per_gb"]
+
+
 def measure_row(bed, row, args, rate):
     """All turns of one row."""
     out = {"runs": {k: [] for k in KINDS}, "beside": [], "floor": [], "zlib": [], "window": {}}
     timing = "" if row.what in ("logins", "memory") else f" --warmup 0.4 --seconds {max(args.seconds, row.seconds)}"
     options = row.options + timing + (f" --rate {rate:.0f}" if row.what == "rtt" else "")
-    turns = max(args.turns, 5) if row.what == "rtt" else args.turns
+    # What is compared within some per cent, on machines whose clocks wander by more.
+    turns = max(args.turns, 5) if row.what == "rtt" or "--compress" in row.options else args.turns
     for turn in range(turns):
         for kind in KINDS:
             if turn and row.slow and not args.full and kind == "softether":
@@ -187,7 +196,10 @@ def measure_row(bed, row, args, rate):
             if kind not in out["window"]:
                 out["window"][kind] = best_window(bed, row, kind, args.full)
             mine = options if args.full else SHORT.get(kind, {}).get(row.name, options)
+            alone = zlib_alone(row, kind)
             out["runs"][kind].append(bed.load(kind, with_window(mine, out["window"][kind])))
+            if alone is not None:
+                out["zlib"].append((alone + zlib_alone(row, kind)) / 2)
             if row.fresh and kind == "softether":
                 bed.close(kind)
         floor = floor_run(row, args.seconds / 2)
@@ -195,10 +207,6 @@ def measure_row(bed, row, args, rate):
             out["floor"].append(floor)
         if row.beside:
             out["beside"].append(bed.load("patchbay", row.beside + timing))
-        if "--compress" in row.options:
-            sizes = row.options.replace("--no-encrypt", "")
-            out["zlib"].append(run_json([BENCH, "--zlib-alone", "--cpu", SERVER_CPU, "--seconds", 1,
-                                         *sizes.split()])["cpu_s_per_gb"])
     return out
 
 
@@ -258,9 +266,9 @@ def targets(results, summary):
     want("UDP acceleration: CPU per GB against the original", ratio("udp", "to_original"), "<=", 0.4)
     if "compress" in results and results["compress"]["beside"]:
         got = results["compress"]
-        extra = median_of(got["runs"]["patchbay"], lambda r: r["cpu_s_per_gb"]) - \
-            median_of(got["beside"], lambda r: r["cpu_s_per_gb"])
-        want("compression: what it adds against zlib alone", extra / statistics.median(got["zlib"]), "<=", 1.2)
+        without = median_of(got["beside"], lambda r: r["cpu_s_per_gb"])
+        want("compression: what it adds against zlib alone", statistics.median(
+            (r["cpu_s_per_gb"] - without) / alone for r, alone in zip(got["runs"]["patchbay"], got["zlib"])), "<=", 1.2)
     if "2000-sessions" in results:
         got = results["2000-sessions"]
         want("2000 sessions: CPU per GB against 16",
