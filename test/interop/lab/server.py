@@ -16,6 +16,7 @@ import pathlib
 import re
 import signal
 import socket
+import time
 
 from . import hugepages, pack
 from .netns import LabError, wait_for, children
@@ -74,14 +75,20 @@ def stock_binds(folder):
 
 PROMPT = re.compile(r"^VPN (?:Client|Server)(?:/[^>\n]*)?>(.*)\n", re.M)  # what vpncmd writes before a command, which it repeats
 TRIES = 5
+STALLED_S = 1.5  # what fails sooner was refused or cut off by a server, and is no matter of patience
 
 
 def persistent(run):
-    """What comes of a run of vpncmd, as of one that could connect: it has little patience with who gets no CPU for two seconds."""
+    """What comes of a run of vpncmd, as of one that could connect: it has little patience with who gets no CPU for two seconds.
+
+    The result has `took_s`.
+    """
     for _ in range(TRIES):
+        began = time.monotonic()
         done = run()
+        done.took_s = time.monotonic() - began
         # With a prompt it got as far as the first command.
-        if not done.returncode or "(Error code: 1)" not in done.stdout or PROMPT.search(done.stdout):
+        if not done.returncode or "(Error code: 1)" not in done.stdout or PROMPT.search(done.stdout) or done.took_s < STALLED_S:
             break
     return done
 
@@ -104,7 +111,7 @@ def vpncmd(node, *target_and_commands, commands=(), timeout_s=180.0):
         if not done.returncode:
             return out
         number = cut_off(done.stdout)
-        if number is None:
+        if number is None or done.took_s < STALLED_S:
             break
         left = left[number:]
     raise LabError(f"vpncmd {'; '.join(commands)}: {done.stdout[-1500:]}{done.stderr}")
